@@ -1,0 +1,109 @@
+"""What every task of the workflow shares: logging, metrics, tracing, the database connection, typed input.
+
+A handler is a function from a typed input to a typed output:
+
+    @task(CountInput)
+    def handler(given: CountInput) -> CountResult: ...
+
+`task` turns it into a Lambda handler `(event, context)`, with `order_id`, the Stripe event's id and the execution's
+id on every line that is logged (https://docs.aws.amazon.com/powertools/python/latest/core/logger/).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from handlers.settings import connect_to_database
+from ticketing.database import Database
+from ticketing.errors import InvalidEvent, PermanentError, TicketingError
+
+# Settings come from POWERTOOLS_* and LOG_LEVEL in template.yaml. UTC, as everything here.
+logger = Logger(utc=True)
+metrics = Metrics()
+database = Database(connect_to_database)
+
+Handler = Callable[[Any, Any], Any]
+
+
+class TaskInput(msgspec.Struct, kw_only=True):
+    """What each task of the workflow is given, besides its own fields."""
+
+    execution_id: str
+    stripe_event_id: str | None = None
+    order_id: int | None = None
+
+
+Given = TypeVar("Given", bound=TaskInput)
+
+
+def task(kind: type[Given]) -> Callable[[Callable[[Given], object]], Handler]:
+    """Make a Lambda handler of a function that takes `kind` and returns something msgspec can write as JSON."""
+
+    def decorate(work: Callable[[Given], object]) -> Handler:
+        @functools.wraps(work)
+        def handler(event: Any, context: Any) -> Any:  # noqa: ANN401 -- Lambda hands over anything
+            logger.clear_state()
+            logger.append_keys(function_request_id=getattr(context, "aws_request_id", None))
+            try:
+                given = _read(event, kind)
+                _trace(given)
+                result = msgspec.to_builtins(work(given))
+            except TicketingError as error:
+                _log_failure(error)
+                raise
+            except Exception:
+                logger.exception("The task failed in a way that nobody foresaw")
+                raise
+            logger.info("done", extra={"result": result})
+            return result
+
+        return handler
+
+    return decorate
+
+
+def count_metric(name: str) -> None:
+    """Count one happening in CloudWatch, in the embedded metric format."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    metrics.flush_metrics()
+
+
+def _read(event: object, kind: type[Given]) -> Given:
+    try:
+        given = msgspec.convert(event, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidEvent(f"The task's input is malformed: {error}.") from None
+    logger.append_keys(execution_id=given.execution_id, stripe_event_id=given.stripe_event_id, order_id=given.order_id)
+    return given
+
+
+def _log_failure(error: TicketingError) -> None:
+    # A sentence and a class suffice for what we raise on purpose; a stack trace would only bury them.
+    level = logger.error if isinstance(error, PermanentError) else logger.warning
+    level(str(error), extra={"error": type(error).__name__})
+
+
+@functools.cache
+def _tracer() -> Any:  # noqa: ANN401 -- Powertools' Tracer, imported only where a trace is taken
+    from aws_lambda_powertools import Tracer  # noqa: PLC0415 -- the X-Ray SDK takes longer to import than all else here
+
+    return Tracer(auto_patch=False)
+
+
+def _trace(given: TaskInput) -> None:
+    """Annotate the trace of a sampled invocation, so that X-Ray finds it by order, event or execution."""
+    if "Sampled=1" not in os.environ.get("_X_AMZN_TRACE_ID", "") or "AWS_XRAY_DAEMON_ADDRESS" not in os.environ:
+        return
+    tracer = _tracer()
+    with tracer.provider.in_subsegment("task") as segment:
+        for key in ("execution_id", "stripe_event_id", "order_id"):
+            value = getattr(given, key)
+            if value is not None:
+                segment.put_annotation(key, value)

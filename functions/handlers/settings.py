@@ -1,0 +1,133 @@
+"""What the deployment tells the functions: environment variables, and secrets from AWS Secrets Manager.
+
+template.yaml sets the variables; nothing is configured elsewhere. Secrets are fetched when first needed and kept
+for five minutes, so that a rotated password is picked up without a deployment.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import pymysql
+from pymysql.connections import Connection
+from pymysql.constants import ER
+from pymysql.cursors import DictCursor
+
+from ticketing.database import connector
+from ticketing.errors import ConfigurationError, DatabaseUnavailable
+
+T = TypeVar("T", bound=msgspec.Struct)
+_SECRET_SECONDS = 300
+
+
+class DatabaseSecret(msgspec.Struct):
+    """The secret of the database, in the shape that RDS writes."""
+
+    host: str
+    username: str
+    password: str
+    dbname: str
+    port: int = 3306
+
+
+class StripeSecret(msgspec.Struct):
+    """The secret of Stripe: the API key, and the signing secret of the webhook endpoint where one is used."""
+
+    api_key: str
+    webhook_signing_secret: str = ""
+
+
+def required(name: str) -> str:
+    """Give an environment variable.
+
+    Raises:
+        ConfigurationError: it is missing or empty.
+    """
+    value = os.environ.get(name, "")
+    if not value:
+        raise ConfigurationError(f"The environment variable {name} is not set; template.yaml sets it.")
+    return value
+
+
+def stripe_livemode() -> bool:
+    """Tell whether this environment handles live payments (`STRIPE_LIVEMODE`).
+
+    Raises:
+        ConfigurationError: it is neither `true` nor `false`.
+    """
+    value = required("STRIPE_LIVEMODE")
+    if value not in {"true", "false"}:
+        raise ConfigurationError(f"STRIPE_LIVEMODE must be true or false, not {value}.")
+    return value == "true"
+
+
+def stripe_secret() -> StripeSecret:
+    """Give Stripe's keys.
+
+    Raises:
+        ConfigurationError: the secret has another shape.
+    """
+    return _secret("STRIPE_SECRET_ARN", StripeSecret)
+
+
+def connect_to_database() -> Connection[DictCursor]:
+    """Open a connection with the credentials of the database's secret.
+
+    Raises:
+        ConfigurationError: the secret or the TLS settings are wrong.
+        DatabaseUnavailable: the secret cannot be fetched right now.
+        pymysql.err.MySQLError: the database does not answer.
+    """
+    try:
+        return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret))
+    except pymysql.err.OperationalError as error:
+        if error.args[0] != ER.ACCESS_DENIED_ERROR:
+            raise
+    # The password was rotated since it was fetched: fetch it anew, once.
+    return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret, fresh=True))
+
+
+def _connect(secret: DatabaseSecret) -> Connection[DictCursor]:
+    return connector(
+        host=secret.host,
+        port=secret.port,
+        user=secret.username,
+        password=secret.password,
+        name=secret.dbname,
+        ca_file=_ca_file(),
+    )()
+
+
+def _ca_file() -> str | None:
+    tls = required("DATABASE_TLS")
+    if tls == "off":
+        return None
+    if tls != "verify":
+        raise ConfigurationError(f"DATABASE_TLS must be verify or off, not {tls}.")
+    # Relative to the bundle's root, where Lambda unpacks it.
+    path = Path(__file__).resolve().parent.parent / required("DATABASE_CA_FILE")
+    if not path.is_file():
+        raise ConfigurationError(
+            f"The database's CA bundle {path} is missing: run `make certificates` before `sam build` (docs/deploy.md)."
+        )
+    return str(path)
+
+
+def _secret(variable: str, kind: type[T], *, fresh: bool = False) -> T:
+    arn = required(variable)
+    # Imported here: it brings boto3, which the functions that need no secret must not pay for.
+    from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 -- see above
+    from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415 -- see above
+
+    try:
+        text: Any = parameters.get_secret(arn, max_age=_SECRET_SECONDS, force_fetch=fresh)
+    except GetParameterError as error:
+        raise DatabaseUnavailable(f"The secret of {variable} could not be fetched: {type(error).__name__}.") from error
+    try:
+        return msgspec.json.decode(text, type=kind, strict=False)
+    except msgspec.DecodeError as error:
+        # msgspec names the field and the type, never the value.
+        raise ConfigurationError(f"The secret of {variable} has not the expected shape: {error}.") from None

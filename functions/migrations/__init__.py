@@ -1,0 +1,1 @@
+"""The database's migrations: SQL, additive, applied by yoyo-migrations in the order of their names."""

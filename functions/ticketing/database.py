@@ -1,0 +1,198 @@
+"""One MariaDB connection, kept between calls, and transactions that either commit or did not happen.
+
+InnoDB undoes a whole transaction on a deadlock (1213) but only one statement on a lock-wait timeout (1205), and
+after a connection is lost during COMMIT nobody knows what happened. So on any doubt the connection is rolled back
+and dropped, and the caller is told `DatabaseUnavailable`: every effect of this shop is guarded, trying again is
+always safe. See docs/rules.md, "Failures", and
+https://mariadb.com/kb/en/innodb-lock-modes/ and https://peps.python.org/pep-0249/.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.constants import CR, ER
+from pymysql.cursors import DictCursor
+
+from ticketing.errors import DatabaseUnavailable
+
+Row = dict[str, Any]
+
+# Server errors that may pass: lock-wait timeout, deadlock, too many connections (overall and per user), shutdown,
+# killed connection or statement, read-only primary (a failover under way), aborted connection.
+_PASSING_SERVER_ERRORS = frozenset(
+    {
+        ER.LOCK_WAIT_TIMEOUT,
+        ER.LOCK_DEADLOCK,
+        ER.CON_COUNT_ERROR,
+        ER.TOO_MANY_USER_CONNECTIONS,
+        ER.USER_LIMIT_REACHED,
+        ER.SERVER_SHUTDOWN,
+        ER.QUERY_INTERRUPTED,
+        ER.OPTION_PREVENTS_STATEMENT,
+        ER.NEW_ABORTING_CONNECTION,
+        1927,  # ER_CONNECTION_KILLED, MariaDB's own
+        1969,  # ER_STATEMENT_TIMEOUT, MariaDB's own
+        ER.NET_READ_ERROR,
+        ER.NET_READ_INTERRUPTED,
+        ER.NET_ERROR_ON_WRITE,
+        ER.NET_WRITE_INTERRUPTED,
+    }
+)
+# Client errors have a range of numbers of their own; all of them mean that the connection is gone.
+_CLIENT_ERRORS = range(CR.CR_ERROR_FIRST, CR.CR_ERROR_LAST + 1)
+
+# A connection that has rested longer than this is asked whether it still lives before it is used: a firewall or
+# the server's wait_timeout may have closed it. One round trip, and only after a pause.
+_IDLE_SECONDS_BEFORE_PING = 20.0
+
+_SESSION_SETTINGS = "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5"
+# Each statement sees what is committed: the guards are in the statements themselves, and the gap locks of
+# REPEATABLE READ would only add deadlocks.
+_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+
+
+def is_passing(error: BaseException) -> bool:
+    """Tell whether a database error may pass when the transaction is tried again on a new connection."""
+    if isinstance(error, pymysql.err.InterfaceError):
+        return True  # pymysql: the connection was closed under us
+    if isinstance(error, pymysql.err.MySQLError):
+        code = error.args[0] if error.args else 0
+        return code in _PASSING_SERVER_ERRORS or code in _CLIENT_ERRORS
+    return isinstance(error, OSError)
+
+
+class Transaction:
+    """The statements of one transaction. Rows are dictionaries, times UTC without a zone, money Decimal."""
+
+    def __init__(self, cursor: DictCursor) -> None:
+        """Wrap a cursor; made by `Database.transaction` only."""
+        self._cursor = cursor
+
+    def one(self, sql: str, *parameters: object) -> Row | None:
+        """Run a SELECT (or INSERT … RETURNING) and give its first row, or None."""
+        self._cursor.execute(sql, parameters)
+        return self._cursor.fetchone()
+
+    def all(self, sql: str, *parameters: object) -> list[Row]:
+        """Run a SELECT and give all its rows."""
+        self._cursor.execute(sql, parameters)
+        return list(self._cursor.fetchall())
+
+    def change(self, sql: str, *parameters: object) -> int:
+        """Run an INSERT, UPDATE or DELETE and give the number of rows that it changed."""
+        return self._cursor.execute(sql, parameters)
+
+
+class Database:
+    """A connection that is opened when first needed, kept, and dropped whenever its state is in doubt.
+
+    Not for use by two threads at once: a Lambda handles one invocation at a time.
+    """
+
+    def __init__(self, connect: Callable[[], Connection[DictCursor]]) -> None:
+        """Take the function that opens a connection (see `connector`)."""
+        self._connect = connect
+        self._connection: Connection[DictCursor] | None = None
+        self._last_used = 0.0
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Run the block's statements as one transaction: COMMIT at its end, ROLLBACK on any exception.
+
+        Raises:
+            DatabaseUnavailable: the database is away, too slow, or undid the transaction; also when the
+                connection was lost during COMMIT, so that the transaction may have happened.
+        """
+        try:
+            connection = self._open()
+            with connection.cursor() as cursor:
+                yield Transaction(cursor)
+            connection.commit()
+            self._last_used = time.monotonic()
+        except BaseException as error:
+            if is_passing(error):
+                self.close()
+                raise DatabaseUnavailable(
+                    f"The database could not finish the transaction: {_describe(error)}"
+                ) from error
+            self._roll_back()
+            raise
+
+    def close(self) -> None:
+        """Drop the connection; the server rolls back what was open. The next transaction opens a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # _force_close sends no COM_QUIT: on a dead connection that would only wait for the time-out.
+            connection._force_close()  # type: ignore[attr-defined]  # noqa: SLF001 -- pymysql has no public name for it
+
+    def _open(self) -> Connection[DictCursor]:
+        if self._connection is not None and time.monotonic() - self._last_used > _IDLE_SECONDS_BEFORE_PING:
+            try:
+                self._connection.ping(reconnect=False)
+            except (pymysql.err.MySQLError, OSError):
+                self.close()
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _roll_back(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            self._connection.rollback()
+        except (pymysql.err.MySQLError, OSError):
+            self.close()
+
+
+def connector(
+    *,
+    host: str,
+    port: int,
+    user: str,
+    password: str,
+    name: str,
+    ca_file: str | None,
+) -> Callable[[], Connection[DictCursor]]:
+    """Give a function that opens a connection with this shop's session settings and time-outs (seconds).
+
+    With `ca_file` the connection is made over TLS, and the server's certificate and name are verified against it.
+    """
+
+    def connect() -> Connection[DictCursor]:
+        connection = pymysql.connect(
+            host=host,
+            port=port,
+            user=user,
+            password=password,
+            database=name,
+            charset="utf8mb4",
+            cursorclass=DictCursor,
+            autocommit=False,
+            connect_timeout=4,
+            # Longer than innodb_lock_wait_timeout, so that the server answers first; together with the connect
+            # time-out shorter than the function's own time-out in template.yaml.
+            read_timeout=8,
+            write_timeout=8,
+            init_command=_SESSION_SETTINGS,
+            ssl_ca=ca_file,
+            ssl_verify_cert=ca_file is not None,
+            ssl_verify_identity=ca_file is not None,
+            ssl_disabled=ca_file is None,
+        )
+        connection.query(_ISOLATION)
+        return connection
+
+    return connect
+
+
+def _describe(error: BaseException) -> str:
+    # The server's number is what an operator looks up; the text of an OSError names the host, which is no secret.
+    if isinstance(error, pymysql.err.MySQLError) and len(error.args) > 1:
+        return f"error {error.args[0]}: {str(error.args[1])[:200]}"
+    return f"{type(error).__name__}: {str(error)[:200]}"

@@ -1,0 +1,155 @@
+"""Finds the order of a payment, and checks that the two belong together (docs/rules.md, "What an event must pass")."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from ticketing import money, order_status
+from ticketing.database import Database, Row, Transaction
+from ticketing.errors import AmountMismatch, OrderMismatch, OrderNotFound
+from ticketing.stripe_events import Payment
+
+# A BIGINT's digits. Nothing else can be an order: MariaDB would read "12; DROP" as 12.
+_ORDER_ID = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
+
+_COLUMNS = (
+    "id, status, quantity, total_amount, currency, stripe_checkout_session_id, stripe_payment_intent_id,"
+    " discount_code_id"
+)
+
+
+class FoundOrder(msgspec.Struct, kw_only=True):
+    """The order of a payment as the workflow needs it; `total_minor` in minor units of `currency`."""
+
+    order_id: int
+    status: str
+    quantity: int
+    total_minor: int
+    currency: str
+    has_discount: bool
+
+
+def look_up_order(database: Database, payment: Payment) -> FoundOrder:
+    """Find the order that a payment is for, and check session and amount.
+
+    By `metadata.order_id`; without it by the Checkout Session or PaymentIntent that the order knows. A session id
+    that the order does not know yet (its checkout stopped half-way) is stored.
+
+    Raises:
+        OrderNotFound: no order has this id, session or payment.
+        OrderMismatch: the order belongs to another Checkout Session.
+        AmountMismatch: Stripe's amount or currency is not the order's.
+        DatabaseUnavailable: try again.
+    """
+    with database.transaction() as tx:
+        order = _find(tx, payment)
+        if payment.session_id is not None:
+            _check_session(order, payment)
+            _check_amount(order, payment)
+            if order["stripe_checkout_session_id"] is None:
+                _store_session(tx, order, payment)
+    return FoundOrder(
+        order_id=order["id"],
+        status=order["status"],
+        quantity=order["quantity"],
+        total_minor=_total_minor(order),
+        currency=order["currency"],
+        has_discount=order["discount_code_id"] is not None,
+    )
+
+
+def _find(tx: Transaction, payment: Payment) -> Row:
+    order = None
+    if payment.order_reference is not None:
+        if _ORDER_ID.match(payment.order_reference):
+            order = tx.one(
+                f"SELECT {_COLUMNS} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- a constant of this module
+                int(payment.order_reference),
+            )
+    elif payment.session_id is not None:
+        order = _only(tx, "stripe_checkout_session_id", payment.session_id)
+    elif payment.payment_intent_id is not None:
+        order = _by_payment(tx, payment.payment_intent_id)
+    if order is None:
+        raise OrderNotFound(_not_found_sentence(payment))
+    return order
+
+
+def _only(tx: Transaction, column: str, value: str) -> Row | None:
+    rows = tx.all(
+        f"SELECT {_COLUMNS} FROM ticket_orders WHERE {column} = %s ORDER BY id LIMIT 2",  # noqa: S608 -- constants
+        value,
+    )
+    if len(rows) > 1:
+        raise OrderMismatch(f"More than one order claims {value}: orders {rows[0]['id']} and {rows[1]['id']}.")
+    # MariaDB compares text regardless of case; Stripe's ids differ by it.
+    return rows[0] if rows and rows[0][column] == value else None
+
+
+def _by_payment(tx: Transaction, payment_intent_id: str) -> Row | None:
+    known = tx.one("SELECT order_id FROM order_payments WHERE payment_key = %s LIMIT 1", payment_intent_id)
+    if known is None:
+        return _only(tx, "stripe_payment_intent_id", payment_intent_id)
+    return tx.one(
+        f"SELECT {_COLUMNS} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- a constant of this module
+        known["order_id"],
+    )
+
+
+def _check_session(order: Row, payment: Payment) -> None:
+    stored = order["stripe_checkout_session_id"]
+    if stored is None or stored == payment.session_id:
+        return
+    if payment.outcome == "paid" and order["status"] == order_status.PAID:
+        return  # a second payment of a paid order: MarkOrderPaid says so, with the order locked
+    raise OrderMismatch(
+        f"Order {order['id']} belongs to Checkout Session {stored}, but Stripe reports {payment.session_id}"
+        f"{_of_payment(payment)}. Nothing was changed."
+    )
+
+
+def _check_amount(order: Row, payment: Payment) -> None:
+    if payment.amount_minor is None or payment.currency is None:
+        return  # only events that report no payment may leave it out
+    expected = _total_minor(order)
+    if payment.amount_minor == expected and payment.currency == order["currency"].lower():
+        return
+    raise AmountMismatch(
+        f"Order {order['id']} costs {money.spoken(expected, order['currency'])} ({expected} in minor units), but Stripe"
+        f" reports {money.spoken(payment.amount_minor, payment.currency)} ({payment.amount_minor}) for session"
+        f" {payment.session_id}{_of_payment(payment)}. Nothing was changed."
+    )
+
+
+def _store_session(tx: Transaction, order: Row, payment: Payment) -> None:
+    changed = tx.change(
+        "UPDATE ticket_orders SET stripe_checkout_session_id = %s WHERE id = %s AND stripe_checkout_session_id IS NULL",
+        payment.session_id,
+        order["id"],
+    )
+    if changed == 1:
+        return
+    now = tx.one("SELECT stripe_checkout_session_id FROM ticket_orders WHERE id = %s", order["id"])
+    if now is None or now["stripe_checkout_session_id"] != payment.session_id:
+        raise OrderMismatch(
+            f"Order {order['id']} got another Checkout Session than {payment.session_id} while it was looked up."
+        )
+
+
+def _total_minor(order: Row) -> int:
+    return money.to_minor_units(order["total_amount"], order["currency"])
+
+
+def _of_payment(payment: Payment) -> str:
+    return f", payment {payment.payment_intent_id}" if payment.payment_intent_id else ""
+
+
+def _not_found_sentence(payment: Payment) -> str:
+    if payment.order_reference is not None:
+        looked_for = f"There is no order {payment.order_reference}"
+    else:
+        looked_for = "The event has no metadata.order_id, and no order knows its session or payment"
+    ids = [payment.session_id, payment.payment_intent_id, payment.charge_id, payment.dispute_id]
+    return f"{looked_for}. Stripe's ids: {', '.join(i for i in ids if i)}."
