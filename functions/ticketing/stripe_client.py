@@ -1,0 +1,120 @@
+"""Reaches Stripe: the client with this shop's time-outs, and what its errors mean here.
+
+`stripe` takes longer to import than everything else of a function together, so it is imported when a client is
+made, not before. See https://docs.stripe.com/error-handling?lang=python and
+https://docs.stripe.com/api/idempotent_requests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ticketing.errors import ConfigurationError, PermanentError, StripeUnavailable
+
+if TYPE_CHECKING:
+    import stripe
+
+# Seconds. Creating a Checkout Session takes Stripe about half a second, at times a few. With one repetition the
+# worst case is 2 * (3 + 8) seconds and a pause of half a second: below API Gateway's 30 seconds, with room for the
+# database before and after.
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 8.0
+NETWORK_RETRIES = 1
+
+_TOO_MANY_REQUESTS = 429
+# An earlier request with the same idempotency key is still running.
+_CONFLICT = 409
+_SERVER_ERROR = 500
+
+# Stripe quotes what it was given; an address must not reach a log.
+_EMAIL_ADDRESS = re.compile(r"\S+@\S+")
+
+
+class StripeRefused(PermanentError):
+    """Stripe understood the request and said no; the same request will be refused again.
+
+    Not one of the state machine's errors: a caller says what the refusal means (e.g. `RefundFailed`).
+    `code` and `http_status` are Stripe's (https://docs.stripe.com/error-codes).
+    """
+
+    def __init__(self, sentence: str, *, code: str | None = None, http_status: int | None = None) -> None:
+        """Take a sentence for an operator, Stripe's error code, and the HTTP status."""
+        super().__init__(sentence)
+        self.code = code
+        self.http_status = http_status
+
+
+@functools.lru_cache(maxsize=4)
+def client(
+    api_key: str,
+    *,
+    api_base: str,
+    connect_seconds: float = CONNECT_SECONDS,
+    read_seconds: float = READ_SECONDS,
+    network_retries: int = NETWORK_RETRIES,
+) -> stripe.StripeClient:
+    """Give the client for a key and an API address; the same one, with its open connections, when asked again.
+
+    The package repeats a request itself `network_retries` times, with the same idempotency key, after a lost
+    connection, a time-out, a 409 or a 5xx.
+    """
+    import stripe  # noqa: PLC0415 -- see the module's docstring
+
+    return stripe.StripeClient(
+        api_key,
+        base_addresses={"api": api_base.rstrip("/")},
+        max_network_retries=network_retries,
+        http_client=stripe.RequestsClient(timeout=(connect_seconds, read_seconds)),
+    )
+
+
+@contextlib.contextmanager
+def stripe_errors(doing: str) -> Iterator[None]:
+    """Turn the stripe package's errors into the shop's. `doing` completes "Stripe refused to …".
+
+    Raises:
+        StripeUnavailable: no answer in time, a 5xx, a 429, or the same request is still running (409). The request
+            may have been carried out: repeat it with the same idempotency key.
+        ConfigurationError: the API key is wrong, or may not do this.
+        StripeRefused: anything else that Stripe said no to.
+    """
+    import stripe  # noqa: PLC0415 -- see the module's docstring
+
+    # Raised from None: the chained error would bring Stripe's own words, with what it was given, into a log.
+    try:
+        yield
+    except (stripe.APIConnectionError, stripe.RateLimitError) as error:
+        raise StripeUnavailable(f"Stripe could not be asked to {doing}: {_describe(error)}.") from None
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        # The message would quote a part of the key.
+        raise ConfigurationError(
+            f"Stripe does not let this API key {doing} ({type(error).__name__}, HTTP {error.http_status}):"
+            " look at the secret that STRIPE_SECRET_ARN names."
+        ) from None
+    except stripe.StripeError as error:
+        status = error.http_status
+        if status is None or status >= _SERVER_ERROR or status in {_CONFLICT, _TOO_MANY_REQUESTS}:
+            raise StripeUnavailable(f"Stripe could not be asked to {doing}: {_describe(error)}.") from None
+        raise StripeRefused(
+            f"Stripe refused to {doing}: {_describe(error)}.", code=error.code, http_status=status
+        ) from None
+
+
+def _describe(error: stripe.StripeError) -> str:
+    said = [type(error).__name__]
+    if error.http_status is not None:
+        said.append(f"HTTP {error.http_status}")
+    if error.code:
+        said.append(f"code {error.code}")
+    parameter = getattr(error, "param", None)
+    if parameter:
+        said.append(f"parameter {parameter}")
+    if error.request_id:
+        said.append(f"request {error.request_id}")
+    # One line, so that a log line stays one.
+    message = " ".join(_EMAIL_ADDRESS.sub("[address]", error.user_message or "").split())
+    return f"{', '.join(said)}: {message[:300]}" if message else ", ".join(said)
