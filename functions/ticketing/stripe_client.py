@@ -38,13 +38,16 @@ class StripeRefused(PermanentError):
     """Stripe understood the request and said no; the same request will be refused again.
 
     Not one of the state machine's errors: a caller says what the refusal means (e.g. `RefundFailed`).
-    `code` and `http_status` are Stripe's (https://docs.stripe.com/error-codes).
+    `code`, `parameter` and `http_status` are Stripe's (https://docs.stripe.com/error-codes).
     """
 
-    def __init__(self, sentence: str, *, code: str | None = None, http_status: int | None = None) -> None:
-        """Take a sentence for an operator, Stripe's error code, and the HTTP status."""
+    def __init__(
+        self, sentence: str, *, code: str | None = None, parameter: str | None = None, http_status: int | None = None
+    ) -> None:
+        """Take a sentence for an operator, Stripe's error code, the parameter it names, and the HTTP status."""
         super().__init__(sentence)
         self.code = code
+        self.parameter = parameter
         self.http_status = http_status
 
 
@@ -100,7 +103,10 @@ def stripe_errors(doing: str) -> Iterator[None]:
         if status is None or status >= _SERVER_ERROR or status in {_CONFLICT, _TOO_MANY_REQUESTS}:
             raise StripeUnavailable(f"Stripe could not be asked to {doing}: {_describe(error)}.") from None
         raise StripeRefused(
-            f"Stripe refused to {doing}: {_describe(error)}.", code=error.code, http_status=status
+            f"Stripe refused to {doing}: {_describe(error)}.",
+            code=error.code,
+            parameter=getattr(error, "param", None),
+            http_status=status,
         ) from None
 
 
