@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from ticketing import history, holds, money, order_status
+from ticketing import history, holds, money, order_status, payment_ledger, refunds
 from ticketing.database import Database, Row, Transaction
 from ticketing.errors import (
     DataInconsistent,
@@ -51,9 +51,7 @@ def mark_order_paid(database: Database, order_id: int, payment: Payment) -> Paid
     """
     with database.transaction() as tx:
         order = tx.one(
-            "SELECT id, status, ticket_id, quantity, held_quantity, discount_code_id, code_held, currency,"
-            " total_amount, stripe_checkout_session_id, stripe_payment_intent_id FROM ticket_orders"
-            " WHERE id = %s FOR UPDATE",
+            f"SELECT {refunds.ORDER_COLUMNS} FROM ticket_orders WHERE id = %s FOR UPDATE",  # noqa: S608 -- constants
             order_id,
         )
         if order is None:
@@ -134,13 +132,24 @@ def _is_payment_of(order: Row, payment: Payment) -> bool:
 
 
 def _went_back(tx: Transaction, order: Row, payment: Payment) -> bool:
-    """Tell whether this payment was refunded in full already: then no money stands, and nothing is to be done."""
-    known = tx.one(
-        "SELECT amount_minor, refunded_minor FROM order_payments WHERE order_id = %s AND payment_key = %s",
-        order["id"],
-        payment.key,
-    )
-    return known is not None and 0 < known["amount_minor"] <= known["refunded_minor"]
+    """Tell whether this payment was refunded in full already: then no money stands, and nothing is to be done.
+
+    A refund alone does not say how much was paid. This event does, so an order that still waits may end here.
+    """
+    known = payment_ledger.payment_of(tx, order["id"], payment.key)
+    if known is None or not known.refunded_minor:
+        return False
+    if payment.charged_minor is not None and payment.charged_currency is not None:
+        payment_ledger.learn_amount(
+            tx,
+            order_id=order["id"],
+            payment_key=payment.key,
+            amount_minor=payment.charged_minor,
+            currency=payment.charged_currency,
+        )
+    refunds.settle_order(tx, order, payment)
+    settled = payment_ledger.payment_of(tx, order["id"], payment.key)
+    return settled is not None and settled.went_back
 
 
 def _remember(tx: Transaction, order: Row, payment: Payment, role: Role) -> None:

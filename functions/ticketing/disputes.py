@@ -1,0 +1,105 @@
+"""Records disputes, and ends an order whose payment was lost to one (docs/rules.md, "Order states").
+
+See https://docs.stripe.com/disputes/how-disputes-work and https://docs.stripe.com/api/disputes/object.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from ticketing import history, money, payment_ledger, refunds
+from ticketing.database import Database, Row, Transaction
+from ticketing.stripe_events import Payment
+
+Alert = Literal["DisputeOpened", "DisputeWon", "DisputeLost", "DisputeClosed"]
+
+_ENTRIES: dict[Alert, str] = {
+    "DisputeOpened": "dispute_opened",
+    "DisputeWon": "dispute_won",
+    "DisputeLost": "dispute_lost",
+    "DisputeClosed": "dispute_closed",
+}
+
+
+class DisputeRecorded(msgspec.Struct, kw_only=True):
+    """The alert that is due and its sentence, and the order's status after the task."""
+
+    alert: Alert
+    sentence: str
+    status: str
+    changed: bool
+
+
+def record_dispute(database: Database, order_id: int, payment: Payment) -> DisputeRecorded:
+    """Record a dispute; a lost one goes on as a refund of the whole payment, in the same transaction.
+
+    Raises:
+        OrderNotFound: the order is gone.
+        DataInconsistent: a counter says that less is held or counted than the order took.
+        DatabaseUnavailable: try again.
+    """
+    alert = _alert(payment)
+    with database.transaction() as tx:
+        order = refunds.lock_order(tx, order_id)
+        history.record(
+            tx,
+            order_id=order_id,
+            entry=_ENTRIES[alert],
+            stripe_event_id=payment.event_id,
+            stripe_object_id=payment.dispute_id,
+            amount_minor=payment.charged_minor,
+        )
+        status, changed = order["status"], False
+        if alert == "DisputeLost":
+            settled = _lose(tx, order, payment)
+            status, changed = settled.status, settled.changed
+    return DisputeRecorded(
+        alert=alert, sentence=_sentence(order_id, payment, alert, status), status=status, changed=changed
+    )
+
+
+def _alert(payment: Payment) -> Alert:
+    if payment.event_type == "charge.dispute.created":
+        return "DisputeOpened"
+    if payment.status == "lost":
+        return "DisputeLost"
+    # An inquiry that the bank dropped (warning_closed) is as good as won.
+    return "DisputeWon" if payment.status in {"won", "warning_closed"} else "DisputeClosed"
+
+
+def _lose(tx: Transaction, order: Row, payment: Payment) -> refunds.RefundRecorded:
+    # The disputed amount may differ from the payment's by exchange rates: the whole payment counts as gone.
+    payment_ledger.remember_refunded_early(
+        tx,
+        order_id=order["id"],
+        payment_key=payment.key,
+        stripe_payment_intent_id=payment.payment_intent_id,
+        amount_minor=payment.charged_minor or 0,
+        currency=payment.charged_currency or order["currency"].lower(),
+    )
+    payment_ledger.remember_refund(
+        tx,
+        refund_id=payment.dispute_id or payment.event_id,
+        order_id=order["id"],
+        payment_key=payment.key,
+        amount_minor=payment.charged_minor or 0,
+        status=payment_ledger.LOST_TO_DISPUTE,
+    )
+    return refunds.settle_order(tx, order, payment)
+
+
+def _sentence(order_id: int, payment: Payment, alert: Alert, status: str) -> str:
+    amount = money.spoken(payment.charged_minor or 0, payment.charged_currency or "eur")
+    what = f"Dispute {payment.dispute_id} of {amount}, payment {payment.key} of order {order_id}"
+    if alert == "DisputeOpened":
+        return (
+            f"{what}, was opened; the bank holds the money back. The order stays {status}."
+            " Answer it in Stripe's dashboard before its deadline."
+        )
+    if alert == "DisputeWon":
+        return f"{what}, ended as {payment.status}: the money stays with the shop. The order stays {status}."
+    if alert == "DisputeLost":
+        return f"{what}, was lost: the money went back to the buyer. The order is {status} now."
+    return f"{what}, was closed as {payment.status}. The order stays {status}. Look at it in Stripe's dashboard."

@@ -1,0 +1,176 @@
+"""What was paid for an order and what went back: the rows of `order_payments` and `order_refunds`.
+
+An order can be paid twice and refunded in parts, and what Stripe says of it comes in any order. So nothing here adds
+up as events come in: each event's fact is stored under its own key, and what went back is computed from the facts.
+Works inside a caller's transaction that has locked the order row. Amounts are minor units of the payment's currency.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+import msgspec
+
+from ticketing import money
+from ticketing.database import Row, Transaction
+
+# A refund that ended so never becomes anything else, whatever arrives later
+# (https://docs.stripe.com/refunds#failed-refunds).
+_NOTHING_WENT_BACK: Final = frozenset({"failed", "canceled"})
+# Not one of Stripe's refund statuses: the bank took the whole payment back (`ticketing.disputes`).
+LOST_TO_DISPUTE: Final = "lost"
+
+# Payments that can pay an order. The others' money must go back, or its payment event did not come yet.
+CARRYING_ROLES: Final = frozenset({"accepted", "duplicate"})
+
+
+class LedgerPayment(msgspec.Struct, kw_only=True):
+    """One payment of an order. `amount_minor` 0: nothing had to be paid, or the amount is not known yet."""
+
+    payment_key: str
+    stripe_payment_intent_id: str | None
+    role: str
+    amount_minor: int
+    currency: str
+    refunded_minor: int
+
+    @property
+    def went_back(self) -> bool:
+        """Tell whether all of it was refunded."""
+        return 0 < self.amount_minor <= self.refunded_minor
+
+
+def payments_of(tx: Transaction, order_id: int) -> list[LedgerPayment]:
+    """Give the payments of an order, the oldest first."""
+    rows = tx.all(
+        "SELECT payment_key, stripe_payment_intent_id, role, amount_minor, currency, refunded_minor"
+        " FROM order_payments WHERE order_id = %s ORDER BY id",
+        order_id,
+    )
+    return [LedgerPayment(**row) for row in rows]
+
+
+def payment_of(tx: Transaction, order_id: int, payment_key: str) -> LedgerPayment | None:
+    """Give one payment of an order, or None."""
+    return next((known for known in payments_of(tx, order_id) if known.payment_key == payment_key), None)
+
+
+def remember_refunded_early(
+    tx: Transaction,
+    *,
+    order_id: int,
+    payment_key: str,
+    stripe_payment_intent_id: str | None,
+    amount_minor: int,
+    currency: str,
+) -> None:
+    """Write down a payment that is known only from its refund or dispute so far; a known one stays as it is."""
+    tx.change(
+        "INSERT IGNORE INTO order_payments (order_id, payment_key, stripe_payment_intent_id, role, amount_minor,"
+        " currency) VALUES (%s, %s, %s, 'refunded_early', %s, %s)",
+        order_id,
+        payment_key,
+        stripe_payment_intent_id,
+        amount_minor,
+        currency,
+    )
+
+
+def learn_amount(tx: Transaction, *, order_id: int, payment_key: str, amount_minor: int, currency: str) -> None:
+    """Set the amount of a payment that was known only from its refund, now that its charge or session tells it."""
+    tx.change(
+        "UPDATE order_payments SET amount_minor = %s, currency = %s"
+        " WHERE order_id = %s AND payment_key = %s AND role = 'refunded_early'",
+        amount_minor,
+        currency,
+        order_id,
+        payment_key,
+    )
+
+
+def remember_refund(
+    tx: Transaction, *, refund_id: str, order_id: int, payment_key: str, amount_minor: int, status: str
+) -> None:
+    """Store one refund's newest status. `failed` and `canceled` are final; `succeeded` gives way only to them."""
+    final = status in _NOTHING_WENT_BACK
+    tx.change(
+        "INSERT INTO order_refunds (stripe_refund_id, order_id, payment_key, amount_minor, status)"
+        " VALUES (%s, %s, %s, %s, %s) ON DUPLICATE KEY UPDATE status ="
+        " IF(status IN ('failed', 'canceled') OR (status = 'succeeded' AND NOT %s), status, VALUES(status))",
+        refund_id,
+        order_id,
+        payment_key,
+        amount_minor,
+        status,
+        final,
+    )
+
+
+def remember_charge(tx: Transaction, *, order_id: int, payment_key: str, refunded_minor: int) -> None:
+    """Store how much of a charge went back, as the charge itself says; an older, smaller figure changes nothing."""
+    tx.change(
+        "UPDATE order_payments SET charge_refunded_minor = GREATEST(charge_refunded_minor, %s)"
+        " WHERE order_id = %s AND payment_key = %s",
+        refunded_minor,
+        order_id,
+        payment_key,
+    )
+
+
+def settle(tx: Transaction, *, order_id: int, payment_key: str) -> None:
+    """Compute from the stored facts how much of a payment stays refunded, and store it.
+
+    Two views of the same money may each be incomplete, so the larger counts: the refunds that did not fail; and
+    what the charge said at most, less the refunds that failed, as the charge may have counted them before they did.
+    Never below 0, never above the payment.
+    """
+    tx.change(
+        "UPDATE order_payments AS p JOIN ("
+        " SELECT COALESCE(SUM(IF(status IN ('failed', 'canceled'), 0, amount_minor)), 0) AS standing,"
+        " COALESCE(SUM(IF(status IN ('failed', 'canceled'), amount_minor, 0)), 0) AS undone,"
+        " COALESCE(MAX(status = %s), 0) AS lost"
+        " FROM order_refunds WHERE order_id = %s AND payment_key = %s) AS r"
+        " SET p.refunded_minor = GREATEST(0, IF(p.amount_minor > 0,"
+        " LEAST(p.amount_minor, IF(r.lost, p.amount_minor, GREATEST(r.standing, p.charge_refunded_minor - r.undone))),"
+        " GREATEST(r.standing, p.charge_refunded_minor - r.undone)))"
+        " WHERE p.order_id = %s AND p.payment_key = %s",
+        LOST_TO_DISPUTE,
+        order_id,
+        payment_key,
+        order_id,
+        payment_key,
+    )
+
+
+def failed_refunds(tx: Transaction, *, order_id: int, payment_key: str) -> int:
+    """Count the refunds of a payment that Stripe could not carry out."""
+    row = tx.one(
+        "SELECT COUNT(*) AS failed FROM order_refunds"
+        " WHERE order_id = %s AND payment_key = %s AND status IN ('failed', 'canceled')",
+        order_id,
+        payment_key,
+    )
+    return int(row["failed"]) if row else 0
+
+
+def refunded_amount(order: Row, payments: list[LedgerPayment]) -> Decimal:
+    """Give what went back of all the order's payments, in the order's currency.
+
+    With adaptive pricing the buyer was charged in another currency: then the same share of the order's total
+    (https://docs.stripe.com/payments/checkout/adaptive-pricing). `order` has `total_amount` and `currency`.
+    """
+    currency = order["currency"].lower()
+    minor = sum(
+        (_in_order_currency(payment, order["total_amount"], currency) for payment in payments),
+        start=Decimal(0),
+    )
+    return money.from_minor_units(int(minor.quantize(Decimal(1), rounding=ROUND_HALF_UP)), currency)
+
+
+def _in_order_currency(payment: LedgerPayment, total: Decimal, currency: str) -> Decimal:
+    if payment.currency.lower() == currency:
+        return Decimal(payment.refunded_minor)
+    if payment.amount_minor == 0:
+        return Decimal(0)  # not known yet which share this is
+    return Decimal(money.to_minor_units(total, currency)) * payment.refunded_minor / payment.amount_minor
