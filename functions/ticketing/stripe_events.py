@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
+from ticketing import money
 from ticketing.errors import InvalidEvent
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -122,6 +123,8 @@ class Payment(msgspec.Struct, kw_only=True, omit_defaults=True):
     currency: str | None = None
     charged_minor: int | None = None
     charged_currency: str | None = None
+    # The same as a person writes it, for alerts: `40.00 EUR`.
+    charged: str | None = None
     # Why an order is lost: its payment failed, or its Checkout Session expired.
     lost_as: Literal["failed", "expired"] | None = None
     # Of a refund or a dispute: its own id and status; of a charge: how much of it went back so far.
@@ -194,6 +197,7 @@ def _read_session(event: _Event, body: object) -> Payment:
         currency=_currency(order_currency),
         charged_minor=_amount(session.amount_total, "amount_total"),
         charged_currency=_currency(session.currency),
+        charged=_spoken(session.amount_total, session.currency),
         lost_as=lost_as,
     )
 
@@ -323,6 +327,10 @@ def _currency(value: str | None) -> str | None:
     if not _CURRENCY.match(lower):
         raise InvalidEvent("currency is not a currency's code.")
     return lower
+
+
+def _spoken(minor: int | None, currency: str | None) -> str | None:
+    return money.spoken(minor, currency) if minor is not None and currency is not None else None
 
 
 def _mode(livemode: bool) -> str:  # noqa: FBT001 -- Stripe's own flag

@@ -1,0 +1,27 @@
+"""MigrateDatabase: brings the database to this version's schema. Invoked by `cachao migrate` after a deployment."""
+
+from __future__ import annotations
+
+import msgspec
+
+from handlers.runtime import TaskInput, task
+from handlers.settings import connect_to_database
+from ticketing.schema import apply_migrations
+
+
+class MigrateDatabaseInput(TaskInput):
+    """Nothing but who asks; an empty object will do."""
+
+    execution_id: str = "by hand"
+
+
+class MigrateDatabaseResult(msgspec.Struct):
+    """The migrations that were applied now."""
+
+    applied: list[str]
+
+
+@task(MigrateDatabaseInput)
+def handler(_given: MigrateDatabaseInput) -> MigrateDatabaseResult:
+    """Raises DataInconsistent where the live schema is not what the shop needs."""
+    return MigrateDatabaseResult(apply_migrations(connect_to_database))

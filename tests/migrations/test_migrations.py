@@ -1,0 +1,135 @@
+"""The migrations run on an empty database, on the live schema with rows in it, and twice."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Connect
+from ticketing.errors import DataInconsistent
+from ticketing.schema import apply_migrations, pending_migrations
+
+ALL = sorted(path.stem for path in (Path(__file__).parents[2] / "functions" / "migrations").glob("*.sql"))
+
+# As far as the live tables are known; INT ids and an unusual collation, because nobody promised otherwise.
+LIVE_SCHEMA = """
+CREATE TABLE events (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(200), cognito_sub VARCHAR(100),
+    start_date DATETIME, end_date DATETIME) ENGINE=InnoDB;
+CREATE TABLE tickets (id INT AUTO_INCREMENT PRIMARY KEY, event_id INT NOT NULL, name VARCHAR(200), price DECIMAL(10,2),
+    image_url TEXT, max_quantity INT NULL, sold_quantity INT DEFAULT 0, is_active TINYINT(1) DEFAULT 1,
+    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB;
+CREATE TABLE ticket_discounts (id INT AUTO_INCREMENT PRIMARY KEY, ticket_id INT, discount_type
+    ENUM('percentage','fixed'), discount_value DECIMAL(10,2), valid_until DATE, is_active TINYINT(1)) ENGINE=InnoDB;
+CREATE TABLE discount_codes (id INT AUTO_INCREMENT PRIMARY KEY, event_id INT, code VARCHAR(50), discount_type
+    ENUM('percentage','fixed'), discount_value DECIMAL(10,2), max_uses INT NULL, used_count INT DEFAULT 0,
+    valid_from DATE NULL, valid_until DATE NULL, is_active TINYINT(1), created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+    updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB;
+CREATE TABLE ticket_orders (id INT AUTO_INCREMENT PRIMARY KEY, event_id INT, ticket_id INT, user_id INT NULL,
+    cognito_sub VARCHAR(100) NULL, email VARCHAR(255) COLLATE utf8mb4_bin, quantity INT, unit_price DECIMAL(10,2),
+    discount_amount DECIMAL(10,2), discount_code_id INT NULL, total_amount DECIMAL(10,2),
+    status ENUM('pending','processing','paid','refunded','expired','failed','cancelled') DEFAULT 'pending',
+    stripe_checkout_session_id VARCHAR(255) NULL, stripe_payment_intent_id VARCHAR(255) NULL,
+    validated_at DATETIME NULL,
+    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB;
+INSERT INTO events (name) VALUES ('Live');
+INSERT INTO tickets (event_id, name, price, max_quantity) VALUES (1, 'Standard', 20, 50);
+INSERT INTO ticket_orders (event_id, ticket_id, email, quantity, unit_price, discount_amount, total_amount,
+    stripe_checkout_session_id) VALUES (1, 1, 'Buyer@Example.com', 2, 20, 0, 40, 'cs_test_live');
+"""
+
+
+def run(connect: Connect, script: str) -> None:
+    connection = connect()
+    try:
+        with connection.cursor() as cursor:
+            for statement in filter(str.strip, script.split(";")):
+                cursor.execute(statement)
+        connection.commit()
+    finally:
+        connection.close()
+
+
+def rows(connect: Connect, sql: str) -> list[dict[str, Any]]:
+    connection = connect()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+    finally:
+        connection.close()
+
+
+def columns(connect: Connect) -> set[tuple[str, str]]:
+    found = rows(
+        connect,
+        "SELECT table_name AS t, column_name AS c FROM information_schema.columns WHERE table_schema = DATABASE()"
+        " AND table_name NOT LIKE '%%yoyo%%'",
+    )
+    return {(row["t"], row["c"]) for row in found}
+
+
+def test_an_empty_database_gets_every_table(empty_schema: Connect) -> None:
+    assert pending_migrations(empty_schema) == ALL
+    assert apply_migrations(empty_schema) == ALL
+    assert pending_migrations(empty_schema) == []
+    assert ("ticket_orders", "ticket_counted_at") in columns(empty_schema)
+    assert ("order_payments", "payment_key") in columns(empty_schema)
+
+
+def test_a_second_run_does_nothing(empty_schema: Connect) -> None:
+    apply_migrations(empty_schema)
+    before = columns(empty_schema)
+    assert apply_migrations(empty_schema) == []
+    assert columns(empty_schema) == before
+
+
+def test_the_live_schema_keeps_its_rows_and_gets_what_it_lacks(empty_schema: Connect) -> None:
+    run(empty_schema, LIVE_SCHEMA)
+    apply_migrations(empty_schema)
+    [order] = rows(empty_schema, "SELECT * FROM ticket_orders")
+    assert (order["id"], order["status"], order["quantity"]) == (1, "pending", 2)
+    assert (order["currency"], order["held_quantity"], order["ticket_counted_at"]) == ("eur", 0, None)
+    assert order["email_lower"] == "buyer@example.com"
+    [ticket] = rows(empty_schema, "SELECT * FROM tickets")
+    assert (ticket["sold_quantity"], ticket["held_quantity"]) == (0, 0)
+
+
+def test_both_ways_lead_to_the_same_columns(empty_schema: Connect, connect: Connect) -> None:
+    run(empty_schema, LIVE_SCHEMA)
+    apply_migrations(empty_schema)
+    assert columns(empty_schema) == columns(connect)
+
+
+def test_a_run_that_was_cut_short_is_finished_by_the_next(empty_schema: Connect) -> None:
+    run(empty_schema, LIVE_SCHEMA)
+    # The first statements of 0002 were committed, then the connection broke: yoyo has no record of it.
+    run(empty_schema, "ALTER TABLE tickets ADD COLUMN held_quantity INT NOT NULL DEFAULT 0")
+    assert apply_migrations(empty_schema) == ALL
+    assert ("discount_codes", "held_count") in columns(empty_schema)
+
+
+def test_two_runs_at_once_do_not_get_in_each_others_way(empty_schema: Connect) -> None:
+    results: list[list[str]] = []
+    threads = [threading.Thread(target=lambda: results.append(apply_migrations(empty_schema))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(len, results)) == [0, len(ALL)]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("ALTER TABLE ticket_orders MODIFY status ENUM('pending','paid')", "lacks processing, refunded"),
+        ("ALTER TABLE tickets ENGINE = MyISAM", "not InnoDB"),
+    ],
+)
+def test_a_live_schema_that_cannot_carry_the_shop_is_named(empty_schema: Connect, change: str, told: str) -> None:
+    run(empty_schema, LIVE_SCHEMA)
+    run(empty_schema, change)
+    with pytest.raises(DataInconsistent, match=told):
+        apply_migrations(empty_schema)
