@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from handlers import stripe_access
 from handlers.runtime import TaskInput, database, logger, task
-from ticketing.order_lookup import FoundOrder, look_up_order
+from ticketing.order_lookup import ForeignRefund, FoundOrder, SessionOfPayment, look_up_order
 from ticketing.stripe_events import Payment
+from ticketing.stripe_sessions import StripeSessions
+
+# Shorter than the function's own time-out together with the database's; the state machine tries again.
+_STRIPE_SECONDS = 4.0
 
 
 class LookUpOrderInput(TaskInput):
@@ -14,8 +19,13 @@ class LookUpOrderInput(TaskInput):
 
 
 @task(LookUpOrderInput)
-def handler(given: LookUpOrderInput) -> FoundOrder:
-    """Raises OrderNotFound, OrderMismatch, AmountMismatch; DatabaseUnavailable is retried."""
-    order = look_up_order(database, given.payment)
+def handler(given: LookUpOrderInput) -> FoundOrder | ForeignRefund:
+    """Raises OrderNotFound, OrderMismatch, AmountMismatch; DatabaseUnavailable and StripeUnavailable are retried."""
+    order = look_up_order(database, given.payment, find_session=_find_session)
     logger.append_keys(order_id=order.order_id)
     return order
+
+
+def _find_session(payment_intent_id: str) -> SessionOfPayment | None:
+    client = stripe_access.client(read_seconds=_STRIPE_SECONDS, network_retries=0)
+    return StripeSessions(client).of_payment(payment_intent_id)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
@@ -31,11 +33,35 @@ class FoundOrder(msgspec.Struct, kw_only=True):
     has_discount: bool
 
 
-def look_up_order(database: Database, payment: Payment) -> FoundOrder:
+class ForeignRefund(msgspec.Struct, kw_only=True):
+    """A refund of something else that the Stripe account sells: none of the shop's business."""
+
+    order_id: None = None
+    status: Literal["foreign"] = "foreign"
+
+
+class SessionOfPayment(msgspec.Struct, frozen=True, kw_only=True):
+    """The Checkout Session that a PaymentIntent belongs to, and what its `metadata.order_id` says, unchecked."""
+
+    session_id: str
+    order_reference: str | None
+
+
+# Asks Stripe which Checkout Session a PaymentIntent belongs to; None: it was not paid in Checkout.
+FindSession = Callable[[str], SessionOfPayment | None]
+
+
+def look_up_order(
+    database: Database, payment: Payment, *, find_session: FindSession | None = None
+) -> FoundOrder | ForeignRefund:
     """Find the order that a payment is for, and check session and amount.
 
     By `metadata.order_id`; without it by the Checkout Session or PaymentIntent that the order knows. A session id
     that the order does not know yet (its checkout stopped half-way) is stored.
+
+    A refund or a dispute that comes before its payment's event names nothing that the shop knows: then, and only
+    then, Stripe is asked for the payment's session. A refund whose payment belongs to no order is `ForeignRefund`,
+    no alert: nothing was taken for a ticket. A dispute is an alert all the same, because it has a deadline.
 
     Raises:
         OrderNotFound: no order has this id, session or payment.
@@ -43,8 +69,23 @@ def look_up_order(database: Database, payment: Payment) -> FoundOrder:
         AmountMismatch: Stripe's amount or currency is not the order's.
         DatabaseUnavailable: try again.
     """
+    found = _find_and_check(database, payment)
+    if found is None and find_session is not None and _names_only_a_payment(payment):
+        session = find_session(payment.payment_intent_id) if payment.payment_intent_id else None
+        if session is not None:
+            found = _find_and_check(database, _as_session_says(payment, session))
+        if found is None and payment.outcome == "refund":
+            return ForeignRefund()
+    if found is None:
+        raise OrderNotFound(_not_found_sentence(payment))
+    return found
+
+
+def _find_and_check(database: Database, payment: Payment) -> FoundOrder | None:
     with database.transaction() as tx:
         order = _find(tx, payment)
+        if order is None:
+            return None
         if payment.session_id is not None:
             _check_session(order, payment)
             _check_amount(order, payment)
@@ -60,21 +101,30 @@ def look_up_order(database: Database, payment: Payment) -> FoundOrder:
     )
 
 
-def _find(tx: Transaction, payment: Payment) -> Row:
-    order = None
+def _names_only_a_payment(payment: Payment) -> bool:
+    return payment.outcome in {"refund", "dispute"} and payment.order_reference is None
+
+
+def _as_session_says(payment: Payment, session: SessionOfPayment) -> Payment:
+    # The session is not checked against the order's: a refund may well be that of a second payment.
+    if session.order_reference is not None:
+        return msgspec.structs.replace(payment, order_reference=session.order_reference)
+    return msgspec.structs.replace(payment, session_id=session.session_id)
+
+
+def _find(tx: Transaction, payment: Payment) -> Row | None:
     if payment.order_reference is not None:
-        if _ORDER_ID.match(payment.order_reference):
-            order = tx.one(
-                f"SELECT {_COLUMNS} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- a constant of this module
-                int(payment.order_reference),
-            )
-    elif payment.session_id is not None:
-        order = _only(tx, "stripe_checkout_session_id", payment.session_id)
-    elif payment.payment_intent_id is not None:
-        order = _by_payment(tx, payment.payment_intent_id)
-    if order is None:
-        raise OrderNotFound(_not_found_sentence(payment))
-    return order
+        if not _ORDER_ID.match(payment.order_reference):
+            return None
+        return tx.one(
+            f"SELECT {_COLUMNS} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- a constant of this module
+            int(payment.order_reference),
+        )
+    if payment.session_id is not None:
+        return _only(tx, "stripe_checkout_session_id", payment.session_id)
+    if payment.payment_intent_id is not None:
+        return _by_payment(tx, payment.payment_intent_id)
+    return None
 
 
 def _only(tx: Transaction, column: str, value: str) -> Row | None:

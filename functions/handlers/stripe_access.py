@@ -1,0 +1,28 @@
+"""The Stripe client of this deployment: its key from Secrets Manager, its address from `STRIPE_API_BASE`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from handlers.settings import required, stripe_secret
+from ticketing import stripe_client
+
+if TYPE_CHECKING:
+    import stripe
+
+
+def client(
+    *, read_seconds: float = stripe_client.READ_SECONDS, network_retries: int = stripe_client.NETWORK_RETRIES
+) -> stripe.StripeClient:
+    """Give the client; the package `stripe` is imported only when one is asked for.
+
+    Raises:
+        ConfigurationError: `STRIPE_API_BASE`, `STRIPE_SECRET_ARN` or the secret is missing or malformed.
+        DatabaseUnavailable: the secret cannot be fetched right now.
+    """
+    return stripe_client.client(
+        stripe_secret().api_key,
+        api_base=required("STRIPE_API_BASE"),
+        read_seconds=read_seconds,
+        network_retries=network_retries,
+    )

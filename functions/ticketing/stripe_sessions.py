@@ -1,0 +1,104 @@
+"""Reads and ends Checkout Sessions at Stripe (https://docs.stripe.com/api/checkout/sessions)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ticketing.order_lookup import SessionOfPayment
+from ticketing.stripe_client import StripeRefused, stripe_errors
+
+if TYPE_CHECKING:
+    import stripe
+    from stripe.params.checkout import SessionListParams
+
+# A session as Stripe writes it, as plain dictionaries and lists.
+Session = dict[str, Any]
+
+_CHARGE: Final = "payment_intent.latest_charge"
+# Stripe's largest page.
+_PAGE_SIZE: Final = 100
+_NOT_FOUND: Final = 404
+
+
+class StripeSessions:
+    """Reads and ends Checkout Sessions with the stripe package. Safe to use from several threads."""
+
+    def __init__(self, client: stripe.StripeClient) -> None:
+        """Take the client of `stripe_client.client`."""
+        self._client = client
+
+    def retrieve(self, session_id: str) -> Session | None:
+        """Give a session with its PaymentIntent and latest charge; None where this account and mode have none.
+
+        Raises:
+            StripeUnavailable: try again.
+            ConfigurationError: the API key is wrong.
+            StripeRefused: anything else that Stripe said no to.
+        """
+        try:
+            with stripe_errors(f"read Checkout Session {session_id}"):
+                session = self._client.v1.checkout.sessions.retrieve(session_id, params={"expand": [_CHARGE]})
+        except StripeRefused as refusal:
+            if refusal.code == "resource_missing" or refusal.http_status == _NOT_FOUND:
+                return None
+            raise
+        return session.to_dict()
+
+    def expire(self, session_id: str) -> bool:
+        """End an open session; False when it is not open any more: the buyer or the time was faster.
+
+        Raises:
+            StripeUnavailable: try again.
+            ConfigurationError: the API key is wrong.
+        """
+        try:
+            with stripe_errors(f"expire Checkout Session {session_id}"):
+                self._client.v1.checkout.sessions.expire(session_id)
+        except StripeRefused:
+            return False
+        return True
+
+    def page(
+        self, *, created_from: int, created_until: int, status: str | None = None, after: str | None = None
+    ) -> tuple[list[Session], bool]:
+        """Give a page of the sessions made in a span of time (Unix seconds), newest first, and whether more follow.
+
+        Without what is paid: use `retrieve` for that. `after` is the last page's last id.
+
+        Raises:
+            StripeUnavailable: try again.
+            ConfigurationError: the API key is wrong.
+        """
+        params: SessionListParams = {
+            "created": {"gte": created_from, "lte": created_until},
+            "limit": _PAGE_SIZE,
+        }
+        if status is not None:
+            params["status"] = status
+        if after is not None:
+            params["starting_after"] = after
+        with stripe_errors("list Checkout Sessions"):
+            page = self._client.v1.checkout.sessions.list(params=params)
+        return [session.to_dict() for session in page.data], page.has_more
+
+    def of_payment(self, payment_intent_id: str) -> SessionOfPayment | None:
+        """Give the session that a PaymentIntent belongs to, or None where it was not paid in Checkout.
+
+        Raises:
+            StripeUnavailable: try again.
+            ConfigurationError: the API key is wrong.
+        """
+        try:
+            with stripe_errors(f"find the Checkout Session of {payment_intent_id}"):
+                found = self._client.v1.checkout.sessions.list(params={"payment_intent": payment_intent_id, "limit": 1})
+        except StripeRefused:
+            return None  # not a PaymentIntent of this account and mode
+        for session in found.data:
+            return SessionOfPayment(session_id=session.id, order_reference=order_reference(session.to_dict()))
+        return None
+
+
+def order_reference(session: Session) -> str | None:
+    """Give what a session says its order is: `metadata.order_id`, else `client_reference_id`; unchecked."""
+    value = (session.get("metadata") or {}).get("order_id") or session.get("client_reference_id")
+    return value if isinstance(value, str) else None
