@@ -1,0 +1,269 @@
+"""One Lambda execution environment: a process under AWS's own `awslambdaric`, and its end of the Runtime API.
+
+The Runtime API is spoken by the thread that invokes: a warm worker has a `GET …/invocation/next` pending;
+answering it hands over the event, and the worker's `POST …/response` (or `…/error`) is the result. So a worker
+costs no thread while idle, and its death is seen at once (a pidfd becomes readable).
+Reference: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from local.processes import LOOPBACK, spawn, stop
+
+_HEADER_END = b"\r\n\r\n"
+_RECEIVE_BYTES = 65536
+# Where there is no pidfd (before Linux 5.3, macOS) a death is noticed after at most this long.
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class LambdaFunction:
+    """What the deployed template says about one function.
+
+    Attributes:
+        name: physical name, as in its ARN.
+        logical_id: its name in the template.
+        handler: `module.function`, relative to `code_directory`.
+        code_directory: the local folder of its CodeUri.
+        environment: the template's variables, resolved.
+        timeout_seconds: after that it is killed.
+        memory_mb: told to the function; not enforced.
+    """
+
+    name: str
+    logical_id: str
+    handler: str
+    code_directory: Path
+    environment: Mapping[str, str]
+    timeout_seconds: float
+    memory_mb: int
+
+
+class WorkerDiedError(Exception):
+    """The process ended before it answered.
+
+    Attributes:
+        reason: as Lambda words it, e.g. `signal: killed` or `exit status 1`.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        """Word the exit code of `subprocess` (negative: a signal)."""
+        if exit_code < 0:
+            name = {signal.SIGKILL: "killed", signal.SIGTERM: "terminated", signal.SIGSEGV: "segmentation fault"}
+            self.reason = f"signal: {name.get(signal.Signals(-exit_code), signal.Signals(-exit_code).name)}"
+        else:
+            self.reason = f"exit status {exit_code}"
+        super().__init__(self.reason)
+
+
+class WorkerTimedOutError(Exception):
+    """No answer before the deadline. The worker still runs; its owner must kill it."""
+
+
+@dataclass(frozen=True)
+class RuntimeRequest:
+    """One HTTP request of the worker."""
+
+    path: str
+    body: bytes
+    connection: socket.socket
+
+
+class LambdaWorker:
+    """A warm process that handles one invocation at a time. Not thread-safe: its pool lends it out."""
+
+    def __init__(
+        self, function: LambdaFunction, *, environment: Mapping[str, str], function_arn: str, log: IO[bytes]
+    ) -> None:
+        self.function = function
+        self.idle_since = time.monotonic()
+        self.cold = True
+        self._arn = function_arn
+        self._next_request: RuntimeRequest | None = None
+        self._connections: dict[socket.socket, bytearray] = {}
+        self._killed = threading.Event()
+        self._listener = socket.create_server((LOOPBACK, 0), backlog=4)
+        self._listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        host, port = self._listener.getsockname()
+        try:
+            self._process = spawn(
+                [sys.executable, "-m", "awslambdaric", function.handler],
+                environment={**environment, "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}"},
+                directory=function.code_directory,
+                output=log,
+            )
+        except BaseException:
+            self._listener.close()
+            raise
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._pidfd = _open_pidfd(self._process.pid)
+        if self._pidfd is not None:
+            self._selector.register(self._pidfd, selectors.EVENT_READ)
+
+    @property
+    def pid(self) -> int:
+        """Process id of the worker."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take another invocation."""
+        return self._process.poll() is None
+
+    def handle(self, event: bytes, *, request_id: str, seconds: float) -> RuntimeRequest:
+        """Run one invocation and return the worker's answer (path ends in `/response` or `/error`).
+
+        The clock of `seconds` starts when the worker has its event, as on AWS: initialising is not counted.
+
+        Raises:
+            WorkerDiedError: the process ended first.
+            WorkerTimedOutError: no answer in time.
+        """
+        pending = self._next_request or self._receive(deadline=None)
+        self._next_request = None
+        if not pending.path.endswith("/invocation/next"):
+            return pending  # an error while initialising: …/init/error
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": request_id,
+            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + seconds) * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": self._arn,
+            "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):08x}-{request_id.replace('-', '')[:24]};Sampled=0",
+            "Content-Type": "application/json",
+        }
+        deadline = time.monotonic() + seconds
+        self._reply(pending, "200 OK", headers, event)
+        answer = self._receive(deadline)
+        self._reply(answer, "202 Accepted", {"Content-Type": "application/json"}, b'{"status":"OK"}')
+        self.idle_since = time.monotonic()
+        self.cold = False
+        return answer
+
+    def kill(self) -> None:
+        """End the process as the out-of-memory killer would. Safe from any thread, at any moment."""
+        self._killed.set()
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    def close(self) -> None:
+        """End the process and give back its sockets. Only the thread that holds the worker may call it."""
+        stop(self._process)
+        self._selector.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+        for connection in [self._listener, *self._connections]:
+            connection.close()
+        self._connections.clear()
+
+    def _receive(self, deadline: float | None) -> RuntimeRequest:
+        """Wait for the worker's next complete request."""
+        while True:
+            for key, _ in self._selector.select(self._wait_seconds(deadline)):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif isinstance(key.fileobj, socket.socket):
+                    request = self._read(key.fileobj)
+                    if request is not None:
+                        return request
+            exit_code = self._process.poll()
+            if exit_code is not None:
+                raise WorkerDiedError(exit_code)
+            if deadline is not None and time.monotonic() >= deadline:
+                raise WorkerTimedOutError
+
+    def _wait_seconds(self, deadline: float | None) -> float | None:
+        longest = _POLL_SECONDS if self._pidfd is None else None
+        if deadline is None:
+            return longest
+        left = max(0.0, deadline - time.monotonic())
+        return left if longest is None else min(left, longest)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            connection, _ = self._listener.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._connections[connection] = bytearray()
+            self._selector.register(connection, selectors.EVENT_READ)
+
+    def _read(self, connection: socket.socket) -> RuntimeRequest | None:
+        try:
+            received = connection.recv(_RECEIVE_BYTES)
+        except OSError:
+            received = b""
+        if not received:
+            self._forget(connection)
+            return None
+        buffer = self._connections[connection]
+        buffer += received
+        return _take_request(connection, buffer)
+
+    def _forget(self, connection: socket.socket) -> None:
+        self._selector.unregister(connection)
+        del self._connections[connection]
+        connection.close()
+
+    @staticmethod
+    def _reply(request: RuntimeRequest, status: str, headers: Mapping[str, str], body: bytes) -> None:
+        lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items())]
+        lines.append(f"Content-Length: {len(body)}")
+        # A worker that died meanwhile is noticed by the next _receive.
+        with contextlib.suppress(OSError):
+            request.connection.sendall("\r\n".join(lines).encode("ascii") + _HEADER_END + body)
+
+
+def _take_request(connection: socket.socket, buffer: bytearray) -> RuntimeRequest | None:
+    """Cut one complete request off the front of the buffer; None while it is incomplete."""
+    end = buffer.find(_HEADER_END)
+    if end < 0:
+        return None
+    start_line, *header_lines = bytes(buffer[:end]).decode("latin-1").split("\r\n")
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in header_lines)}
+    body_start = end + len(_HEADER_END)
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        body, length = _take_chunks(buffer, body_start)
+        if body is None:
+            return None
+    else:
+        length = int(headers.get("content-length", "0"))
+        if len(buffer) < body_start + length:
+            if headers.get("expect", "").lower() == "100-continue" and len(buffer) == body_start:
+                connection.sendall(b"HTTP/1.1 100 Continue" + _HEADER_END)
+            return None
+        body = bytes(buffer[body_start : body_start + length])
+    del buffer[: body_start + length]
+    return RuntimeRequest(start_line.split(" ")[1], body, connection)
+
+
+def _take_chunks(buffer: bytearray, start: int) -> tuple[bytes | None, int]:
+    """Decode a chunked body that begins at `start`: (body, its encoded length), or (None, 0) if incomplete."""
+    body, position = bytearray(), start
+    while True:
+        line_end = buffer.find(b"\r\n", position)
+        if line_end < 0:
+            return None, 0
+        size = int(bytes(buffer[position:line_end]).split(b";")[0], 16)
+        chunk_start = line_end + 2
+        if len(buffer) < chunk_start + size + 2:
+            return None, 0
+        body += buffer[chunk_start : chunk_start + size]
+        position = chunk_start + size + 2
+        if size == 0:
+            return bytes(body), position - start
+
+
+def _open_pidfd(pid: int) -> int | None:
+    with contextlib.suppress(AttributeError, OSError):
+        return os.pidfd_open(pid)
+    return None
