@@ -1,0 +1,46 @@
+"""A stand-in for the part of Stripe that the shop uses, on one machine and without an account.
+
+    with StripeStandIn(deliver=put_on_partner_bus) as stand_in:
+        client = stripe.StripeClient("sk_test_local", base_addresses={"api": stand_in.url})
+        session = client.v1.checkout.sessions.create({...})
+        stand_in.pay(session.id)                            # or open session.url in a browser
+
+It answers as Stripe does: parameters are checked, errors have Stripe's types, codes and shapes,
+idempotency keys replay, ids are as long as real ones, events carry a snapshot and arrive at least once.
+Test cards and IBANs are Stripe's (instruments.py); what time does (expiry, debits, late refunds) happens
+by itself. Endpoints: Checkout Sessions (create, retrieve, list, line items, expire), PaymentIntents and
+Charges (retrieve), Refunds (create, retrieve, list), Disputes and Events (retrieve, list), Account
+(retrieve), and Event Destinations of API v2 (retrieve, list). `/_control/…` is not Stripe's: it is how
+tests and `python -m local pay` act as buyer, bank and misfortune.
+
+What it does not imitate:
+- Modes but `payment`, pages but the hosted one, customers, saved prices and products, taxes, shipping,
+  promotion codes, Connect, invoices. A parameter that Stripe knows and the stand-in does not is refused
+  with the code `not_imitated_by_the_stand_in`, never ignored.
+- Other API versions: objects always have the shape of `context.API_VERSION`, whatever is asked for.
+- 3-D Secure, Radar, fees, balance transactions, payouts, receipts and e-mails; a card's expiry and
+  security code are not looked at.
+- Payment methods but cards and SEPA Direct Debit; exchange rates are the caller's.
+- Live mode, publishable keys, permissions of restricted keys.
+- Eventual consistency and latency: lists show everything at once. Faults happen only when asked for.
+- API v2 beyond reading one event destination; thin events; webhook endpoints as objects.
+- The search API, and creating PaymentIntents, Charges or Disputes by the API.
+"""
+
+from local.stripe_stand_in.deliveries import Webhook, sign
+from local.stripe_stand_in.errors import ApiError
+from local.stripe_stand_in.event_destinations import SHOP_EVENTS, EventDestination
+from local.stripe_stand_in.payments import PayResult
+from local.stripe_stand_in.seeding import SessionSeed
+from local.stripe_stand_in.stand_in import StripeStandIn
+
+__all__ = [
+    "SHOP_EVENTS",
+    "ApiError",
+    "EventDestination",
+    "PayResult",
+    "SessionSeed",
+    "StripeStandIn",
+    "Webhook",
+    "sign",
+]

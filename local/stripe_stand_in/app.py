@@ -1,0 +1,81 @@
+"""The WSGI application: API, hosted page and control endpoints behind one address."""
+
+import logging
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NoReturn
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Request, Response
+
+from local.stripe_stand_in import control, hosted_page, sessions
+from local.stripe_stand_in.api import Api
+from local.stripe_stand_in.errors import server_error
+from local.stripe_stand_in.faults import ConnectionLostError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from local.stripe_stand_in.stand_in import StripeStandIn
+
+logger = logging.getLogger(__name__)
+
+_LARGEST_BODY = 4 * 1024 * 1024
+
+
+class _BoundedRequest(Request):
+    max_content_length = _LARGEST_BODY
+
+
+class App:
+    """Routes a request to one of the three doors."""
+
+    def __init__(self, stand_in: "StripeStandIn", api: Api, is_stopped: Callable[[], bool]) -> None:
+        """Take the three doors."""
+        self._stand_in = stand_in
+        self._api = api
+        self._is_stopped = is_stopped
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Serve one request (PEP 3333)."""
+        if self._is_stopped():
+            # A kept-alive connection outlives the listening socket; nobody answers on it any more.
+            _reset_connection(environ)
+        request = _BoundedRequest(environ)
+        try:
+            response = self._respond(request)
+        except ConnectionLostError:
+            _reset_connection(environ)
+        except HTTPException as error:
+            response = Response(error.description, status=error.code, content_type="text/plain")
+        except Exception:
+            logger.exception("The stand-in failed: %s %s", request.method, request.path)
+            failure = server_error(saved=False)
+            response = control.json_response(failure.body(""), failure.status)
+        return response(environ, start_response)
+
+    def _respond(self, request: Request) -> Response:
+        request.get_data()  # an unread body would be taken for the next request of the connection
+        path = request.path
+        if path.startswith(control.PREFIX):
+            return control.respond(self._stand_in, request)
+        if path.startswith(sessions.CHECKOUT_PATH) and request.method in {"GET", "HEAD", "POST"}:
+            session_id = path.removeprefix(sessions.CHECKOUT_PATH)
+            return hosted_page.respond(self._stand_in.context, request, session_id)
+        return self._api(request)
+
+
+def _reset_connection(environ: "WSGIEnvironment") -> NoReturn:
+    """Close the connection with a TCP reset, as a crashed peer does.
+
+    Raises:
+        ConnectionResetError: Always; the server drops the connection without an answer.
+    """
+    connection = environ.get("werkzeug.socket")
+    if isinstance(connection, socket.socket):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # detach: a plain close waits for the server's own files on the socket.
+        os.close(connection.detach())
+    raise ConnectionResetError("reset on purpose")

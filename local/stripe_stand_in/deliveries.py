@@ -1,0 +1,262 @@
+"""Delivery of events to the event bus and to a webhook address, in the background, until they arrive.
+
+What is to be delivered is in the store since the transaction that made the event, so a restart goes on
+where it stopped. Waiting times here are real ones, whatever the stand-in's clock says.
+"""
+
+import hashlib
+import hmac
+import json
+import logging
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from local.stripe_stand_in.event_destinations import EventDestination
+from local.stripe_stand_in.events import envelope
+from local.stripe_stand_in.json_object import JsonObject
+from local.stripe_stand_in.store import Store
+
+logger = logging.getLogger(__name__)
+
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 30.0
+# "Stripe retries for up to three days" (docs.stripe.com/webhooks, docs.stripe.com/event-destinations).
+GIVE_UP_AFTER_SECONDS = 3 * 24 * 3600.0
+_WEBHOOK_TIMEOUT_SECONDS = 30.0
+
+
+def sign(payload: str, secret: str, timestamp: int) -> str:
+    """Return the `Stripe-Signature` header of a payload (docs.stripe.com/webhooks, "Verify manually")."""
+    signature = hmac.new(secret.encode(), f"{timestamp}.{payload}".encode(), hashlib.sha256).hexdigest()
+    return f"t={timestamp},v1={signature}"
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """An address that gets events as `stripe listen --forward-to` sends them."""
+
+    url: str
+    signing_secret: str
+    timeout_seconds: float = _WEBHOOK_TIMEOUT_SECONDS
+
+    def post(self, event: JsonObject) -> None:
+        """Send one event.
+
+        Raises:
+            RuntimeError: The answer was not 2xx.
+            OSError: There was no answer.
+        """
+        payload = json.dumps(event, indent=2)
+        request = urllib.request.Request(  # noqa: S310 - the developer's own address
+            self.url,
+            data=payload.encode(),
+            headers={
+                "Content-Type": "application/json; charset=utf-8",
+                "Stripe-Signature": sign(payload, self.signing_secret, int(time.time())),
+                "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+            },
+            method="POST",
+        )
+        try:
+            with _NO_REDIRECTS.open(request, timeout=self.timeout_seconds):
+                return
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise RuntimeError(f"HTTP status {error.code}") from None
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:  # noqa: ANN401 - as inherited
+        """Follow nothing: a redirected webhook is a failed one, as at Stripe."""
+
+
+_NO_REDIRECTS = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+
+
+class Deliverer:
+    """Delivers what is pending. With one thread events arrive in the order in which they happened.
+
+    Args:
+        store: Where the pending deliveries are.
+        destination: The event bus, for the envelope.
+        deliver: Takes an EventBridge envelope; raises when it was not taken.
+        webhook: A webhook address, or None.
+        threads: How many deliveries run at once; with more than one the order is lost, as at Stripe.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        destination: EventDestination,
+        deliver: Callable[[JsonObject], None] | None,
+        webhook: Webhook | None,
+        threads: int = 1,
+    ) -> None:
+        """Take what to deliver and where to; see the class."""
+        self._store = store
+        self._destination = destination
+        self._deliver = deliver
+        self._webhook = webhook
+        self._changed = threading.Condition()
+        self._claimed: set[int] = set()
+        self._wakes = 0
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._run, name=f"stripe-delivery-{number}", daemon=True)
+            for number in range(threads)
+        ]
+
+    def start(self) -> None:
+        """Start delivering."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop after the deliveries that are under way; what is pending stays in the store."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(timeout=5)
+
+    def wake(self) -> None:
+        """Say that there is something new to deliver."""
+        with self._changed:
+            self._wakes += 1
+            self._changed.notify_all()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until nothing is pending; returns whether that came true within `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while self._pending():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            with self._changed:
+                self._changed.wait(min(left, 0.05))
+        return True
+
+    def report(self) -> list[JsonObject]:
+        """Return every delivery, oldest first: event, door, state, attempts and the last error."""
+        with self._store.transaction() as connection:
+            rows = connection.execute(
+                "SELECT event_id, event_type, door, state, attempts, last_error FROM deliveries ORDER BY id",
+            ).fetchall()
+        names = ("event_id", "event_type", "door", "state", "attempts", "last_error")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def redeliver(self, event_id: str) -> int:
+        """Queue an event's deliveries once more; returns how many. Stripe does so at times, unasked."""
+        with self._store.transaction() as connection:
+            count = connection.execute(
+                "INSERT INTO deliveries (event_id, event_type, door)"
+                " SELECT DISTINCT event_id, event_type, door FROM deliveries WHERE event_id = ?",
+                (event_id,),
+            ).rowcount
+        self.wake()
+        return count
+
+    def _pending(self) -> int:
+        with self._store.transaction() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM deliveries WHERE state = 'pending'").fetchone()
+        return int(count)
+
+    def _run(self) -> None:
+        while True:
+            seen = self._wakes
+            claim = self._claim()
+            if claim is not None:
+                self._attempt(*claim)
+                continue
+            with self._changed:
+                if self._stopping:
+                    return
+                if self._wakes == seen:
+                    self._changed.wait(timeout=0.1)
+
+    def _claim(self) -> tuple[int, str, str, int, float] | None:
+        """Take the oldest delivery that is due and that no other thread has."""
+        with self._store.transaction() as connection:
+            if self._stopping:
+                return None
+            rows = connection.execute(
+                "SELECT id, event_id, door, attempts, coalesce(first_attempt_at, 0) FROM deliveries"
+                " WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY id LIMIT ?",
+                (time.time(), len(self._claimed) + 1),
+            ).fetchall()
+            for row in rows:
+                if row[0] not in self._claimed:
+                    self._claimed.add(row[0])
+                    return (int(row[0]), str(row[1]), str(row[2]), int(row[3]), float(row[4]))
+        return None
+
+    def _attempt(self, delivery_id: int, event_id: str, door: str, attempts: int, first: float) -> None:
+        try:
+            self._send(event_id, door)
+        except Exception as error:  # noqa: BLE001 - whatever the callback raises, the event is kept
+            self._failed(delivery_id, event_id, door, attempts + 1, first, error)
+        else:
+            self._mark(delivery_id, attempts + 1, first, state="delivered")
+        with self._store.transaction():
+            self._claimed.discard(delivery_id)
+        with self._changed:
+            self._changed.notify_all()
+
+    def _send(self, event_id: str, door: str) -> None:
+        record = self._store.get("event", event_id)
+        if record is None:
+            raise LookupError(f"The event {event_id} is gone from the store")
+        if door == "event_bus":
+            if self._deliver is not None:
+                self._deliver(envelope(record.body, self._destination))
+        elif self._webhook is not None:
+            self._webhook.post(record.body)
+
+    def _failed(
+        self,
+        delivery_id: int,
+        event_id: str,
+        door: str,
+        attempts: int,
+        first: float,
+        error: Exception,
+    ) -> None:
+        now = time.time()
+        reason = f"{type(error).__name__}: {error}"[:500]
+        if first and now - first > GIVE_UP_AFTER_SECONDS:
+            logger.error("Event %s: gave up delivering to the %s after 3 days: %s", event_id, door, reason)
+            self._mark(delivery_id, attempts, first, state="given_up", error=reason)
+            return
+        wait = min(FIRST_WAIT_SECONDS * 2 ** min(attempts - 1, 20), LONGEST_WAIT_SECONDS)
+        logger.warning(
+            "Event %s: delivery to the %s failed (attempt %d), next one in %.1f s: %s",
+            event_id,
+            door,
+            attempts,
+            wait,
+            reason,
+        )
+        self._mark(delivery_id, attempts, first, error=reason, next_attempt_at=now + wait)
+
+    def _mark(
+        self,
+        delivery_id: int,
+        attempts: int,
+        first: float,
+        *,
+        state: str = "pending",
+        error: str | None = None,
+        next_attempt_at: float = 0.0,
+    ) -> None:
+        with self._store.transaction() as connection:
+            connection.execute(
+                "UPDATE deliveries SET attempts = ?, first_attempt_at = ?, state = ?, last_error = ?,"
+                " next_attempt_at = ? WHERE id = ?",
+                (attempts, first or time.time(), state, error, next_attempt_at, delivery_id),
+            )

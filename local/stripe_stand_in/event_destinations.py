@@ -1,0 +1,118 @@
+"""The event destination: Stripe's description of where it sends events (API v2, read only).
+
+Source: docs.stripe.com/api/v2/core/event-destinations.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Literal
+
+from local.stripe_stand_in import ids
+from local.stripe_stand_in.errors import ApiError
+
+if TYPE_CHECKING:
+    from local.stripe_stand_in.json_object import JsonObject
+
+# The types that the shop's rules let through.
+SHOP_EVENTS = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "charge.refunded",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.closed",
+)
+
+
+@dataclass
+class EventDestination:
+    """One destination of type `amazon_eventbridge`. Its fields may be set to whatever a test needs.
+
+    A disabled destination, or one whose payload is not `snapshot`, gets no snapshot events, as at Stripe.
+    """
+
+    id: str = field(default_factory=ids.event_destination_id)
+    name: str = "Local event bus"
+    description: str = "Events of the stand-in for the local partner event bus"
+    status: Literal["enabled", "disabled"] = "enabled"
+    disabled_reason: Literal["no_aws_event_source_exists", "user"] | None = None
+    aws_account_id: str = "123456789012"
+    aws_region: str = "eu-west-1"
+    aws_event_source_status: Literal["active", "deleted", "pending", "unknown"] = "active"
+    event_payload: Literal["snapshot", "thin"] = "snapshot"
+    enabled_events: tuple[str, ...] = SHOP_EVENTS
+    livemode: bool = False
+    snapshot_api_version: str | None = None
+    created: float = 1735689600.0  # 2025-01-01
+
+    @property
+    def source(self) -> str:
+        """The `source` of the EventBridge events, which is also the partner event source's name."""
+        return f"aws.partner/stripe.com/{self.id}"
+
+    @property
+    def aws_event_source_arn(self) -> str:
+        """The ARN of the partner event source."""
+        return f"arn:aws:events:{self.aws_region}::event-source/{self.source}"
+
+    def takes(self, event_type: str) -> bool:
+        """Return whether snapshot events of this type are sent there now."""
+        return (
+            self.status == "enabled"
+            and self.event_payload == "snapshot"
+            and ("*" in self.enabled_events or event_type in self.enabled_events)
+        )
+
+    def body(self) -> "JsonObject":
+        """Return it as the API shows it."""
+        moment = datetime.fromtimestamp(self.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        disabled = None
+        if self.status == "disabled":
+            disabled = {"disabled": {"reason": self.disabled_reason or "user"}}
+        return {
+            "id": self.id,
+            "object": "v2.core.event_destination",
+            "amazon_eventbridge": {
+                "aws_account_id": self.aws_account_id,
+                "aws_event_source_arn": self.aws_event_source_arn,
+                "aws_event_source_status": self.aws_event_source_status,
+            },
+            "created": moment,
+            "description": self.description,
+            "enabled_events": list(self.enabled_events),
+            "event_payload": self.event_payload,
+            "events_from": ["@self"],
+            "livemode": self.livemode,
+            "metadata": {},
+            "name": self.name,
+            "snapshot_api_version": self.snapshot_api_version,
+            "status": self.status,
+            "status_details": disabled,
+            "type": "amazon_eventbridge",
+            "updated": moment,
+        }
+
+
+def list_destinations(destination: EventDestination) -> "JsonObject":
+    """Return the list of destinations as API v2 does: without `has_more`, with page addresses."""
+    return {"data": [destination.body()], "next_page_url": None, "previous_page_url": None}
+
+
+def retrieve_destination(destination: EventDestination, destination_id: str) -> "JsonObject":
+    """Return one destination.
+
+    Raises:
+        ApiError: 404 in the shape of API v2 when it is another one.
+    """
+    if destination_id != destination.id:
+        raise ApiError(
+            f"Requested event destination {destination_id} not found.",
+            status=HTTPStatus.NOT_FOUND,
+            code="not_found",
+        )
+    return destination.body()

@@ -1,0 +1,215 @@
+"""The hosted payment page behind a session's `url`.
+
+Plain HTML without scripts or anything from elsewhere: it works by keyboard, on a phone and in the dark.
+"""
+
+import functools
+from collections.abc import Iterable
+from html import escape
+from http import HTTPStatus
+from pathlib import Path
+
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Request, Response
+
+from local.stripe_stand_in import payments, sessions
+from local.stripe_stand_in.context import Context
+from local.stripe_stand_in.currencies import format_amount
+from local.stripe_stand_in.errors import ApiError
+from local.stripe_stand_in.instruments import compact
+from local.stripe_stand_in.json_object import JsonObject
+from local.stripe_stand_in.parameters import is_email
+from local.stripe_stand_in.store import Record
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    # No form-action: browsers apply it to the redirect to the shop as well.
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_HINTS = (
+    ("4242 4242 4242 4242", "succeeds"),
+    ("4000 0000 0000 9995", "declined: insufficient funds"),
+    ("AT61 1904 3002 3457 3201", "debit succeeds after a moment"),
+    ("AT86 1904 3002 3547 3202", "debit fails after a moment"),
+)
+
+
+def respond(context: Context, request: Request, session_id: str) -> Response:
+    """Show the page, or do what its form says."""
+    try:
+        record = sessions.find(context, session_id)
+    except ApiError:
+        return _message(
+            "Nothing to pay here",
+            "This checkout session does not exist.",
+            None,
+            HTTPStatus.NOT_FOUND,
+        )
+    if request.method == "POST":
+        return _submit(context, request, record)
+    return _show(context, record)
+
+
+def _show(context: Context, record: Record, form: JsonObject | None = None, error: str = "") -> Response:
+    session = record.body
+    overdue = session["status"] == "open" and session["expires_at"] <= context.clock()
+    if session["status"] == "expired" or overdue:
+        text = "This checkout session has expired and nothing was charged. Please start again in the shop."
+        return _message("Session expired", text, session["cancel_url"], HTTPStatus.GONE)
+    if session["status"] == "complete":
+        unpaid = session["payment_status"] == "unpaid"
+        text = "This order is complete. You can close this page."
+        text = "Your bank debit is on its way; the shop will hear of its result." if unpaid else text
+        target = session["success_url"] and session["success_url"].replace("{CHECKOUT_SESSION_ID}", record.id)
+        return _message("You're all done here", text, target, HTTPStatus.OK)
+    status = HTTPStatus.PAYMENT_REQUIRED if error else HTTPStatus.OK
+    return _page("Checkout", "pay", _summary(record) + _form(record, form or {}, error), status)
+
+
+def _submit(context: Context, request: Request, record: Record) -> Response:
+    form = {name: value.strip()[:300] for name, value in request.form.items()}
+    if form.get("action") == "cancel":
+        if record.body["cancel_url"]:
+            return _redirect(record.body["cancel_url"])
+        return _message("Cancelled", "Nothing was charged. You can close this page.", None, HTTPStatus.OK)
+    error = _mistake(record, form)
+    if error and record.status == "open":
+        return _show(context, record, form, error)
+    debit = form.get("method") == "sepa_debit"
+    payer = payments.Payer(
+        card=None if debit else form.get("card_number") or None,
+        iban=form.get("iban") if debit else None,
+        email=form.get("email") or None,
+        name=form.get("name") or None,
+    )
+    try:
+        result = payments.pay(context, record.id, payer)
+    except ApiError as refusal:
+        return _show(context, record, form, refusal.message)
+    if result.outcome in {"paid", "processing"} and result.redirect_url:
+        return _redirect(result.redirect_url)
+    error = result.message if result.outcome == "declined" else ""
+    return _show(context, sessions.find(context, record.id), form, error)
+
+
+def _mistake(record: Record, form: JsonObject) -> str:
+    """Return what is wrong with what the buyer typed, or nothing."""
+    if not record.body["customer_email"] and not is_email(form.get("email", "")):
+        return "Enter your email address, as name@example.com."
+    if record.body["amount_total"] == 0:
+        return ""
+    if form.get("method") == "sepa_debit":
+        return "" if compact(form.get("iban", "")) else "Enter your IBAN."
+    return "" if compact(form.get("card_number", "")) else "Enter your card number."
+
+
+def _redirect(url: str) -> Response:
+    response = redirect(url, HTTPStatus.SEE_OTHER)
+    response.headers.update(_HEADERS)
+    return response
+
+
+def _summary(record: Record) -> str:
+    session = record.body
+    items = "".join(
+        f"<li><span>{escape(item['description'])}"
+        f"<small>{item['quantity']} &times; {_amount(item['price']['unit_amount'], item['currency'])}</small></span>"
+        f"<span>{_amount(item['amount_total'], item['currency'])}</span></li>"
+        for item in record.private.get("line_items", [])
+    )
+    return (
+        f"<section aria-labelledby='what'><h1 id='what'>Pay Cachao Tickets</h1>"
+        f"<p class='total'>{_amount(session['amount_total'], session['currency'])}</p>"
+        f"<ul class='items'>{items}</ul></section>"
+    )
+
+
+def _amount(minor: int, currency: str) -> str:
+    return escape(format_amount(minor, currency))
+
+
+def _form(record: Record, form: JsonObject, error: str) -> str:
+    session = record.body
+    alert = f"<p class='error' role='alert' id='error'>{escape(error)}</p>" if error else ""
+    free = session["amount_total"] == 0
+    email = session["customer_email"] or form.get("email", "")
+    locked = " readonly" if session["customer_email"] else ""
+    total = _amount(session["amount_total"], session["currency"])
+    methods = "" if free else _methods(session["payment_method_types"], form)
+    hints = "" if free else _hints(session["payment_method_types"])
+    described = " aria-describedby='error'" if error else ""
+    return (
+        f"<section class='panel' aria-labelledby='how'><h2 id='how'>{'Your order' if free else 'Payment'}</h2>{alert}"
+        f"<form method='post' novalidate{described}>"
+        "<label for='email'>Email</label>"
+        f"<input id='email' name='email' type='email' autocomplete='email' value='{escape(email)}'{locked}>"
+        f"{methods}"
+        f"<button class='go' name='action' value='pay'>{'Complete order' if free else f'Pay {total}'}</button>"
+        f"<button class='stop' name='action' value='cancel'>Cancel</button></form>{hints}</section>"
+    )
+
+
+def _methods(allowed: list[str], form: JsonObject) -> str:
+    debit = "card" not in allowed or (form.get("method") == "sepa_debit" and "sepa_debit" in allowed)
+    radios = tabs = ""
+    names = {"card": ("method-card", "Card"), "sepa_debit": ("method-sepa", "SEPA Direct Debit")}
+    for method in allowed:
+        identity, label = names[method]
+        checked = " checked" if (method == "sepa_debit") == debit else ""
+        radios += f"<input class='method' type='radio' name='method' id='{identity}' value='{method}'{checked}>"
+        tabs += f"<label for='{identity}'>{label}</label>"
+    return (
+        "<fieldset><legend>Payment method</legend>"
+        f"{radios}<div class='tabs'>{tabs}</div>"
+        f"<div class='by-card'>{_text_field('card_number', 'Card number', form, 'cc-number', numeric=True)}"
+        f"<div class='row'><div>{_text_field('expiry', 'Expiry (MM / YY)', form, 'cc-exp', numeric=True)}</div>"
+        f"<div>{_text_field('cvc', 'Security code', form, 'cc-csc', numeric=True)}</div></div></div>"
+        f"<div class='by-debit'>{_text_field('iban', 'IBAN', form, 'off')}"
+        "<p class='hint'>The result of a bank debit is known later.</p></div>"
+        f"{_text_field('name', 'Name', form, 'name')}</fieldset>"
+    )
+
+
+def _text_field(name: str, label: str, form: JsonObject, autocomplete: str, *, numeric: bool = False) -> str:
+    # A card number never goes back into the page.
+    value = "" if name in {"card_number", "cvc"} else escape(form.get(name, ""))
+    mode = " inputmode='numeric'" if numeric else ""
+    return (
+        f"<label for='{name}'>{label}</label>"
+        f"<input id='{name}' name='{name}' type='text' value='{value}' autocomplete='{autocomplete}'{mode}>"
+    )
+
+
+def _hints(allowed: Iterable[str]) -> str:
+    rows = "".join(
+        f"<tr><td>{number}</td><td>{meaning}</td></tr>"
+        for number, meaning in _HINTS
+        if ("sepa_debit" if number.startswith("AT") else "card") in allowed
+    )
+    text = "Any expiry date, security code and name will do."
+    return f"<details><summary>Test numbers</summary><table>{rows}</table><p>{text}</p></details>"
+
+
+def _message(title: str, text: str, target: str | None, status: HTTPStatus) -> Response:
+    link = f"<a class='button go' href='{escape(target)}'>Back to the shop</a>" if target else ""
+    body = f"<section class='panel'><h2>{escape(title)}</h2><p>{escape(text)}</p>{link}</section>"
+    return _page(title, "done", body, status)
+
+
+def _page(title: str, layout: str, body: str, status: HTTPStatus) -> Response:
+    text = (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{escape(title)} - test mode</title><style>{_style()}</style></head>"
+        "<body><p class='banner'><strong>Test mode.</strong> This page stands in for Stripe's;"
+        f" no money moves.</p><main class='{layout}'>{body}</main></body></html>"
+    )
+    return Response(text, status=int(status), headers=_HEADERS, content_type="text/html; charset=utf-8")
+
+
+@functools.cache
+def _style() -> str:
+    return Path(__file__).with_suffix(".css").read_text(encoding="utf-8")

@@ -1,0 +1,192 @@
+"""PaymentIntents and Charges in the shape the API shows.
+
+Source: docs.stripe.com/api/payment_intents/object and docs.stripe.com/api/charges/object.
+"""
+
+from typing import Literal
+
+from local.stripe_stand_in import ids
+from local.stripe_stand_in.instruments import Card, Decline, compact
+from local.stripe_stand_in.json_object import JsonObject
+
+_INTENT_NULL = (
+    "application", "application_fee_amount", "automatic_payment_methods", "canceled_at", "cancellation_reason",
+    "customer", "customer_account", "description", "last_payment_error", "latest_charge", "next_action",
+    "on_behalf_of", "payment_method", "payment_method_configuration_details", "processing", "receipt_email",
+    "review", "setup_future_usage", "shipping", "source", "statement_descriptor",
+    "statement_descriptor_suffix", "transfer_data", "transfer_group",
+)  # fmt: skip
+_CHARGE_NULL = (
+    "application", "application_fee", "application_fee_amount", "balance_transaction", "customer",
+    "description", "failure_balance_transaction", "failure_code", "failure_message", "on_behalf_of",
+    "receipt_email", "receipt_number", "receipt_url", "review", "shipping", "source", "source_transfer",
+    "statement_descriptor", "statement_descriptor_suffix", "transfer_data", "transfer_group",
+)  # fmt: skip
+# What `payment_intent_data` sets on the PaymentIntent, and what the Charge takes over from there.
+_PASSED_ON = (
+    "description",
+    "metadata",
+    "receipt_email",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_group",
+)
+
+
+def payment_intent(session: JsonObject, data: JsonObject, created: int) -> JsonObject:
+    """Return the PaymentIntent that Checkout makes when the buyer first tries to pay.
+
+    Its metadata is `payment_intent_data.metadata`; the session's own metadata does not get there.
+    """
+    intent_id = ids.object_id("pi")
+    intent: JsonObject = {"id": intent_id, "object": "payment_intent"}
+    intent |= dict.fromkeys(_INTENT_NULL)
+    intent |= {
+        "amount": session["amount_total"],
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "capture_method": "automatic_async",
+        "client_secret": ids.client_secret(intent_id),
+        "confirmation_method": "automatic",
+        "created": created,
+        "currency": session["currency"],
+        "livemode": False,
+        "metadata": {},
+        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_types": session["payment_method_types"],
+        "status": "requires_payment_method",
+    }
+    return intent | {name: data[name] for name in _PASSED_ON if name in data}
+
+
+def charge(
+    intent: JsonObject,
+    *,
+    created: int,
+    status: Literal["succeeded", "pending", "failed"],
+    details: JsonObject,
+    payer: JsonObject,
+    decline: Decline | None = None,
+) -> JsonObject:
+    """Return the Charge of one try to pay; it takes over the PaymentIntent's metadata as it now is."""
+    paid = status != "failed"
+    method = details["type"]
+    outcome = {
+        "advice_code": None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": "approved_by_network" if paid else "declined_by_network",
+        "reason": decline.decline_code or decline.code if decline else None,
+        "risk_level": "normal",
+        "risk_score": 12,
+        "seller_message": "Payment complete." if paid else "The bank did not return any further details.",
+        "type": "authorized" if paid else "issuer_declined",
+    }
+    body: JsonObject = {"id": ids.object_id("ch" if method == "card" else "py"), "object": "charge"}
+    body |= dict.fromkeys(_CHARGE_NULL)
+    body |= {
+        "amount": intent["amount"],
+        "amount_captured": intent["amount"] if status == "succeeded" else 0,
+        "amount_refunded": 0,
+        "balance_transaction": ids.object_id("txn") if status == "succeeded" else None,
+        "billing_details": {
+            "address": payer["address"]
+            or dict.fromkeys(
+                ["city", "country", "line1", "line2", "postal_code", "state"],
+            ),
+            "email": payer["email"],
+            "name": payer["name"],
+            "phone": None,
+            "tax_id": None,
+        },
+        "calculated_statement_descriptor": "CACHAO LOCAL" if method == "card" else None,
+        "captured": paid,
+        "created": created,
+        "currency": intent["currency"],
+        "disputed": False,
+        "failure_code": decline.code if decline else None,
+        "failure_message": decline.message if decline else None,
+        "fraud_details": {},
+        "livemode": False,
+        "outcome": outcome,
+        "paid": status == "succeeded",
+        "payment_intent": intent["id"],
+        "payment_method": ids.object_id("pm"),
+        "payment_method_details": details,
+        "radar_options": {},
+        "refunded": False,
+        "status": status,
+    }
+    body |= {name: intent[name] for name in _PASSED_ON}
+    return body | {"metadata": dict(intent["metadata"])}
+
+
+def card_details(number: str, card: Card) -> JsonObject:
+    """Return `payment_method_details` of a card."""
+    return {
+        "card": {
+            "amount_authorized": None,
+            "authorization_code": None,
+            "brand": card.brand,
+            "checks": {
+                "address_line1_check": None,
+                "address_postal_code_check": None,
+                "cvc_check": "pass",
+            },
+            "country": "US",
+            "exp_month": 12,
+            "exp_year": 2034,
+            "fingerprint": ids.fingerprint(),
+            "funding": "credit",
+            "installments": None,
+            "last4": compact(number)[-4:],
+            "mandate": None,
+            "network": card.brand,
+            "network_transaction_id": None,
+            "regulated_status": "unregulated",
+            "three_d_secure": None,
+            "wallet": None,
+        },
+        "type": "card",
+    }
+
+
+def sepa_details(iban: str) -> JsonObject:
+    """Return `payment_method_details` of a SEPA bank account."""
+    account = compact(iban)
+    return {
+        "sepa_debit": {
+            "bank_code": account[4:9],
+            "branch_code": "",
+            "country": account[:2],
+            "fingerprint": ids.fingerprint(),
+            "last4": account[-4:],
+            "mandate": ids.object_id("mandate"),
+        },
+        "type": "sepa_debit",
+    }
+
+
+def payment_error(decline: Decline, body: JsonObject) -> JsonObject:
+    """Return the `last_payment_error` of a PaymentIntent whose last try failed."""
+    method = body["payment_method_details"]["type"]
+    error: JsonObject = {
+        "charge": body["id"],
+        "code": decline.code,
+        "doc_url": f"https://stripe.com/docs/error-codes/{decline.code.replace('_', '-')}",
+        "message": decline.message,
+        "payment_method": {
+            "id": body["payment_method"],
+            "object": "payment_method",
+            "billing_details": body["billing_details"],
+            method: body["payment_method_details"][method],
+            "created": body["created"],
+            "customer": None,
+            "livemode": False,
+            "metadata": {},
+            "type": method,
+        },
+        "type": "card_error" if method == "card" else "invalid_request_error",
+    }
+    return error | ({"decline_code": decline.decline_code} if decline.decline_code else {})

@@ -1,0 +1,203 @@
+"""Refunds: made, read, listed; those that fail or succeed later."""
+
+from typing import Literal
+
+from local.stripe_stand_in import currencies, events, ids
+from local.stripe_stand_in.context import Context, RequestInfo
+from local.stripe_stand_in.errors import invalid_parameter, refused, resource_missing
+from local.stripe_stand_in.expand import expand
+from local.stripe_stand_in.json_object import JsonObject
+from local.stripe_stand_in.listing import LIST_FIELDS, list_objects
+from local.stripe_stand_in.parameters import Raw, array_of, hash_of, integer, metadata, one_of, parse, string
+from local.stripe_stand_in.store import Record
+
+_PARAMETERS = hash_of(
+    {
+        "amount": integer(1),
+        "charge": string(),
+        "payment_intent": string(),
+        "reason": one_of("duplicate", "fraudulent", "requested_by_customer"),
+        "metadata": metadata(),
+        "expand": array_of(string()),
+    },
+    known_to_stripe=lambda: (
+        "currency",
+        "customer",
+        "instructions_email",
+        "origin",
+        "refund_application_fee",
+        "reverse_transfer",
+    ),
+)
+
+
+def create(context: Context, raw: Raw, request: RequestInfo) -> JsonObject:
+    """Refund a payment, all that is left of it or a part.
+
+    Raises:
+        ApiError: As Stripe: `charge_already_refunded`, `charge_disputed`, more than is left, no payment.
+    """
+    parameters: JsonObject = _PARAMETERS(raw, "")
+    if "charge" not in parameters and "payment_intent" not in parameters:
+        raise invalid_parameter(
+            "One of the following params should be provided for this request: payment_intent or charge.",
+            None,
+            "parameter_missing",
+        )
+    with context.store.transaction():
+        charge = _find_charge(context, parameters)
+        amount = _check_amount(charge, parameters.get("amount"))
+        late = charge.private.get("refund", "succeeds")
+        refund = _refund(charge.body, amount, parameters, context.now(), pending=late == "succeeds_late")
+        record = Record("refund", refund, status=refund["status"], payment_intent=charge.payment_intent)
+        if late != "succeeds":
+            record.due = context.clock() + context.settle_delay
+            record.private["becomes"] = "failed" if late == "fails_late" else "succeeded"
+        context.store.insert(record)
+        _move_refunded_amount(charge, amount)
+        context.store.update(charge)
+        events.emit(context, "charge.refunded", charge.body, request)
+        events.emit(context, "refund.created", refund, request)
+    return expand(context, refund, parameters.get("expand", []))
+
+
+def _find_charge(context: Context, parameters: JsonObject) -> Record:
+    charge_id = parameters.get("charge")
+    if "payment_intent" in parameters:
+        intent_id = parameters["payment_intent"]
+        intent = context.store.get("payment_intent", intent_id)
+        if intent is None:
+            raise resource_missing("payment_intent", intent_id, "payment_intent")
+        if intent.status != "succeeded":
+            raise refused(
+                f"This PaymentIntent ({intent_id}) does not have a successful charge to refund.",
+                "payment_intent_unexpected_state",
+                "payment_intent",
+            )
+        if charge_id not in {None, intent.body["latest_charge"]}:
+            raise refused(f"The charge {charge_id} does not belong to {intent_id}.", param="charge")
+        charge_id = intent.body["latest_charge"]
+    charge = context.store.get("charge", str(charge_id))
+    if charge is None:
+        raise resource_missing("charge", str(charge_id), "charge")
+    if charge.status != "succeeded":
+        raise refused(f"Charge {charge_id} was not successful and cannot be refunded.", param="charge")
+    return charge
+
+
+def _check_amount(record: Record, asked: int | None) -> int:
+    charge = record.body
+    if charge["refunded"]:
+        raise refused(f"Charge {charge['id']} has already been refunded.", "charge_already_refunded")
+    if charge["disputed"] and not record.private.get("dispute_won"):
+        raise refused(
+            f"Charge {charge['id']} has been charged back; cannot issue a refund.",
+            "charge_disputed",
+        )
+    left = int(charge["amount_captured"] - charge["amount_refunded"])
+    amount = left if asked is None else asked
+    if amount > left:
+        of_what = "unrefunded amount on charge" if charge["amount_refunded"] else "charge amount"
+        raise refused(
+            f"Refund amount ({currencies.format_amount(amount, charge['currency'])}) is greater than {of_what}"
+            f" ({currencies.format_amount(left, charge['currency'])})",
+            param="amount",
+        )
+    return amount
+
+
+def _refund(charge: JsonObject, amount: int, parameters: JsonObject, created: int, *, pending: bool) -> JsonObject:
+    method = charge["payment_method_details"]["type"]
+    details: JsonObject = {method: {}, "type": method}
+    if method == "card":
+        details["card"] = {
+            "reference_status": "pending",
+            "reference_type": "acquirer_reference_number",
+            "type": "refund",
+        }
+    return {
+        "id": ids.object_id("re" if method == "card" else "pyr"),
+        "object": "refund",
+        "amount": amount,
+        "balance_transaction": ids.object_id("txn"),
+        "charge": charge["id"],
+        "created": created,
+        "currency": charge["currency"],
+        "customer": None,
+        "customer_account": None,
+        "destination_details": details,
+        "metadata": parameters.get("metadata", {}),
+        "payment_intent": charge["payment_intent"],
+        "payment_method": charge["payment_method"],
+        "reason": parameters.get("reason"),
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": "pending" if pending else "succeeded",
+        "transfer_reversal": None,
+    }
+
+
+def _move_refunded_amount(charge: Record, amount: int) -> None:
+    refunded = charge.body["amount_refunded"] + amount
+    charge.body |= {"amount_refunded": refunded, "refunded": refunded >= charge.body["amount_captured"]}
+
+
+def finish(context: Context, refund_id: str, status: Literal["succeeded", "failed"]) -> JsonObject:
+    """Let a refund end: a pending one succeeds, or the bank sends the money back.
+
+    A failed refund returns the money to the shop: the charge counts as less refunded again.
+
+    Raises:
+        ApiError: 404 for an unknown refund; 400 when it has ended so already.
+    """
+    with context.store.transaction():
+        record = find(context, refund_id)
+        if record.status in {status, "failed"}:
+            raise refused(f"This refund's status is {record.status} already.")
+        record.body["status"] = record.status = status
+        record.due = None
+        charge = context.store.get("charge", record.body["charge"])
+        if status == "failed":
+            record.body |= {
+                "failure_reason": "expired_or_canceled_card",
+                "failure_balance_transaction": ids.object_id("txn"),
+            }
+            if charge is not None:
+                _move_refunded_amount(charge, -record.body["amount"])
+                context.store.update(charge)
+        context.store.update(record)
+        events.emit(context, "refund.updated", record.body, RequestInfo())
+        if status == "failed":
+            events.emit(context, "refund.failed", record.body, RequestInfo())
+    return record.body
+
+
+def find(context: Context, refund_id: str) -> Record:
+    """Return a refund's record.
+
+    Raises:
+        ApiError: 404 `resource_missing`.
+    """
+    record = context.store.get("refund", refund_id)
+    if record is None:
+        raise resource_missing("refund", refund_id)
+    return record
+
+
+def retrieve(context: Context, refund_id: str, raw: Raw) -> JsonObject:
+    """Return a refund; `expand[]` takes charge and payment_intent."""
+    parameters = parse({"expand": array_of(string())}, raw)
+    return expand(context, find(context, refund_id).body, parameters.get("expand", []))
+
+
+def list_refunds(context: Context, raw: Raw) -> JsonObject:
+    """Return refunds, newest first, of one payment or charge or of all."""
+    parameters = parse(LIST_FIELDS | {"payment_intent": string(), "charge": string()}, raw)
+    if "charge" in parameters:
+        charge = context.store.get("charge", parameters["charge"])
+        if charge is None:
+            raise resource_missing("charge", parameters["charge"], "charge")
+        # One PaymentIntent of Checkout has one successful charge, and only that one has refunds.
+        parameters["payment_intent"] = charge.payment_intent
+    page = list_objects(context, "refund", parameters, "/v1/refunds")
+    return expand(context, page, parameters.get("expand", []))
