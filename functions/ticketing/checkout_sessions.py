@@ -5,12 +5,11 @@ https://docs.stripe.com/api/checkout/sessions/create
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from ticketing.pricing import Price
 from ticketing.stripe_client import StripeRefused, stripe_errors
 
 if TYPE_CHECKING:
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
 
 # Stripe takes an `expires_at` from 30 minutes to 24 hours after it is asked. The margin is for the time between
-# the order and the request, and for clocks that differ.
-_SHORTEST_SECONDS: Final = 30 * 60
+# the order and the request, for an attempt that is taken up after it died, and for clocks that differ.
+SHORTEST_SECONDS: Final = 30 * 60
 _LONGEST_SECONDS: Final = 24 * 3600
 _MARGIN_SECONDS: Final = 60
 
@@ -28,7 +27,10 @@ _LONGEST_NAME: Final = 250
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order that holds its seats and waits for a Checkout Session. `expires_at` is a Unix time."""
+    """An order that holds its seats and waits for a Checkout Session.
+
+    `unit_minor` is the price of one seat in minor units of `currency`, `expires_at` a Unix time.
+    """
 
     order_id: int
     event_id: int
@@ -37,7 +39,8 @@ class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
     ticket_name: str
     email: str
     quantity: int
-    price: Price
+    unit_minor: int
+    currency: str
     expires_at: int
 
 
@@ -82,9 +85,9 @@ class StripeCheckoutSessions:
 
 
 def session_expiry(now: datetime, *, hold_seconds: int) -> int:
-    """Give the Unix time at which a session made now, and the hold of its order, is to end."""
-    seconds = min(max(hold_seconds, _SHORTEST_SECONDS + _MARGIN_SECONDS), _LONGEST_SECONDS)
-    return int(now.replace(tzinfo=now.tzinfo or UTC).timestamp()) + seconds
+    """Give the Unix time at which a session made now, and the hold of its order, is to end. `now` knows its zone."""
+    seconds = min(max(hold_seconds, SHORTEST_SECONDS + _MARGIN_SECONDS), _LONGEST_SECONDS)
+    return int(now.timestamp()) + seconds
 
 
 def _parameters(order: PlacedOrder, origin: str) -> SessionCreateParams:
@@ -100,8 +103,8 @@ def _parameters(order: PlacedOrder, origin: str) -> SessionCreateParams:
         "line_items": [
             {
                 "price_data": {
-                    "currency": order.price.currency,
-                    "unit_amount": order.price.unit_minor,
+                    "currency": order.currency,
+                    "unit_amount": order.unit_minor,
                     "product_data": {"name": f"{order.ticket_name} - {order.event_name}"[:_LONGEST_NAME]},
                 },
                 "quantity": order.quantity,

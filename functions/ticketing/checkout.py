@@ -1,0 +1,228 @@
+"""The checkout: an order that holds its seats, then a Checkout Session in which it is paid.
+
+1. One short transaction: the order, with its seats and its code use held (`order_placement`).
+2. Stripe, outside any transaction: open the order's Checkout Session.
+3. One short transaction: the session's id onto the order.
+
+If Stripe fails, the order fails and its hold is given back. If the process dies after step 1, the sweep ends the
+order when its hold is over; if it dies after step 2, nobody knows the session's address, so nobody can pay it.
+See docs/rules.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from ticketing import discount_codes, idempotency, money, order_status, public_errors
+from ticketing.checkout_sessions import SHORTEST_SECONDS, CheckoutSessions, OpenSession, PlacedOrder, session_expiry
+from ticketing.database import Database, Transaction
+from ticketing.errors import ConfigurationError, DatabaseUnavailable, DataInconsistent, StripeUnavailable
+from ticketing.order_placement import CheckoutRequest, place
+from ticketing.public_errors import PublicError
+from ticketing.releases import release_order
+from ticketing.stripe_client import StripeRefused
+
+# How long a second click waits for the first one's reply, and how often it looks, in seconds. Stripe takes half a
+# second, so nearly all get their reply; the others are told to try again.
+_WAIT_SECONDS: Final = 8.0
+_LOOK_EVERY_SECONDS: Final = 0.2
+
+# One checkout of so many also removes expired idempotency keys, so that they need no schedule of their own.
+_TIDY_EVERY: Final = 100
+
+# In `order_history`, where other entries name the Stripe event that caused them.
+_CAUSE: Final = "checkout"
+
+
+class CheckoutTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the deployment decides: the shop's currency (ISO code), and how long seats are held, in seconds."""
+
+    currency: str
+    hold_seconds: int
+
+
+class CheckoutReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the buyer pays, and what for."""
+
+    checkout_url: str
+    session_id: str
+    order_id: str
+
+
+class _TooLate(Exception):
+    """The order of a dead attempt is too old for Stripe's shortest session: it is ended, and another is made."""
+
+    def __init__(self, order_id: int) -> None:
+        super().__init__(order_id)
+        self.order_id = order_id
+
+
+def check_out(
+    database: Database, sessions: CheckoutSessions, request: CheckoutRequest, terms: CheckoutTerms
+) -> CheckoutReply:
+    """Make an order with its seats held, and open the Checkout Session in which it is paid.
+
+    Raises:
+        PublicError: not_found, not_on_sale, sold_out, not_enough_left, code_…, amount_too_small,
+            idempotency_conflict: nothing is held. payment_provider_error: Stripe failed, the order is `failed`
+            and holds nothing. try_again: the same request is still running.
+        DataInconsistent: the order got another session meanwhile, or a hold could not be given back.
+        DatabaseUnavailable: try again.
+    """
+    key = _key(request)
+    placed = _place_or_wait(database, request, terms, key)
+    if isinstance(placed, idempotency.Answered):
+        return msgspec.json.decode(placed.reply, type=CheckoutReply)
+    try:
+        session = sessions.open(placed, origin=request.origin)
+    except (StripeUnavailable, StripeRefused, ConfigurationError) as error:
+        _give_up(database, placed.order_id, key)
+        raise _public(error) from error
+    reply = CheckoutReply(checkout_url=session.url, session_id=session.session_id, order_id=str(placed.order_id))
+    _finish(database, placed.order_id, session, reply, key)
+    _tidy(database, placed.order_id)
+    return reply
+
+
+def _key(request: CheckoutRequest) -> idempotency.Key | None:
+    if request.idempotency_key is None:
+        return None
+    return idempotency.key_of(
+        request.idempotency_key,
+        scope=(request.event_id, request.ticket_id, request.cognito_sub),
+        request=(request.quantity, request.email, discount_codes.normalised(request.discount_code)),
+    )
+
+
+def _place_or_wait(
+    database: Database, request: CheckoutRequest, terms: CheckoutTerms, key: idempotency.Key | None
+) -> PlacedOrder | idempotency.Answered:
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            step = _begin(database, request, terms, key)
+        except _TooLate as late:
+            release_order(database, late.order_id, lost_as="failed", stripe_event_id=_CAUSE)
+            continue
+        if not isinstance(step, idempotency.Running):
+            return step
+        if time.monotonic() >= deadline:
+            raise public_errors.try_again()
+        time.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _begin(
+    database: Database, request: CheckoutRequest, terms: CheckoutTerms, key: idempotency.Key | None
+) -> PlacedOrder | idempotency.Answered | idempotency.Running:
+    try:
+        return _claim_and_place(database, request, terms, key)
+    except DatabaseUnavailable:
+        if key is None:
+            raise  # the COMMIT may have happened: a second try could make a second order
+        return _claim_and_place(database, request, terms, key)
+
+
+def _claim_and_place(
+    database: Database, request: CheckoutRequest, terms: CheckoutTerms, key: idempotency.Key | None
+) -> PlacedOrder | idempotency.Answered | idempotency.Running:
+    now = datetime.now(UTC)
+    expires_at = session_expiry(now, hold_seconds=terms.hold_seconds)
+    with database.transaction() as tx:
+        if key is not None:
+            known = idempotency.claim(tx, key, keep_seconds=expires_at - int(now.timestamp()))
+            if not isinstance(known, idempotency.Claimed):
+                return known
+            unfinished = _unfinished(tx, known.order_id, now)
+            if unfinished is not None:
+                return unfinished
+        return place(tx, request, currency=terms.currency, expires_at=expires_at, key=key)
+
+
+def _unfinished(tx: Transaction, order_id: int | None, now: datetime) -> PlacedOrder | None:
+    """Give the order of an attempt that died before its reply, as that attempt had it."""
+    if order_id is None:
+        return None
+    row = tx.one(
+        "SELECT o.id, o.event_id, o.ticket_id, o.email, o.quantity, o.unit_price, o.currency, o.status,"
+        " o.hold_expires_at, t.name AS ticket_name, e.name AS event_name FROM ticket_orders o"
+        " JOIN tickets t ON t.id = o.ticket_id JOIN events e ON e.id = o.event_id WHERE o.id = %s",
+        order_id,
+    )
+    if row is None or row["status"] != order_status.PENDING or row["hold_expires_at"] is None:
+        return None  # ended meanwhile, by Stripe's failure or by the sweep
+    ends = row["hold_expires_at"].replace(tzinfo=UTC)
+    if ends < now + timedelta(seconds=SHORTEST_SECONDS):
+        raise _TooLate(order_id)
+    return PlacedOrder(
+        order_id=order_id,
+        event_id=row["event_id"],
+        ticket_id=row["ticket_id"],
+        event_name=row["event_name"],
+        ticket_name=row["ticket_name"],
+        email=row["email"],
+        quantity=row["quantity"],
+        unit_minor=money.to_minor_units(row["unit_price"], row["currency"]),
+        currency=row["currency"],
+        expires_at=int(ends.timestamp()),
+    )
+
+
+def _finish(
+    database: Database, order_id: int, session: OpenSession, reply: CheckoutReply, key: idempotency.Key | None
+) -> None:
+    try:
+        _store(database, order_id, session, reply, key)
+    except DatabaseUnavailable:
+        # Guarded, so safe to run again: one more try on a new connection before the buyer is sent away.
+        _store(database, order_id, session, reply, key)
+
+
+def _store(
+    database: Database, order_id: int, session: OpenSession, reply: CheckoutReply, key: idempotency.Key | None
+) -> None:
+    with database.transaction() as tx:
+        changed = tx.change(
+            "UPDATE ticket_orders SET stripe_checkout_session_id = %s"
+            " WHERE id = %s AND stripe_checkout_session_id IS NULL",
+            session.session_id,
+            order_id,
+        )
+        if changed != 1:
+            _check_same_session(tx, order_id, session)
+        if key is not None:
+            idempotency.keep_reply(tx, key, msgspec.json.encode(reply).decode())
+
+
+def _check_same_session(tx: Transaction, order_id: int, session: OpenSession) -> None:
+    order = tx.one("SELECT stripe_checkout_session_id FROM ticket_orders WHERE id = %s", order_id)
+    known = None if order is None else order["stripe_checkout_session_id"]
+    if known != session.session_id:
+        raise DataInconsistent(
+            f"Order {order_id} has the Checkout Session {known}, but the checkout opened {session.session_id} for it."
+        )
+
+
+def _give_up(database: Database, order_id: int, key: idempotency.Key | None) -> None:
+    # If the database is away too, the sweep gives the hold back, and the key unlocks by itself.
+    with contextlib.suppress(DatabaseUnavailable):
+        release_order(database, order_id, lost_as="failed", stripe_event_id=_CAUSE)
+        if key is not None:
+            idempotency.unlock(database, key)
+
+
+def _public(error: Exception) -> PublicError:
+    if isinstance(error, StripeRefused) and error.parameter == "customer_email":
+        # Stripe is stricter than we are; the buyer can mend it.
+        return public_errors.invalid_request("This e-mail address cannot be used for a payment.")
+    return public_errors.payment_provider_error()
+
+
+def _tidy(database: Database, order_id: int) -> None:
+    if order_id % _TIDY_EVERY == 0:
+        with contextlib.suppress(DatabaseUnavailable):
+            idempotency.remove_expired(database)

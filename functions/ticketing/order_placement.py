@@ -1,0 +1,157 @@
+"""Places an order: priced, inserted and its seats and code use held, in one short transaction.
+
+Lock order: the order's own row, the ticket's, the code's. The ticket's row is shared by all its buyers, so it is
+locked as late as possible, and only if what is committed leaves enough seats.
+See docs/rules.md, "Seats", "Money" and "Discount codes".
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from ticketing import discount_codes, holds, idempotency, order_status, pricing, public_errors, validity
+from ticketing.checkout_sessions import PlacedOrder
+from ticketing.database import Row, Transaction
+from ticketing.errors import DataInconsistent
+from ticketing.pricing import Discount, Price
+
+# Between a hold that did not fit and the look at what is left, seats may come free: then it is tried again.
+_HOLD_ATTEMPTS: Final = 3
+
+
+class CheckoutRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a buyer asks for. `cognito_sub` comes from a verified token only; None is a guest.
+
+    `origin` is where the buyer returns to after the payment, e.g. `https://shop.example`.
+    """
+
+    event_id: int
+    ticket_id: int
+    quantity: int
+    email: str
+    origin: str
+    discount_code: str | None = None
+    cognito_sub: str | None = None
+    idempotency_key: str | None = None
+
+
+def place(
+    tx: Transaction, request: CheckoutRequest, *, currency: str, expires_at: int, key: idempotency.Key | None
+) -> PlacedOrder:
+    """Price the order, insert it as `pending`, and hold its seats and its code use until `expires_at` (Unix time).
+
+    The order is noted for `key`, which the transaction has claimed.
+
+    Raises:
+        PublicError: not_found, not_on_sale, sold_out, not_enough_left, code_…, amount_too_small, amount_too_large;
+            the transaction must be rolled back, as raising out of it does.
+        DatabaseUnavailable: try again.
+    """
+    now = validity.utc_naive(datetime.now(UTC))
+    ticket = _ticket_on_sale(tx, request, now)
+    code = discount_codes.normalised(request.discount_code)
+    usable = None if code is None else discount_codes.find_usable(tx, event_id=request.event_id, code=code, now=now)
+    price = pricing.price_order(
+        base_price=ticket["price"],
+        quantity=request.quantity,
+        discount=_date_discount(ticket) if usable is None else usable.discount,
+        currency=currency,
+    )
+    # What is committed already says no: then nobody's row needs to be locked. The hold below decides.
+    _check_left(ticket, request.quantity)
+    order_id = _insert(tx, request, price, code_id=None if usable is None else usable.code_id, expires_at=expires_at)
+    if key is not None:
+        idempotency.note_order(tx, key, order_id)
+    _hold_seats(tx, request)
+    if usable is not None and not holds.take_code_use(tx, code_id=usable.code_id):
+        raise public_errors.code_refused("code_used_up")
+    return PlacedOrder(
+        order_id=order_id,
+        event_id=request.event_id,
+        ticket_id=request.ticket_id,
+        event_name=ticket["event_name"],
+        ticket_name=ticket["name"],
+        email=request.email,
+        quantity=request.quantity,
+        unit_minor=price.unit_minor,
+        currency=price.currency,
+        expires_at=expires_at,
+    )
+
+
+def _ticket_on_sale(tx: Transaction, request: CheckoutRequest, now: datetime) -> Row:
+    # One statement, one moment: ticket, event and date discount belong together.
+    ticket = tx.one(
+        "SELECT t.name, t.price, t.is_active, t.max_quantity, COALESCE(t.sold_quantity, 0) + t.held_quantity AS taken,"
+        " e.name AS event_name, e.end_date, d.discount_type, d.discount_value"
+        " FROM tickets t JOIN events e ON e.id = t.event_id"
+        " LEFT JOIN ticket_discounts d ON d.id = (SELECT i.id FROM ticket_discounts i WHERE i.ticket_id = t.id"
+        " AND i.is_active = 1 AND i.valid_until >= UTC_DATE() ORDER BY i.valid_until, i.id LIMIT 1)"
+        " WHERE t.id = %s AND t.event_id = %s",
+        request.ticket_id,
+        request.event_id,
+    )
+    if ticket is None:
+        raise public_errors.not_found("This ticket")
+    if not ticket["is_active"] or validity.has_ended(ticket["end_date"], now):
+        raise public_errors.not_on_sale()
+    return ticket
+
+
+def _date_discount(ticket: Row) -> Discount | None:
+    if ticket["discount_type"] is None:
+        return None
+    return Discount(discount_type=ticket["discount_type"], value=ticket["discount_value"])
+
+
+def _check_left(ticket: Row, quantity: int) -> None:
+    if ticket["max_quantity"] is None:
+        return
+    # SQL's sum of two INTs is a Decimal or an int, depending on the columns.
+    available = int(ticket["max_quantity"] - ticket["taken"])
+    if available < quantity:
+        raise public_errors.not_enough(available)
+
+
+def _insert(tx: Transaction, request: CheckoutRequest, price: Price, *, code_id: int | None, expires_at: int) -> int:
+    columns: dict[str, Any] = {
+        "event_id": request.event_id,
+        "ticket_id": request.ticket_id,
+        "cognito_sub": request.cognito_sub,
+        "email": request.email,
+        "quantity": request.quantity,
+        "unit_price": price.unit_price,
+        "discount_amount": price.discount_amount,
+        "discount_code_id": code_id,
+        "total_amount": price.total_amount,
+        "currency": price.currency,
+        "status": order_status.PENDING,
+        "held_quantity": request.quantity,
+        "code_held": int(code_id is not None),
+        "hold_expires_at": datetime.fromtimestamp(expires_at, UTC).replace(tzinfo=None),
+    }
+    order = tx.one(
+        f"INSERT INTO ticket_orders ({', '.join(columns)})"  # noqa: S608 -- the names above
+        f" VALUES ({', '.join(['%s'] * len(columns))}) RETURNING id",
+        *columns.values(),
+    )
+    if order is None:
+        raise DataInconsistent("MariaDB inserted an order and did not say which.")
+    return int(order["id"])
+
+
+def _hold_seats(tx: Transaction, request: CheckoutRequest) -> None:
+    for _ in range(_HOLD_ATTEMPTS):
+        if holds.take_seats(tx, ticket_id=request.ticket_id, quantity=request.quantity):
+            return
+        ticket = tx.one(
+            "SELECT max_quantity, COALESCE(sold_quantity, 0) + held_quantity AS taken FROM tickets WHERE id = %s",
+            request.ticket_id,
+        )
+        if ticket is None:
+            raise public_errors.not_found("This ticket")
+        _check_left(ticket, request.quantity)
+    raise public_errors.try_again()
