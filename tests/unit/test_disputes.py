@@ -1,0 +1,79 @@
+"""Disputes against a real MariaDB: each is recorded and told; a lost one is a refund of the whole payment."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tests.factories import create_order
+from tests.unit.paid_orders import dispute, dispute_event, entries, pay, refund_charge, refunded, seats
+from ticketing.database import Database
+from ticketing.disputes import record_dispute
+from ticketing.errors import DuplicatePayment, OrderNotFound
+from ticketing.order_lookup import look_up_order
+
+
+def test_an_opened_dispute_is_recorded_and_told(database: Database) -> None:
+    order = create_order(database)
+    pay(database, order)
+    told = dispute(database, order, "charge.dispute.created")
+    assert (told.alert, told.status, told.changed) == ("DisputeOpened", "paid", False)
+    assert f"order {order}" in told.sentence
+    assert "20.00 EUR" in told.sentence
+    assert "dispute_opened" in entries(database, order)
+
+
+@pytest.mark.parametrize(
+    ("closed_as", "alert"),
+    [("won", "DisputeWon"), ("warning_closed", "DisputeWon"), ("prevented", "DisputeClosed")],
+)
+def test_a_dispute_that_is_not_lost_leaves_the_order_paid(database: Database, closed_as: str, alert: str) -> None:
+    order = create_order(database)
+    pay(database, order)
+    told = dispute(database, order, "charge.dispute.closed", status=closed_as)
+    assert (told.alert, told.status) == (alert, "paid")
+    assert seats(database, order) == (1, 0)
+
+
+def test_a_lost_dispute_ends_the_order_and_gives_its_counts_back_once(database: Database) -> None:
+    order = create_order(database)
+    pay(database, order)
+    for number in range(2):
+        told = dispute(database, order, "charge.dispute.closed", status="lost")
+        assert (told.alert, told.status, told.changed) == ("DisputeLost", "refunded", number == 0)
+    assert (seats(database, order), refunded(database, order)) == ((0, 0), Decimal("20.00"))
+    assert refund_charge(database, order, 2000).changed is False
+    assert refunded(database, order) == Decimal("20.00")
+
+
+def test_a_lost_dispute_counts_as_the_whole_payment_whatever_its_amount(database: Database) -> None:
+    order = create_order(database)
+    pay(database, order)
+    refund_charge(database, order, 500)
+    assert dispute(database, order, "charge.dispute.closed", status="lost", amount=1500).status == "refunded"
+    assert refunded(database, order) == Decimal("20.00")
+
+
+def test_a_lost_dispute_of_one_of_two_payments_leaves_the_ticket_valid(database: Database) -> None:
+    order = create_order(database)
+    pay(database, order)
+    with pytest.raises(DuplicatePayment):
+        pay(database, order, payment_intent="pi_second")
+    told = dispute(database, order, "charge.dispute.closed", status="lost")
+    assert (told.alert, told.status) == ("DisputeLost", "paid")
+
+
+def test_a_lost_dispute_before_the_payment_event_ends_the_order(database: Database) -> None:
+    order = create_order(database)
+    event = dispute_event(database, order, "charge.dispute.closed", status="lost")
+    assert record_dispute(database, order, event).status == "refunded"
+    assert pay(database, order).status == "refunded"
+    assert seats(database, order) == (0, 0)
+
+
+def test_a_dispute_of_a_payment_that_nobody_knows_is_no_order(database: Database) -> None:
+    order = create_order(database)
+    event = dispute_event(database, order, "charge.dispute.created", payment_intent="pi_unknown")
+    with pytest.raises(OrderNotFound, match="pi_unknown"):
+        look_up_order(database, event, find_session=lambda _: None)
