@@ -12,12 +12,17 @@ import pytest
 from pymysql.connections import Connection
 from pymysql.cursors import DictCursor
 
+from local.cloud import LocalCloud
 from local.mariadb import MariaDB
+from local.stripe_stand_in import StripeStandIn
+from local.template import load_template
 from ticketing.database import Database, connector
 from ticketing.schema import apply_migrations
 
 # Quoted: only the stubs know that a Connection has a kind of cursor.
 Connect = Callable[[], "Connection[DictCursor]"]
+
+TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 
 TABLES = (
     "order_history",
@@ -105,3 +110,74 @@ def empty_schema(mariadb: MariaDB) -> Iterator[Connect]:
             cursor.execute(f"DROP DATABASE {name}")
     finally:
         root.close()
+
+
+# --- The whole template on one machine ------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what needs the local cloud last: moto has one state in a process, and `mock_aws` would wipe it."""
+    items.sort(key=lambda item: "cloud" in getattr(item, "fixturenames", ()))
+
+
+PARTNER_BUS = "aws.partner/stripe.com/ed_test_1234567890"
+
+
+@pytest.fixture(scope="session")
+def stripe_stand_in() -> Iterator[StripeStandIn]:
+    """Stripe's place, for the functions that ask it; its events are not delivered, tests put their own."""
+    with StripeStandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(scope="session")
+def session_cloud(mariadb: MariaDB, _migrated: Connect, stripe_stand_in: StripeStandIn) -> Iterator[LocalCloud]:
+    """The real template in the local cloud, its functions on the test database. Waits between retries are short."""
+    folder = Path(tempfile.mkdtemp(prefix="cachao-cloud-"))
+    try:
+        with LocalCloud(folder, port=0, retry_wait_factor=0.002, run_schedules=False) as cloud:
+            database_secret = cloud.create_secret(
+                "database",
+                {
+                    "host": mariadb.host,
+                    "port": mariadb.port,
+                    "username": mariadb.user,
+                    "password": mariadb.password,
+                    "dbname": mariadb.name,
+                },
+            )
+            stripe_secret = cloud.create_secret(
+                "stripe", {"api_key": "sk_test_local", "webhook_signing_secret": "whsec_local"}
+            )
+            cloud.deploy(
+                load_template(
+                    TEMPLATE,
+                    parameters={
+                        "StripeEventSourceName": PARTNER_BUS,
+                        "StripeLivemode": "false",
+                        "StripeSecretArn": stripe_secret,
+                        "StripeApiBase": stripe_stand_in.url,
+                        "DatabaseSecretArn": database_secret,
+                        "DatabaseTls": "off",
+                        "FrontendOrigins": "http://localhost:5173",
+                        "FrontendUrl": "http://localhost:5173",
+                        "CognitoIssuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_test",
+                        "CognitoClientIds": "client",
+                    },
+                    region=cloud.region,
+                    account_id=cloud.account_id,
+                )
+            )
+            yield cloud
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def cloud(session_cloud: LocalCloud) -> Iterator[LocalCloud]:
+    """The local cloud with nothing running, and nobody interfering."""
+    yield session_cloud
+    session_cloud.lambdas.interceptors.clear()
+    session_cloud.deliveries.interceptors.clear()
+    session_cloud.wait_until_idle(timeout_seconds=60)

@@ -1,0 +1,118 @@
+"""What workflow tests do: put an event, wait for the execution, read its history and its alert."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local.cloud import LocalCloud
+from tests.conftest import PARTNER_BUS
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An execution that has ended."""
+
+    status: str
+    output: dict[str, Any]
+    error: str | None
+    cause: str | None
+    history: list[dict[str, Any]]
+    name: str
+
+    @property
+    def states(self) -> list[str]:
+        """The states that were entered, in order."""
+        return [
+            event["stateEnteredEventDetails"]["name"] for event in self.history if "stateEnteredEventDetails" in event
+        ]
+
+    def attempts(self) -> int:
+        """How many Lambda tasks were scheduled."""
+        return sum(1 for event in self.history if event["type"] == "TaskScheduled")
+
+
+Run = Callable[[dict[str, Any]], Ended]
+
+
+@pytest.fixture
+def run(cloud: LocalCloud) -> Run:
+    """Put an envelope on the bus that its source belongs to, and wait for the execution that it starts."""
+
+    def put_and_wait(envelope: dict[str, Any]) -> Ended:
+        before = {execution["executionArn"] for execution in cloud.executions()}
+        put(cloud, envelope)
+        [arn] = [
+            execution["executionArn"] for execution in cloud.executions() if execution["executionArn"] not in before
+        ]
+        return ended(cloud, arn)
+
+    return put_and_wait
+
+
+@pytest.fixture
+def start(cloud: LocalCloud) -> Callable[[Any], Ended]:
+    """Start an execution with any input, past the rules: what a replay or a mistaken hand would do."""
+
+    def start_and_wait(given: object) -> Ended:
+        machine = cloud.deployment.outputs["StateMachineArn"]
+        arn = cloud.client("stepfunctions").start_execution(stateMachineArn=machine, input=json.dumps(given))[
+            "executionArn"
+        ]
+        return ended(cloud, arn)
+
+    return start_and_wait
+
+
+def put(cloud: LocalCloud, envelope: dict[str, Any]) -> None:
+    """Put an envelope as its sender would: partner events on the partner bus, our own on the default bus."""
+    source = envelope["source"]
+    answer = cloud.client("events").put_events(
+        Entries=[
+            {
+                "Source": source,
+                "DetailType": envelope["detail-type"],
+                "Detail": json.dumps(envelope["detail"]),
+                "EventBusName": PARTNER_BUS if source.startswith("aws.partner/") else "default",
+            }
+        ]
+    )
+    assert answer["FailedEntryCount"] == 0, answer
+
+
+def ended(cloud: LocalCloud, arn: str) -> Ended:
+    execution = cloud.wait_for_execution(arn)
+    return Ended(
+        status=execution["status"],
+        output=json.loads(execution.get("output") or "{}"),
+        error=execution.get("error"),
+        cause=execution.get("cause"),
+        history=list(cloud.history(arn)),
+        name=execution["name"],
+    )
+
+
+@pytest.fixture
+def alerts(cloud: LocalCloud) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """The alerts since the test began, as a subscriber gets them."""
+    sqs, sns = cloud.client("sqs"), cloud.client("sns")
+    queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = cloud.deployment.outputs["AlertTopicArn"]
+    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
+    received: list[dict[str, Any]] = []
+
+    def receive() -> list[dict[str, Any]]:
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
+                received.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return received
+
+    yield receive
+    sns.unsubscribe(SubscriptionArn=subscription)
+    sqs.delete_queue(QueueUrl=queue)

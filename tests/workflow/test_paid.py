@@ -1,0 +1,64 @@
+"""A paid Checkout Session through the real state machine, with the real functions on a real MariaDB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.factories import create_code, create_order, create_ticket, envelope, row_of, session_of
+from tests.workflow.conftest import Run
+from ticketing.database import Database
+
+Alerts = Callable[[], list[dict[str, Any]]]
+
+SOURCES = pytest.mark.parametrize("source", ["aws.partner/stripe.com/ed_test_1234567890", "stripe.com"])
+
+
+@SOURCES
+def test_a_paid_event_makes_a_paid_counted_order(run: Run, alerts: Alerts, database: Database, source: str) -> None:
+    ticket_id = create_ticket(database, max_quantity=5)
+    code_id = create_code(database)
+    order_id = create_order(database, ticket_id=ticket_id, quantity=3, discount_code_id=code_id)
+    event = envelope(
+        "checkout.session.completed", session_of(row_of(database, "ticket_orders", order_id)), source=source
+    )
+    for changed, counted in ((True, "counted"), (False, "already_counted")):
+        ended = run(event)
+        assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+        assert ended.output == {
+            "result": "OrderPaid",
+            "order_id": order_id,
+            "changed": changed,
+            "ticket_sale": counted,
+            "discount_use": counted,
+        }
+        order = row_of(database, "ticket_orders", order_id)
+        assert (order["status"], order["stripe_payment_intent_id"]) == ("paid", f"pi_order{order_id}")
+        ticket = row_of(database, "tickets", ticket_id)
+        assert (ticket["sold_quantity"], ticket["held_quantity"]) == (3, 0)
+        code = row_of(database, "discount_codes", code_id)
+        assert (code["used_count"], code["held_count"]) == (1, 0)
+    assert alerts() == []
+
+
+def test_another_amount_ends_in_one_alert_and_changes_nothing(run: Run, alerts: Alerts, database: Database) -> None:
+    order_id = create_order(database)
+    before = row_of(database, "ticket_orders", order_id)
+    ended = run(envelope("checkout.session.completed", session_of(before, amount_total=1)))
+    assert (ended.status, ended.error) == ("FAILED", "AmountMismatch")
+    assert ended.cause is not None
+    assert ended.cause.startswith(f"LookUpOrder: Order {order_id} costs 20.00 EUR")
+    assert ended.states == [
+        "ValidateEvent",
+        "IsEventHandled",
+        "LookUpOrder",
+        "DescribeFailure",
+        "AlertOperators",
+        "PaymentFailed",
+    ]
+    assert row_of(database, "ticket_orders", order_id) == before
+    [alert] = alerts()
+    assert alert["Subject"] == f"Cachao: AmountMismatch - order {order_id}"
+    assert alert["MessageAttributes"]["error"]["Value"] == "AmountMismatch"
