@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from ticketing import public_errors
+from ticketing import public_errors, validity
 from ticketing.buyers import Buyer
 from ticketing.database import Database, Row
 
@@ -27,12 +27,20 @@ _COLUMNS: Final = (
 )
 _OWN: Final = f"SELECT {_COLUMNS} FROM ticket_orders WHERE cognito_sub = %s"  # noqa: S608 -- constants
 _BY_EMAIL: Final = f"SELECT {_COLUMNS} FROM ticket_orders WHERE email_lower = %s"  # noqa: S608 -- constants
+# Paid orders first, see _MOST_ORDERS.
+_WITH_EVENT_AND_TICKET: Final = (
+    "SELECT o.*, e.name AS event_name, e.start_date AS event_start_date, e.end_date AS event_end_date,"
+    " t.name AS ticket_name, t.price AS ticket_price, t.image_url AS ticket_image_url"
+    " FROM ({}) o LEFT JOIN events e ON e.id = o.event_id LEFT JOIN tickets t ON t.id = o.ticket_id"
+    " ORDER BY o.status IN ('paid', 'refunded') DESC, o.created_at DESC, o.id DESC LIMIT %s"
+)
 
 
 class BuyerOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order with its event and ticket. Amounts in the order's currency, times UTC.
+    """An order with its event and ticket. Amounts in the order's currency, its own times in UTC.
 
-    `discount_amount` is what the whole order saved.
+    `discount_amount` is what the whole order saved. The event's dates are handed on as they are stored, without a
+    zone: they are the organiser's, and mean the clock on the venue's wall.
     """
 
     id: str
@@ -88,10 +96,7 @@ def orders_of(database: Database, buyer: Buyer) -> list[BuyerOrder]:
         found, parameters = f"{_OWN} UNION {_BY_EMAIL}", [buyer.cognito_sub, buyer.verified_email.lower()]
     with database.transaction() as tx:
         rows = tx.all(
-            "SELECT o.*, e.name AS event_name, e.start_date AS event_start_date, e.end_date AS event_end_date,"
-            " t.name AS ticket_name, t.price AS ticket_price, t.image_url AS ticket_image_url"
-            f" FROM ({found}) o LEFT JOIN events e ON e.id = o.event_id LEFT JOIN tickets t ON t.id = o.ticket_id"
-            " ORDER BY o.status IN ('paid', 'refunded') DESC, o.created_at DESC, o.id DESC LIMIT %s",  # noqa: S608 -- constants
+            _WITH_EVENT_AND_TICKET.format(found),
             *parameters,
             _MOST_ORDERS,
         )
@@ -126,7 +131,7 @@ def order_of_session(database: Database, session_id: str) -> SessionOrder:
         quantity=row["quantity"],
         total_amount=row["total_amount"],
         currency=row["currency"],
-        paid_at=row["paid_at"],
+        paid_at=validity.utc_aware(row["paid_at"]),
     )
 
 
@@ -140,4 +145,6 @@ def _is_theirs(row: Row, buyer: Buyer) -> bool:
 def _order(row: Row) -> BuyerOrder:
     for name in ("id", "event_id", "ticket_id", "user_id", "discount_code_id"):
         row[name] = None if row[name] is None else str(row[name])
+    for name in ("validated_at", "paid_at", "created_at", "updated_at"):
+        row[name] = validity.utc_aware(row[name])
     return BuyerOrder(**row)

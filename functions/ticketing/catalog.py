@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ticketing import public_errors
+from ticketing import public_errors, validity
 from ticketing.database import Database, Row
 
 
@@ -59,5 +59,5 @@ def _listed(row: Row) -> ListedTicket:
         # The live rows may have been oversold: never less than none.
         available=None if most is None else max(most - row["sold_quantity"] - row["held_quantity"], 0),
         is_active=bool(row["is_active"]),
-        created_at=row["created_at"],
+        created_at=validity.utc_aware(row["created_at"]),
     )

@@ -7,7 +7,7 @@ is meant to the second. A buyer who is told "until 30 June" is never refused on 
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 Bound = date | datetime | None
 
@@ -15,6 +15,11 @@ Bound = date | datetime | None
 def utc_naive(moment: datetime) -> datetime:
     """Give a moment as MariaDB hands it out: UTC, without a zone."""
     return moment.replace(tzinfo=None) - (moment.utcoffset() or timedelta())
+
+
+def utc_aware(moment: datetime | None) -> datetime | None:
+    """Give a moment that MariaDB handed out with its zone, as a caller needs it."""
+    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 def has_begun(since: Bound, now: datetime) -> bool:
