@@ -21,6 +21,13 @@ class LookUpOrderInput(TaskInput):
 @task(LookUpOrderInput)
 def handler(given: LookUpOrderInput) -> FoundOrder | ForeignRefund:
     """Raises OrderNotFound, OrderMismatch, AmountMismatch; DatabaseUnavailable and StripeUnavailable are retried."""
+    # What the event names, so that its executions are found in the logs also when no order is.
+    reference = given.payment.order_reference or ""
+    logger.append_keys(
+        order_id=int(reference) if reference.isascii() and reference.isdigit() else None,
+        stripe_session_id=given.payment.session_id,
+        stripe_payment_intent_id=given.payment.payment_intent_id,
+    )
     order = look_up_order(database, given.payment, find_session=_find_session)
     logger.append_keys(order_id=order.order_id)
     return order

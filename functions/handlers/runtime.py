@@ -21,6 +21,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from handlers.settings import connect_to_database
+from ticketing import history
 from ticketing.database import Database
 from ticketing.errors import InvalidEvent, PermanentError, TicketingError
 
@@ -81,6 +82,7 @@ def _read(event: object, kind: type[Given]) -> Given:
     except msgspec.ValidationError as error:
         raise InvalidEvent(f"The task's input is malformed: {error}.") from None
     logger.append_keys(execution_id=given.execution_id, stripe_event_id=given.stripe_event_id, order_id=given.order_id)
+    history.written_by(given.execution_id)
     return given
 
 

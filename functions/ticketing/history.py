@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from typing import Final
+
 from ticketing.database import Transaction
+
+_LONGEST_ID: Final = 255
+
+# A correlation id: every entry names the execution that wrote it, and no rule of the shop depends on it. So it is
+# not handed through all of them.
+_execution_id: ContextVar[str | None] = ContextVar("execution_id", default=None)
+
+
+def written_by(execution_id: str | None) -> None:
+    """Say which execution writes the entries that follow: a task does so first of all."""
+    _execution_id.set(None if execution_id is None else execution_id[:_LONGEST_ID])
 
 
 def record(
@@ -16,11 +30,12 @@ def record(
 ) -> None:
     """Write an entry once for an order and a Stripe event; a repeat of the event writes nothing."""
     tx.change(
-        "INSERT IGNORE INTO order_history (order_id, entry, stripe_event_id, stripe_object_id, amount_minor)"
-        " VALUES (%s, %s, %s, %s, %s)",
+        "INSERT IGNORE INTO order_history (order_id, entry, stripe_event_id, stripe_object_id, amount_minor,"
+        " execution_id) VALUES (%s, %s, %s, %s, %s, %s)",
         order_id,
         entry,
         stripe_event_id,
         stripe_object_id,
         amount_minor,
+        _execution_id.get(),
     )

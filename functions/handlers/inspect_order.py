@@ -1,0 +1,57 @@
+"""InspectOrder: shows operators an order as the database has it, or how the database is doing. Changes nothing.
+
+Invoked by `cachao show`, `cachao executions --order` and `cachao doctor`: the database is reached from inside its
+network only, operators need no way to it and no password.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from handlers.runtime import TaskInput, database, task
+from handlers.settings import connect_to_database
+from ticketing.order_inspection import DatabaseHealth, InspectedOrder, database_health, find_order
+
+
+class InspectOrderInput(TaskInput):
+    """An order's id, or the id of something at Stripe that belongs to it; or `health`."""
+
+    execution_id: str = "by hand"
+    session_id: str | None = None
+    payment_intent_id: str | None = None
+    health: bool = False
+
+
+class InspectOrderResult(msgspec.Struct, kw_only=True):
+    """What was asked for; `found` is None where there is no such order."""
+
+    found: InspectedOrder | None = None
+    pending_migrations: list[str] | None = None
+    # None while migrations are pending: the tables do not have the columns yet.
+    health: DatabaseHealth | None = None
+
+
+@task(InspectOrderInput)
+def handler(given: InspectOrderInput) -> InspectOrderResult:
+    """Raises DatabaseUnavailable."""
+    if given.health:
+        return _health()
+    return InspectOrderResult(
+        found=find_order(
+            database,
+            order_id=given.order_id,
+            session_id=given.session_id,
+            payment_intent_id=given.payment_intent_id,
+            stripe_event_id=given.stripe_event_id,
+        )
+    )
+
+
+def _health() -> InspectOrderResult:
+    from ticketing.schema import pending_migrations  # noqa: PLC0415 -- yoyo is slow to import, and rarely needed
+
+    # First a transaction of the shop's own, which says in its own words that the database is away.
+    with database.transaction() as tx:
+        tx.one("SELECT 1")
+    pending = pending_migrations(connect_to_database)
+    return InspectOrderResult(pending_migrations=pending, health=None if pending else database_health(database))

@@ -1,0 +1,142 @@
+"""What the database knows of an order, and how the shop's tables are doing: for operators, and read only.
+
+Nothing of the buyer's is read: no e-mail address, no name, no account. What is read here gets into logs.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from ticketing.database import Database, Row, Transaction
+
+# Beyond this many a number says no more than "very many", and counting would cost more than knowing.
+_COUNT_AT_MOST: Final = 1000
+# A hold that has just ended is still waiting for its own checkout.session.expired, or for the sweep of every
+# quarter of an hour: only what both have missed is past its hold.
+_GRACE_MINUTES: Final = 20
+
+_ORDER: Final = (
+    "id, event_id, ticket_id, quantity, unit_price, discount_amount, discount_code_id, total_amount, currency, status,"
+    " stripe_checkout_session_id, stripe_payment_intent_id, held_quantity, code_held, hold_expires_at, paid_at,"
+    " ticket_counted_at, ticket_returned_at, discount_counted_at, discount_returned_at, refunded_amount, validated_at,"
+    " created_at, updated_at"
+)
+_PAYMENT: Final = (
+    "payment_key, stripe_checkout_session_id, stripe_payment_intent_id, role, amount_minor, currency,"
+    " charge_refunded_minor, refunded_minor, created_at"
+)
+_REFUND: Final = "stripe_refund_id, payment_key, amount_minor, status, created_at"
+_HISTORY: Final = "entry, stripe_event_id, stripe_object_id, amount_minor, execution_id, recorded_at"
+
+
+class InspectedOrder(msgspec.Struct, kw_only=True):
+    """An order and all that belongs to it, oldest first. Columns as the tables name them; times are UTC."""
+
+    order: Row
+    payments: list[Row]
+    refunds: list[Row]
+    history: list[Row]
+
+
+class DatabaseHealth(msgspec.Struct, kw_only=True):
+    """The state of the shop's tables; `past_hold` counts unpaid orders whose hold is long over, up to 1000."""
+
+    past_hold: int
+    oldest_past_hold: datetime | None
+    without_hold: int
+
+
+def find_order(
+    database: Database,
+    *,
+    order_id: int | None = None,
+    session_id: str | None = None,
+    payment_intent_id: str | None = None,
+    stripe_event_id: str | None = None,
+) -> InspectedOrder | None:
+    """Find an order by its id, or by the id of a Checkout Session, PaymentIntent or event that belongs to it.
+
+    Raises:
+        DatabaseUnavailable: try again.
+    """
+    with database.transaction() as tx:
+        found = order_id or _order_of(tx, session_id, payment_intent_id, stripe_event_id)
+        order = found and tx.one(
+            f"SELECT {_ORDER} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- constants
+            found,
+        )
+        if not order:
+            return None
+        return InspectedOrder(
+            order=_plain(order),
+            payments=_rows(tx, _PAYMENT, "order_payments", order["id"], "id"),
+            refunds=_rows(tx, _REFUND, "order_refunds", order["id"], "created_at, stripe_refund_id"),
+            history=_rows(tx, _HISTORY, "order_history", order["id"], "id"),
+        )
+
+
+def database_health(database: Database) -> DatabaseHealth:
+    """Count the orders that wait for longer than they should.
+
+    Raises:
+        DatabaseUnavailable: try again.
+    """
+    with database.transaction() as tx:
+        late = tx.one(
+            "SELECT COUNT(*) AS number, MIN(hold_expires_at) AS oldest FROM (SELECT hold_expires_at FROM ticket_orders"
+            " WHERE status IN ('pending', 'processing') AND hold_expires_at < UTC_TIMESTAMP() - INTERVAL %s MINUTE"
+            " LIMIT %s) AS late",
+            _GRACE_MINUTES,
+            _COUNT_AT_MOST,
+        )
+        old = tx.one(
+            "SELECT COUNT(*) AS number FROM (SELECT id FROM ticket_orders WHERE status IN ('pending', 'processing')"
+            " AND hold_expires_at IS NULL LIMIT %s) AS old",
+            _COUNT_AT_MOST,
+        )
+    late, old = late or {}, old or {}
+    return DatabaseHealth(
+        past_hold=late.get("number", 0),
+        oldest_past_hold=_utc(late.get("oldest")),
+        without_hold=old.get("number", 0),
+    )
+
+
+def _order_of(
+    tx: Transaction, session_id: str | None, payment_intent_id: str | None, stripe_event_id: str | None
+) -> int | None:
+    if session_id is not None:
+        return _id(tx.one("SELECT id FROM ticket_orders WHERE stripe_checkout_session_id = %s LIMIT 1", session_id))
+    if payment_intent_id is not None:
+        return _id(
+            tx.one("SELECT order_id AS id FROM order_payments WHERE payment_key = %s LIMIT 1", payment_intent_id)
+        ) or _id(tx.one("SELECT id FROM ticket_orders WHERE stripe_payment_intent_id = %s LIMIT 1", payment_intent_id))
+    if stripe_event_id is not None:
+        return _id(
+            tx.one("SELECT order_id AS id FROM order_history WHERE stripe_event_id = %s LIMIT 1", stripe_event_id)
+        )
+    return None
+
+
+def _id(row: Row | None) -> int | None:
+    return None if row is None else int(row["id"])
+
+
+def _rows(tx: Transaction, columns: str, table: str, order_id: int, order_by: str) -> list[Row]:
+    found = tx.all(
+        f"SELECT {columns} FROM {table} WHERE order_id = %s ORDER BY {order_by}",  # noqa: S608 -- constants
+        order_id,
+    )
+    return [_plain(row) for row in found]
+
+
+def _plain(row: Row) -> Row:
+    return {name: _utc(value) for name, value in row.items()}
+
+
+def _utc(value: Any) -> Any:  # noqa: ANN401 -- a column's value
+    # The database's times are UTC and do not say so.
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

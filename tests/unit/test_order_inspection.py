@@ -1,0 +1,93 @@
+"""What operators see of an order, found by any of its ids, without a word about the buyer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.factories import create_order, envelope, row_of, session_of
+from ticketing import history
+from ticketing.database import Database
+from ticketing.order_inspection import database_health, find_order
+from ticketing.payments import mark_order_paid
+from ticketing.releases import release_order
+from ticketing.stripe_events import read_event
+
+
+def paid_order(database: Database) -> tuple[int, str]:
+    order_id = create_order(database)
+    event = envelope("checkout.session.completed", session_of(row_of(database, "ticket_orders", order_id)))
+    mark_order_paid(database, order_id, read_event(event, livemode=False))
+    return order_id, event["detail"]["id"]
+
+
+def test_an_order_is_found_by_each_of_its_ids(database: Database) -> None:
+    order_id, event_id = paid_order(database)
+    session_id = row_of(database, "ticket_orders", order_id)["stripe_checkout_session_id"]
+    ids: list[dict[str, Any]] = [
+        {"order_id": order_id},
+        {"session_id": session_id},
+        {"payment_intent_id": f"pi_order{order_id}"},
+        {"stripe_event_id": event_id},
+    ]
+    for wanted in ids:
+        found = find_order(database, **wanted)
+        assert found is not None, wanted
+        assert found.order["id"] == order_id
+        assert [payment["role"] for payment in found.payments] == ["accepted"]
+        assert [entry["entry"] for entry in found.history] == ["paid"]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{}, {"order_id": 999}, {"session_id": "cs_none"}, {"payment_intent_id": "pi_no"}, {"stripe_event_id": "evt_no"}],
+)
+def test_what_is_not_there_is_not_found(database: Database, wanted: dict[str, Any]) -> None:
+    create_order(database)
+    assert find_order(database, **wanted) is None
+
+
+def test_nothing_of_the_buyers_is_shown_and_times_say_that_they_are_utc(database: Database) -> None:
+    order_id = create_order(database, email="jenny@example.com", cognito_sub="sub-of-jenny")
+    shown = msgspec.json.encode(find_order(database, order_id=order_id)).decode()
+    assert "jenny" not in shown
+    assert '"created_at":"' in shown
+    assert 'Z"' in shown
+
+
+def test_an_entry_names_the_execution_that_wrote_it(database: Database) -> None:
+    order_id = create_order(database)
+    history.written_by("arn:aws:states:eu-west-1:123456789012:execution:machine:name")
+    try:
+        release_order(database, order_id, lost_as="expired", stripe_event_id="evt_1")
+    finally:
+        history.written_by(None)
+    release_order(database, order_id, lost_as="failed", stripe_event_id="evt_2")
+    found = find_order(database, order_id=order_id)
+    assert found is not None
+    assert [entry["execution_id"] for entry in found.history] == [
+        "arn:aws:states:eu-west-1:123456789012:execution:machine:name",
+        None,
+    ]
+
+
+def test_orders_past_their_hold_are_counted_those_whose_hold_has_just_ended_not(database: Database) -> None:
+    late, just_now, _live = (create_order(database) for _ in range(3))
+    create_order(database, hold=False)
+    with database.transaction() as tx:
+        for order_id, minutes in ((late, 25), (just_now, 5)):
+            tx.change(
+                "UPDATE ticket_orders SET hold_expires_at = UTC_TIMESTAMP() - INTERVAL %s MINUTE WHERE id = %s",
+                minutes,
+                order_id,
+            )
+    health = database_health(database)
+    assert (health.past_hold, health.without_hold) == (1, 1)
+    assert health.oldest_past_hold is not None
+
+
+def test_a_healthy_database_has_nothing_to_tell(database: Database) -> None:
+    health = database_health(database)
+    assert (health.past_hold, health.oldest_past_hold, health.without_hold) == (0, None, 0)
