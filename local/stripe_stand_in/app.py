@@ -41,7 +41,7 @@ class App:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Serve one request (PEP 3333)."""
         if self._is_stopped():
-            # A kept-alive connection outlives the listening socket; nobody answers on it any more.
+            # Taken in the last moment; the database is closed or about to be.
             _reset_connection(environ)
         request = _BoundedRequest(environ)
         try:
@@ -57,7 +57,7 @@ class App:
         return response(environ, start_response)
 
     def _respond(self, request: Request) -> Response:
-        request.get_data()  # an unread body would be taken for the next request of the connection
+        request.get_data()  # closing a connection with an unread body resets it before the answer is read
         path = request.path
         if path.startswith(control.PREFIX):
             return control.respond(self._stand_in, request)

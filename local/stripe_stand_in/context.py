@@ -32,6 +32,7 @@ class Context:
         base_url: Returns the address under which the hosted page is reached.
         wake: Tells the deliverer that there is something to deliver.
         settle_delay: Seconds until a delayed payment is known to have succeeded or failed.
+        has_event_bus: Whether somebody takes the envelopes.
         webhook_events: The event types that are forwarded to the webhook address; empty: no webhook.
     """
 
@@ -43,6 +44,7 @@ class Context:
     account_id: str
     api_version: str
     settle_delay: float
+    has_event_bus: bool
     webhook_events: tuple[str, ...]
 
     def now(self) -> int:

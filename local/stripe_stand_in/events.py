@@ -31,7 +31,8 @@ def emit(context: Context, event_type: str, subject: JsonObject, request: Reques
         "request": request.as_event_field(),
         "type": event_type,
     }
-    doors = ["event_bus"] if context.destination.takes(event_type) else []
+    event_bus = context.has_event_bus and context.destination.takes(event_type)
+    doors = ["event_bus"] if event_bus else []
     doors += ["webhook"] if webhook else []
     with context.store.transaction() as connection:
         context.store.insert(Record("event", event, status=event_type))

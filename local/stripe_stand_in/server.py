@@ -10,8 +10,7 @@ if TYPE_CHECKING:
 
 
 class _Handler(WSGIRequestHandler):
-    # Kept-alive connections, as at Stripe; without the delay that header and body in two packets bring.
-    protocol_version = "HTTP/1.1"
+    # Header and body go out as two packets; the second must not wait for the first one's receipt.
     disable_nagle_algorithm = True
 
     def connection_dropped(self, error: BaseException, environ: "WSGIEnvironment | None" = None) -> None:

@@ -88,6 +88,7 @@ class StripeStandIn:
             account_id=account_id,
             api_version=api_version,
             settle_delay=settle_delay,
+            has_event_bus=deliver is not None,
             webhook_events=tuple(webhook_events) if webhook else (),
         )
         self._timekeeper = Timekeeper(self.run_due)
