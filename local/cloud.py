@@ -284,6 +284,7 @@ class LocalCloud:
         self._deliveries = EventDelivery(
             invoke_function=self._lambdas.invoke_later, retry_wait_factor=self._retry_wait_factor
         )
+        moto_patches.speed.apply(self._replacements)
         moto_patches.jsonata.apply(self._replacements)
         moto_patches.execution.apply(
             self._replacements, retry_wait_factor=self._retry_wait_factor, tasks_at_once=self._max_workers
@@ -315,7 +316,8 @@ class LocalCloud:
                 logical_id=logical_id,
                 handler=settings["Handler"],
                 code_directory=code,
-                environment=settings.get("Environment", {}).get("Variables", {}),
+                # CloudFormation makes text of numbers; moto leaves them numbers.
+                environment={k: str(v) for k, v in settings.get("Environment", {}).get("Variables", {}).items()},
                 timeout_seconds=float(settings["Timeout"]),
                 memory_mb=int(settings["MemorySize"]),
             )

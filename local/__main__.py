@@ -1,0 +1,105 @@
+"""`python -m local run` starts the shop on this machine; `python -m local pay SESSION` plays its buyer."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from local.demo.command import add_demo_command
+from local.quiet import quieten_libraries
+from local.stripe_stand_in.client import add_pay_command
+
+if TYPE_CHECKING:
+    from local.stack import LocalStack
+
+DEFAULT_DIRECTORY = Path(".local")
+
+
+class _StopRequestedError(Exception):
+    """A signal asked us to stop."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 done, 1 failed."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="start everything and stay in the foreground until Ctrl-C")
+    run.add_argument("--fresh", action="store_true", help="begin with an empty database")
+    run.add_argument("--directory", type=Path, default=DEFAULT_DIRECTORY, help="data and logs (default: %(default)s)")
+    run.set_defaults(run=run_stack)
+    add_demo_command(commands)
+    add_pay_command(commands)
+    given = parser.parse_args(arguments)
+    code: int = given.run(given)
+    return code
+
+
+def run_stack(given: argparse.Namespace) -> int:
+    """Start the stack, print its addresses, wait for a signal, stop it."""
+    quieten_libraries()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    # Imported late: they take seconds, and a wrong argument should be told at once.
+    from local.cloud import DeploymentError  # noqa: PLC0415
+    from local.mariadb import MariaDBUnavailableError  # noqa: PLC0415
+    from local.stack import AlreadyRunningError, LocalStack, MigrationError, StackOptions  # noqa: PLC0415
+    from local.template import TemplateError  # noqa: PLC0415
+
+    options = StackOptions(
+        fresh=given.fresh,
+        stripe_secret_key=os.environ.get("STRIPE_SECRET_KEY") or None,
+        stripe_webhook_secret=os.environ.get("STRIPE_WEBHOOK_SECRET") or "whsec_local",
+    )
+    if options.stripe_secret_key and not options.stripe_secret_key.startswith(("sk_test_", "rk_test_")):
+        print("STRIPE_SECRET_KEY must be a test key (sk_test_…): nothing local may touch real money.", file=sys.stderr)
+        return 1
+    try:
+        print("Starting …", flush=True)
+        with LocalStack(given.directory, options) as stack:
+            print_addresses(stack)
+            while True:
+                signal.pause()
+    except _StopRequestedError:
+        print("\nStopped.", flush=True)
+        return 0
+    except (AlreadyRunningError, DeploymentError, MariaDBUnavailableError, MigrationError, TemplateError) as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
+
+
+def print_addresses(stack: "LocalStack") -> None:
+    """Say where everything is, and how to use it."""
+    database = stack.database_address
+    mysql = f"mariadb --host={database.host} --port={database.port} --user={database.user} --password {database.name}"
+    rows = [
+        ("API", stack.api_url),
+        ("AWS", f"{stack.cloud.endpoint_url}  (region {stack.cloud.region}, any credentials)"),
+        ("MariaDB", f"{mysql}  (password: see {stack.file.name})"),
+        ("Stripe", stack.stripe_url),
+        ("State machine", stack.state_machine_arn),
+        ("Partner bus", stack.partner_event_bus),
+        ("Alerts", stack.alert_queue_url),
+        ("Dead letters", stack.dead_letter_queue_url),
+        ("Logs", f"tail -f {stack.logs_directory}/*.log"),
+        ("All of this", str(stack.file)),
+    ]
+    print()
+    for name, value in rows:
+        print(f"  {name:<14} {value}")
+    print("\nThe database is kept until `make run FRESH=1`; executions are forgotten when this stops.")
+    print("Ctrl-C stops everything.", flush=True)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    # A second Ctrl-C while stopping must not leave anything half stopped.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise _StopRequestedError
+
+
+if __name__ == "__main__":
+    sys.exit(main())
