@@ -1,0 +1,61 @@
+# make demo   the shop from a checkout to a ticket, on this machine
+# make test   everything that must hold
+# The other targets are explained by `make help`. Each sets up what it needs (local/setup.py).
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help setup demo run test lint format unit workflow bench storm lock certificates picture clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+
+setup: ## Make .venv, install what is pinned, install MariaDB by apt where it is missing
+	@$(PYTHON) local/setup.py
+
+demo: setup ## Show the shop at work; EVENT=path.json sends that envelope (AS_IS=1: unchanged)
+	@exec $(BIN)/python -m local demo $(if $(EVENT),--event "$(EVENT)") $(if $(AS_IS),--as-is)
+
+run: setup ## The shop in the foreground until Ctrl-C; FRESH=1 begins with an empty database
+	@exec $(BIN)/python -m local run $(if $(FRESH),--fresh)
+
+test: lint ## Lint, then all tests, with the branch coverage of functions/ measured
+	$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+lint: setup ## ruff, mypy, cfn-lint, the template as SAM reads it, the state machine's own lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint template.yaml
+	$(BIN)/python -m local.state_machine_lint
+
+format: setup ## Put the code into the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## Speed, as ratios against bare SQL in the same run
+	@exec $(BIN)/python -m tests.bench
+
+storm: setup ## 1,000 orders while servers and workers are killed; SMALL=1 for a short one
+	@exec $(BIN)/python -m tests.storm $(if $(SMALL),--small)
+
+lock: setup ## Pin the packages anew from pyproject.toml
+	$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-annotate --no-header --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --output-file functions/requirements.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --no-annotate --no-header --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --constraint functions/requirements.txt \
+		--extra operations --extra local --extra dev --output-file tests/requirements.txt pyproject.toml
+
+certificates: ## Fetch the CA bundle of Amazon RDS, before `sam build`
+	mkdir -p functions/certificates
+	curl --fail --silent --show-error --output functions/certificates/rds.pem \
+		https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
+
+picture: setup ## Draw docs/ticket_payment.svg anew from the state machine
+	$(BIN)/python -m operations.state_machine_picture
+
+clean: ## Remove what the targets above made, .venv included
+	rm -rf .venv .local .aws-sam .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
