@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from ticketing.order_lookup import SessionOfPayment
+from ticketing.session_findings import Session, order_reference
 from ticketing.stripe_client import StripeRefused, stripe_errors
 
 if TYPE_CHECKING:
     import stripe
     from stripe.params.checkout import SessionListParams
 
-# A session as Stripe writes it, as plain dictionaries and lists.
-Session = dict[str, Any]
 
 _CHARGE: Final = "payment_intent.latest_charge"
 # Stripe's largest page.
@@ -42,7 +41,7 @@ class StripeSessions:
             if refusal.code == "resource_missing" or refusal.http_status == _NOT_FOUND:
                 return None
             raise
-        return session.to_dict()
+        return session.to_dict(for_json=True)
 
     def expire(self, session_id: str) -> bool:
         """End an open session; False when it is not open any more: the buyer or the time was faster.
@@ -59,7 +58,12 @@ class StripeSessions:
         return True
 
     def page(
-        self, *, created_from: int, created_until: int, status: str | None = None, after: str | None = None
+        self,
+        *,
+        created_from: int,
+        created_until: int,
+        status: Literal["complete"] | None = None,
+        after: str | None = None,
     ) -> tuple[list[Session], bool]:
         """Give a page of the sessions made in a span of time (Unix seconds), newest first, and whether more follow.
 
@@ -79,7 +83,7 @@ class StripeSessions:
             params["starting_after"] = after
         with stripe_errors("list Checkout Sessions"):
             page = self._client.v1.checkout.sessions.list(params=params)
-        return [session.to_dict() for session in page.data], page.has_more
+        return [session.to_dict(for_json=True) for session in page.data], page.has_more
 
     def of_payment(self, payment_intent_id: str) -> SessionOfPayment | None:
         """Give the session that a PaymentIntent belongs to, or None where it was not paid in Checkout.
@@ -94,11 +98,7 @@ class StripeSessions:
         except StripeRefused:
             return None  # not a PaymentIntent of this account and mode
         for session in found.data:
-            return SessionOfPayment(session_id=session.id, order_reference=order_reference(session.to_dict()))
+            return SessionOfPayment(
+                session_id=session.id, order_reference=order_reference(session.to_dict(for_json=True))
+            )
         return None
-
-
-def order_reference(session: Session) -> str | None:
-    """Give what a session says its order is: `metadata.order_id`, else `client_reference_id`; unchecked."""
-    value = (session.get("metadata") or {}).get("order_id") or session.get("client_reference_id")
-    return value if isinstance(value, str) else None

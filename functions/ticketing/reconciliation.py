@@ -1,0 +1,216 @@
+"""Compares the shop's unpaid orders with Stripe, and brings them right; then Stripe's payments with the orders.
+
+Nothing here decides what a payment means: a paid session goes through the same workflow as ever, by an event of the
+shape that Stripe's own would have had. Every step is safe to repeat, so a run may be stopped anywhere: what is done
+is not due any more. See docs/rules.md, "Seats".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from ticketing import due_orders, order_repair, session_search, stripe_payments
+from ticketing.database import Database
+from ticketing.due_orders import Cursor, DueOrder
+from ticketing.errors import StripeUnavailable
+from ticketing.order_repair import Row
+from ticketing.pacing import Pace
+from ticketing.session_findings import Finding, Session, finding_of
+from ticketing.session_search import Sessions
+from ticketing.workflow_events import EventBus
+
+# Below Stripe's 25 a second in test mode and far below its 100 in live mode, where the buyers' own requests count, too
+# (https://docs.stripe.com/rate-limits).
+DEFAULT_REQUESTS_PER_SECOND: Final = 20.0
+_THREADS: Final = 8
+# The number of orders between two looks at the clock: five seconds' worth of requests.
+_PAGE_SIZE: Final = 100
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is to do.
+
+    `since`: all unpaid orders made from then on (UTC), not only those past their time. `dry_run`: only say what
+    would be done. `close_missing`: also end orders whose session Stripe does not know, instead of reporting them.
+    `cursor`: go on where an earlier run stopped.
+    """
+
+    since: datetime | None = None
+    dry_run: bool = False
+    close_missing: bool = False
+    cursor: RunCursor | None = None
+    requests_per_second: float = DEFAULT_REQUESTS_PER_SECOND
+
+
+class RunCursor(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a run came: through the orders, or (`orders` None) through Stripe's sessions. `now` is its beginning."""
+
+    now: datetime
+    orders: Cursor | None
+    after_session: str | None = None
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """So many orders or sessions were found so, and this was done about them."""
+
+    finding: str
+    action: str
+    number: int
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How many orders were looked at, of how many that were due when the run began or went on."""
+
+    done: int
+    total: int
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """What a run found and did. `complete` False: it was stopped, `cursor` says where to go on."""
+
+    dry_run: bool
+    complete: bool
+    cursor: RunCursor | None
+    done: int
+    total: int
+    counts: list[Count]
+    rows: list[Row]
+
+
+def reconcile(
+    database: Database,
+    sessions: Sessions,
+    bus: EventBus,
+    options: Options,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Report:
+    """Ask Stripe about each order that is due, do what its answer calls for, and look for payments nobody knows.
+
+    Args:
+        database: the shop's; used by the calling thread only.
+        sessions: Stripe's Checkout Sessions; asked by several threads.
+        bus: where events for the workflow are put.
+        options: what to do.
+        stop: asked between pages; True ends the run early.
+        progress: told after each page.
+
+    Raises:
+        StripeUnavailable: Stripe did not answer for a whole page, however slowly it was asked.
+        ConfigurationError: the API key is wrong.
+        DatabaseUnavailable: try again; what was done stays done.
+    """
+    return _Run(database, sessions, bus, options, stop, progress).go()
+
+
+class _Run:
+    def __init__(
+        self,
+        database: Database,
+        sessions: Sessions,
+        bus: EventBus,
+        options: Options,
+        stop: Callable[[], bool],
+        progress: Callable[[Progress], None],
+    ) -> None:
+        self._database = database
+        self._options = options
+        self._stop = stop
+        self._progress = progress
+        self._sessions = session_search.PacedSessions(sessions, Pace(options.requests_per_second))
+        now = options.cursor.now if options.cursor is not None else datetime.now(UTC).replace(tzinfo=None)
+        self._cursor: RunCursor | None = options.cursor or RunCursor(now=now, orders=Cursor(now=now))
+        self._repair = order_repair.Repair(
+            database, bus, now=now, dry_run=options.dry_run, close_missing=options.close_missing
+        )
+        self._rows: list[Row] = []
+        self._done = self._total = 0
+
+    def go(self) -> Report:
+        cursor = self._cursor
+        if cursor is not None and cursor.orders is not None:
+            self._total = due_orders.count(self._database, cursor.orders, since=self._options.since)
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="stripe") as threads:
+            while self._cursor is not None and not self._stop():
+                self._cursor = self._step(self._cursor, threads)
+                self._progress(Progress(done=self._done, total=max(self._done, self._total)))
+        counts = Counter((row.finding, row.action) for row in self._rows)
+        return Report(
+            dry_run=self._options.dry_run,
+            complete=self._cursor is None,
+            cursor=self._cursor,
+            done=self._done,
+            total=max(self._done, self._total),
+            counts=[Count(finding=f, action=a, number=n) for (f, a), n in sorted(counts.items())],
+            rows=self._rows,
+        )
+
+    def _step(self, cursor: RunCursor, threads: ThreadPoolExecutor) -> RunCursor | None:
+        """Do one page, and give the cursor after it; None at the end."""
+        if cursor.orders is None:
+            return self._step_through_payments(cursor, threads)
+        orders, after = due_orders.read_page(self._database, cursor.orders, since=self._options.since, size=_PAGE_SIZE)
+        self._settle_page(orders, threads)
+        return RunCursor(now=cursor.now, orders=after)
+
+    def _settle_page(self, orders: list[DueOrder], threads: ThreadPoolExecutor) -> None:
+        known = session_search.find_missing(self._sessions, orders)
+        answers = list(threads.map(lambda order: self._ask(order, known.get(order.order_id)), orders))
+        if answers and all(answer.finding == "unanswered" for answer in answers):
+            raise StripeUnavailable(
+                f"Stripe answered none of {len(answers)} questions; the rest waits for the next run."
+            )
+        self._rows += self._repair.settle(answers)
+        self._done += len(orders)
+
+    def _ask(self, order: DueOrder, found: str | None) -> order_repair.Answer:
+        """Ask Stripe about an order; an open session past its hold is ended first. Runs in a thread of its own."""
+        session_id = order.session_id or found
+        if session_id is None:
+            return order_repair.Answer(order=order, finding="no_session")
+        try:
+            session = self._sessions.retrieve(session_id)
+            finding = finding_of(session)
+            if finding == "open" and not self._options.dry_run and self._repair.is_over(order, session):
+                if self._sessions.expire(session_id):
+                    return _answer(order, "open", session_id, session)
+                # The buyer or the time was faster: ask what became of it.
+                session = self._sessions.retrieve(session_id)
+                finding = finding_of(session)
+                if finding == "open":
+                    return order_repair.Answer(
+                        order=order, finding="unanswered", session_id=session_id, note="open, but it cannot be expired"
+                    )
+        except StripeUnavailable as error:
+            return order_repair.Answer(order=order, finding="unanswered", session_id=session_id, note=str(error))
+        return _answer(order, finding, session_id, session)
+
+    def _step_through_payments(self, cursor: RunCursor, threads: ThreadPoolExecutor) -> RunCursor | None:
+        """Look at a page of the sessions that were paid, whether an order knows each payment."""
+        since = self._options.since or cursor.now - stripe_payments.LOOK_BACK
+        page, more = self._sessions.page(
+            created_from=_unix(since), created_until=_unix(cursor.now), status="complete", after=cursor.after_session
+        )
+        unknown = stripe_payments.not_recorded(self._database, page)
+        self._rows += [stripe_payments.report(payment) for payment in unknown if payment.order_id is None]
+        lost = [payment for payment in unknown if payment.order_id is not None]
+        expanded = threads.map(lambda payment: self._sessions.retrieve(payment.session_id), lost)
+        for payment, session in zip(lost, expanded, strict=True):
+            if payment.order_id is not None and session is not None:
+                self._rows += self._repair.send_late(payment.order_id, session, again=self._options.since is not None)
+        return RunCursor(now=cursor.now, orders=None, after_session=page[-1]["id"]) if more else None
+
+
+def _answer(order: DueOrder, finding: Finding, session_id: str, session: Session | None) -> order_repair.Answer:
+    return order_repair.Answer(order=order, finding=finding, session_id=session_id, session=session)
+
+
+def _unix(time: datetime) -> int:
+    return int(time.replace(tzinfo=UTC).timestamp())
