@@ -102,6 +102,8 @@ class Deliverer:
         self._destination = destination
         self._deliver = deliver
         self._webhook = webhook
+        # What is pending for a door that this run does not have waits for a run that has it.
+        self._doors = ("event_bus" if deliver else None, "webhook" if webhook else None)
         self._changed = threading.Condition()
         self._claimed: set[int] = set()
         self._wakes = 0
@@ -164,7 +166,10 @@ class Deliverer:
 
     def _pending(self) -> int:
         with self._store.transaction() as connection:
-            (count,) = connection.execute("SELECT count(*) FROM deliveries WHERE state = 'pending'").fetchone()
+            (count,) = connection.execute(
+                "SELECT count(*) FROM deliveries WHERE state = 'pending' AND door IN (?, ?)",
+                self._doors,
+            ).fetchone()
         return int(count)
 
     def _run(self) -> None:
@@ -174,11 +179,12 @@ class Deliverer:
             if claim is not None:
                 self._attempt(*claim)
                 continue
+            pause = 0.1 if self._pending() else 5.0
             with self._changed:
                 if self._stopping:
                     return
                 if self._wakes == seen:
-                    self._changed.wait(timeout=0.1)
+                    self._changed.wait(timeout=pause)
 
     def _claim(self) -> tuple[int, str, str, int, float] | None:
         """Take the oldest delivery that is due and that no other thread has."""
@@ -187,8 +193,8 @@ class Deliverer:
                 return None
             rows = connection.execute(
                 "SELECT id, event_id, door, attempts, coalesce(first_attempt_at, 0) FROM deliveries"
-                " WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY id LIMIT ?",
-                (time.time(), len(self._claimed) + 1),
+                " WHERE state = 'pending' AND next_attempt_at <= ? AND door IN (?, ?) ORDER BY id LIMIT ?",
+                (time.time(), *self._doors, len(self._claimed) + 1),
             ).fetchall()
             for row in rows:
                 if row[0] not in self._claimed:

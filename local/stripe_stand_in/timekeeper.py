@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from local.stripe_stand_in import payments, refunds, sessions
 from local.stripe_stand_in.context import Context, RequestInfo
+from local.stripe_stand_in.errors import ApiError
+from local.stripe_stand_in.store import Record
 
 logger = logging.getLogger(__name__)
 
@@ -22,14 +24,24 @@ def run_due(context: Context) -> int:
                 record = context.store.get(found.kind, found.id)
                 if record is None or record.due is None or record.due > context.clock():
                     continue
-                if record.kind == "checkout.session":
-                    sessions.expire_now(context, record, RequestInfo())
-                elif record.kind == "payment_intent":
-                    payments.settle(context, record.id, succeeded=record.private["succeeds"])
-                elif record.kind == "refund":
-                    refunds.finish(context, record.id, record.private["becomes"])
+                _happen(context, record)
                 done += 1
     return done
+
+
+def _happen(context: Context, record: Record) -> None:
+    try:
+        if record.kind == "checkout.session":
+            sessions.expire_now(context, record, RequestInfo())
+        elif record.kind == "payment_intent":
+            payments.settle(context, record.id, succeeded=record.private["succeeds"])
+        elif record.kind == "refund":
+            refunds.finish(context, record.id, record.private["becomes"])
+    except ApiError:
+        # One object that cannot be moved on must not stand in the way of all others.
+        logger.exception("%s was due and could not be moved on", record.id)
+        record.due = None
+        context.store.update(record)
 
 
 class Timekeeper:
@@ -56,5 +68,4 @@ class Timekeeper:
             try:
                 self._work()
             except Exception:
-                # One object that cannot be moved on must not stop all others.
-                logger.exception("Something due could not be done")
+                logger.exception("What is due could not be done; the next look tries again")

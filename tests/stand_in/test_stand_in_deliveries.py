@@ -73,7 +73,7 @@ def test_a_webhooks_signature_holds(door: Door) -> None:
         stripe.Webhook.construct_event(body.replace(b"3000", b"1"), signature, SECRET)
 
 
-@pytest.mark.parametrize("status", [500, 400, 302])
+@pytest.mark.parametrize("status", [500, 302])
 def test_a_webhook_that_refuses_gets_the_event_again(door: Door, status: int) -> None:
     door.status = status
     with StripeStandIn(

@@ -222,8 +222,10 @@ def test_lists_page_through_everything_in_both_directions(stand_in: StripeStandI
 def test_lists_filter_by_status(stand_in: StripeStandIn, client: stripe.StripeClient) -> None:
     for status in ("open", "complete", "expired"):
         stand_in.seed_session(SessionSeed(3000, status=status))
-    found = client.v1.checkout.sessions.list({"status": "complete"})
+    found = client.v1.checkout.sessions.list({"status": "complete", "expand": ["data.payment_intent"]})
     assert [(item.status, item.payment_status) for item in found.data] == [("complete", "paid")]
+    intent = found.to_dict()["data"][0]["payment_intent"]
+    assert intent["amount_received"] == 3000
 
 
 @pytest.mark.parametrize(
@@ -238,11 +240,12 @@ def test_lists_check_their_parameters(client: stripe.StripeClient, wrong: dict[s
 
 def test_everything_is_still_there_after_a_restart(tmp_path: Path, parameters: Make) -> None:
     path = tmp_path / "folder" / "stripe.sqlite"
+    sent = parameters()
     with StripeStandIn(path=path) as first:
-        session = client_of(first).v1.checkout.sessions.create(parameters(), {"idempotency_key": "once"})
+        session = client_of(first).v1.checkout.sessions.create(sent, {"idempotency_key": "once"})
     bus = Bus()
     with StripeStandIn(bus, path=path) as second:
-        again = client_of(second).v1.checkout.sessions.create(parameters(), {"idempotency_key": "once"})
+        again = client_of(second).v1.checkout.sessions.create(sent, {"idempotency_key": "once"})
         assert again.id == session.id
         second.pay(session.id)
         assert second.wait_until_delivered()
