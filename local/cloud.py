@@ -268,10 +268,8 @@ class LocalCloud:
     def _start(self) -> None:
         self._isolate_environment()
         moto_api_backend.reset()  # another cloud may have run in this process
-        moto = DomainDispatcherApplication(create_backend_app)
-        # The workers must know the address before it can answer: bind first, start last.
-        holder: list[InvokeApi] = []
-        self._server = WebServer(lambda environ, start: holder[0](environ, start), port=self._port, handler=_Handler)
+        # The workers must know the address before it can answer.
+        self._server = WebServer(port=self._port, handler=_Handler)
         self._lambdas = LambdaService(
             logs_directory=self._directory / "logs",
             region=self.region,
@@ -280,7 +278,6 @@ class LocalCloud:
             max_workers=self._max_workers,
             retry_wait_factor=self._retry_wait_factor,
         )
-        holder.append(InvokeApi(self._lambdas, moto))
         self._deliveries = EventDelivery(
             invoke_function=self._lambdas.invoke_later, retry_wait_factor=self._retry_wait_factor
         )
@@ -292,7 +289,8 @@ class LocalCloud:
         moto_patches.lambda_tasks.apply(self._replacements, invoke=self._lambdas.invoke, endpoint_url=self._server.url)
         moto_patches.event_bridge.apply(self._replacements, self._deliveries)
         self._schedules = ScheduleRunner(events_backends[self.account_id][self.region], self._deliveries)
-        self._server.start()
+        moto = DomainDispatcherApplication(create_backend_app)
+        self._server.start(InvokeApi(self._lambdas, moto))
         if self._run_schedules:
             self._schedules.start()
 

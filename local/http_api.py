@@ -21,7 +21,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from local.lambda_workers import InvokeResult, LambdaService
+from local.lambda_answers import InvokeResult
+from local.lambda_workers import LambdaService
 from local.template import Cors, HttpApiDefinition, Route, Throttle
 from local.web_server import respond
 

@@ -9,7 +9,9 @@ from urllib.parse import unquote
 
 from werkzeug.wrappers import Request
 
-from local.lambda_workers import InvokeResult, LambdaService, UnknownFunctionError, service_error
+from local.lambda_answers import InvokeResult, service_error
+from local.lambda_pool import PoolClosedError
+from local.lambda_workers import LambdaService, UnknownFunctionError
 from local.web_server import respond
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class InvokeApi:
                 self._lambdas.invoke_later(name, payload)
                 return InvokeResult(b"", status_code=HTTPStatus.ACCEPTED)
             return self._lambdas.invoke(name, payload)
-        except UnknownFunctionError as error:
+        except (UnknownFunctionError, PoolClosedError) as error:
             body = {"Type": "User", "Message": str(error)}
             return InvokeResult(
                 json.dumps(body).encode(), status_code=HTTPStatus.NOT_FOUND, service_error="ResourceNotFoundException"

@@ -89,8 +89,10 @@ class LambdaWorker:
         self.function = function
         self.idle_since = time.monotonic()
         self.cold = True
+        self.initialising_seconds: float | None = None
+        self.call_seconds = 0.0
+        self._started_at = time.monotonic()
         self._arn = function_arn
-        self._next_request: RuntimeRequest | None = None
         self._connections: dict[socket.socket, bytearray] = {}
         self._killed = threading.Event()
         self._listener = socket.create_server((LOOPBACK, 0), backlog=4)
@@ -131,8 +133,10 @@ class LambdaWorker:
             WorkerDiedError: the process ended first.
             WorkerTimedOutError: no answer in time.
         """
-        pending = self._next_request or self._receive(deadline=None)
-        self._next_request = None
+        pending = self._receive(deadline=None)
+        began = time.monotonic()
+        if self.initialising_seconds is None:
+            self.initialising_seconds = began - self._started_at
         if not pending.path.endswith("/invocation/next"):
             return pending  # an error while initialising: …/init/error
         headers = {
@@ -142,11 +146,12 @@ class LambdaWorker:
             "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):08x}-{request_id.replace('-', '')[:24]};Sampled=0",
             "Content-Type": "application/json",
         }
-        deadline = time.monotonic() + seconds
+        deadline = began + seconds
         self._reply(pending, "200 OK", headers, event)
         answer = self._receive(deadline)
         self._reply(answer, "202 Accepted", {"Content-Type": "application/json"}, b'{"status":"OK"}')
         self.idle_since = time.monotonic()
+        self.call_seconds = self.idle_since - began
         self.cold = False
         return answer
 

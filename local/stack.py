@@ -1,9 +1,9 @@
 """The whole shop on one machine: database, cloud, API, Stripe's stand-in; started together, stopped together.
 
-    with LocalStack(Path(".local")) as stack:
-        stack.client("events").put_events(...)
-        stack.wait_for_execution(arn)
-        stack.alerts()
+with LocalStack(Path(".local")) as stack:
+stack.client("events").put_events(...)
+stack.wait_for_execution(arn)
+stack.alerts()
 """
 
 import fcntl
@@ -22,8 +22,8 @@ from local.cloud import Deployment, LocalCloud
 from local.http_api import HttpApi
 from local.mariadb import DEFAULT_PORT as DEFAULT_DATABASE_PORT
 from local.mariadb import DatabaseAddress, MariaDB
-from local.stripe_stand_in import EventDestination, StripeStandIn
 from local.processes import free_port
+from local.stripe_stand_in import EventDestination, StripeStandIn
 from local.template import load_template
 from local.web_server import WebServer
 
@@ -252,7 +252,9 @@ class LocalStack:
     def alerts(self) -> list[Alert]:
         """All alerts so far, oldest first. Reading does not take them out of `alert_queue_url`."""
         sqs = self.client("sqs")
-        while messages := sqs.receive_message(QueueUrl=self._own_alert_queue_url, MaxNumberOfMessages=10).get("Messages"):
+        while messages := sqs.receive_message(QueueUrl=self._own_alert_queue_url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
             for message in messages:
                 self._alerts.append(_read_alert(json.loads(message["Body"])))
                 sqs.delete_message(QueueUrl=self._own_alert_queue_url, ReceiptHandle=message["ReceiptHandle"])
@@ -287,14 +289,13 @@ class LocalStack:
         self._parts.enter_context(self.database)
         self._parts.enter_context(self.cloud)
         self._start_stripe()
-        api_port = free_port(self.options.api_port)
         self.cognito = self._create_user_pool()
         self._deploy()
         self._subscribe_to_alerts()
         self.migrated = self._migrate()
-        api = WebServer(HttpApi(self.deployment.template.http_api, self.cloud.lambdas), port=api_port)
+        api = WebServer(port=self.options.api_port)
         self._parts.callback(api.stop)
-        api.start()
+        api.start(HttpApi(self.deployment.template.http_api, self.cloud.lambdas))
         self.api_url = api.url
         self._write_file()
         self._parts.callback(self.file.unlink, missing_ok=True)

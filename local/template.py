@@ -23,7 +23,13 @@ CODE_BUCKET, CODE_KEY = "local-code", "functions.zip"
 
 # moto has no CloudFormation model for these, or would try to reach out (custom resources call a Lambda
 # during the deployment; the local stack runs the migration itself).
-_NOT_DEPLOYED = ("AWS::ApiGatewayV2::", "AWS::CloudWatch::", "AWS::SQS::QueuePolicy", "AWS::CloudFormation::CustomResource", "Custom::")
+_NOT_DEPLOYED = (
+    "AWS::ApiGatewayV2::",
+    "AWS::CloudWatch::",
+    "AWS::SQS::QueuePolicy",
+    "AWS::CloudFormation::CustomResource",
+    "Custom::",
+)
 _SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 _ANY_METHOD = "x-amazon-apigateway-any-method"
 _FUNCTION_IN_URI = re.compile(r"functions/\$\{([A-Za-z0-9]+)\.Arn\}/invocations")

@@ -28,18 +28,14 @@ class KeepAliveHandler(WSGIRequestHandler):
 
 
 class WebServer:
-    """Serves one WSGI application from a background thread until `stop`."""
+    """Serves one WSGI application from a background thread until `stop`.
 
-    def __init__(
-        self,
-        application: "WSGIApplication",
-        *,
-        port: int = 0,
-        handler: type[WSGIRequestHandler] = KeepAliveHandler,
-    ) -> None:
-        """Bind at once, so that `url` is known; another free port is taken where this one is in use."""
+    It binds at once, so that others can be told `url`; another free port is taken where this one is in use.
+    """
+
+    def __init__(self, *, port: int = 0, handler: type[WSGIRequestHandler] = KeepAliveHandler) -> None:
         self._server: BaseWSGIServer = make_server(
-            LOOPBACK, free_port(port), application, threaded=True, request_handler=handler
+            LOOPBACK, free_port(port), _not_started, threaded=True, request_handler=handler
         )
         self._server.daemon_threads = True  # type: ignore[attr-defined] # of socketserver.ThreadingMixIn
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -54,8 +50,9 @@ class WebServer:
         """Its address, without a slash at the end."""
         return f"http://{LOOPBACK}:{self.port}"
 
-    def start(self) -> None:
+    def start(self, application: "WSGIApplication") -> None:
         """Begin to answer."""
+        self._server.app = application
         self._thread.start()
 
     def stop(self) -> None:
@@ -64,6 +61,10 @@ class WebServer:
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
+
+
+def _not_started(_environ: object, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    return respond(start_response, "503 Service Unavailable", [], b"")
 
 
 def respond(

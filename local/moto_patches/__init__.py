@@ -9,8 +9,9 @@ shows for each that plain moto still lacks it, so that a patch that is no longer
 | `execution`     | executions are not run, names, retries that sleep, late answers, speed |
 | `lambda_tasks`  | tasks call Lambda through HTTP and boto3; unknown errors |
 | `event_bridge`  | state machines and functions as targets, dead letters, partner buses, disabled rules |
+| `speed`         | work done again and again |
 """
 
-from local.moto_patches import event_bridge, execution, jsonata, lambda_tasks
+from local.moto_patches import event_bridge, execution, jsonata, lambda_tasks, speed
 
-__all__ = ["event_bridge", "execution", "jsonata", "lambda_tasks"]
+__all__ = ["event_bridge", "execution", "jsonata", "lambda_tasks", "speed"]

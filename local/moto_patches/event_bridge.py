@@ -197,7 +197,7 @@ def apply(replacements: Replacements, delivery: EventDelivery) -> None:
     replacements.set(EventsBackend, "put_events", _put_events)
     replacements.set(EventsBackend, "_normalize_event_bus_arn", _bus_name)
     replacements.set(EventBus, "physical_resource_id", property(lambda self: self.name))
-    replacements.set(EventBus, "create_from_cloudformation_json", classmethod(_create_bus))
+    replacements.set(EventBus, "create_from_cloudformation_json", classmethod(_create_bus))  # type: ignore[arg-type] # moto's own names
 
 
 _moto_send_to_targets = Rule.send_to_targets

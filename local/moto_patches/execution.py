@@ -8,9 +8,11 @@ What moto 5.2.5 lacks:
 - a Fail state, or a failed branch, cannot carry on an error of the service (`States.Timeout`): it becomes
   `States.Runtime`;
 - a task that timed out (`States.Timeout`) and answers later still writes its answer into the history;
+- pages of `ListExecutions` by status break off (`InvalidToken`) when an execution changes its status meanwhile;
 - speed: the definition is parsed again for each execution (tens of milliseconds), and each has a thread at once.
 """
 
+import base64
 import queue
 import threading
 import uuid
@@ -22,6 +24,7 @@ from typing import Any
 from moto.core.config import default_user_config
 from moto.core.exceptions import AWSError
 from moto.stepfunctions import models as stepfunctions_models
+from moto.stepfunctions.models import StepFunctionBackend
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.common.retry.max_attempts_decl import MaxAttemptsOutcome
@@ -42,11 +45,13 @@ from local.moto_patches.replacing import Replacements
 
 # StartExecution: "Maximum length of 262144" bytes of UTF-8.
 MAX_INPUT_BYTES = 262_144
+# ListExecutions without `maxResults`.
+_LISTED_AT_ONCE = 100
 # More wait their turn. Each takes two to four threads of this process.
 MAX_RUNNING_EXECUTIONS = 400
 
 
-class InputTooLargeError(AWSError):
+class InputTooLargeError(AWSError):  # type: ignore[misc] # moto is untyped
     """The input of an execution is beyond the service's limit."""
 
     TYPE = "ValidationException"
@@ -66,6 +71,7 @@ def apply(replacements: Replacements, *, retry_wait_factor: float, tasks_at_once
     replacements.set_item(default_user_config, "stepfunctions", {"execute_state_machine": True})
     replacements.set(stepfunctions_models, "stepfunctions_backends", stepfunctions_parser_backends)
     replacements.set(StepFunctionsParserBackend, "start_execution", _start_execution_with_name)
+    replacements.set(StepFunctionBackend, "list_executions", _list_executions)
     replacements.set(AmazonStateLanguageParser, "parse", staticmethod(_parse_once))
     replacements.set(EvalComponent, "heap_key", property(_heap_key))
     replacements.set(CustomErrorName, "__init__", _init_error_name)
@@ -100,6 +106,26 @@ def _start_execution_with_name(
     TMP_THREADS.clear()  # moto keeps every thread it ever made
     with _starting:  # two starts of one name at once must be one execution
         return _moto_start_execution(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
+
+
+def _list_executions(
+    self: Any,  # noqa: ANN401
+    state_machine_arn: str,
+    status_filter: str | None = None,
+    max_results: int | None = None,
+    next_token: str | None = None,
+) -> tuple[list[Any], str | None]:
+    """List executions, newest first. A page begins behind the last of the page before, wherever that is now."""
+    after = base64.b64decode(next_token).decode() if next_token else None
+    found = sorted(self.describe_state_machine(state_machine_arn).executions, key=_age, reverse=True)
+    found = [e for e in found if status_filter in {None, e.status} and (after is None or _age(e) < after)]
+    limit = max_results or _LISTED_AT_ONCE
+    page = found[:limit]
+    return page, base64.b64encode(_age(page[-1]).encode()).decode() if len(found) > limit else None
+
+
+def _age(execution: Any) -> str:  # noqa: ANN401
+    return f"{execution.start_date.timestamp():017.6f} {execution.execution_arn}"
 
 
 @lru_cache(maxsize=32)

@@ -21,7 +21,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
     StateTaskServiceLambda,
 )
 
-from local.lambda_workers import InvokeResult
+from local.lambda_answers import InvokeResult
 from local.moto_patches.replacing import Replacements
 
 _NO_ERROR_TYPE = "The cause could not be determined because Lambda did not return an error type. Returned payload: "
@@ -39,7 +39,7 @@ def apply(replacements: Replacements, *, invoke: InvokeFunction, endpoint_url: s
 
     @lru_cache(maxsize=64)
     def client(service: str, region: str) -> Any:  # noqa: ANN401
-        return boto3.session.Session().client(
+        return boto3.session.Session().client(  # type: ignore[call-overload] # any service
             service,
             region_name=region,
             endpoint_url=endpoint_url,
