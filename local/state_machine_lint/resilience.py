@@ -91,9 +91,12 @@ def _check_retrier(subject: Subject, name: str, retrier: Mapping[str, Any]) -> I
 
 
 def check_catches(subject: Subject) -> Iterator[Finding]:
-    """Every task and Parallel catches what is left: its last catcher is States.ALL, alone."""
+    """Every task catches what is left: its last catcher is States.ALL, alone.
+
+    Tasks in the branches of a Parallel too, so that no failure gets out of a branch and the Parallel needs no catcher.
+    """
     for name, state in all_states(subject.definition):
-        if state.get("Type") not in {"Task", "Parallel", "Map"}:
+        if state.get("Type") != "Task":
             continue
         catchers = [catcher.get("ErrorEquals", []) for catcher in state.get("Catch", [])]
         if not catchers or catchers[-1] != ["States.ALL"]:

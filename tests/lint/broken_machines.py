@@ -285,7 +285,6 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
     ],
     resilience.check_catches: [
         ("no Catch", drop("LookUpOrder", "Catch"), "LookUpOrder", "not States.ALL"),
-        ("of a Parallel", drop("UpdateCounts", "Catch"), "UpdateCounts", "not States.ALL"),
         ("in a branch", drop("CountTicketSale", "Catch"), "CountTicketSale", "not States.ALL"),
         (
             "not alone",

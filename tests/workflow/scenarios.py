@@ -1,0 +1,289 @@
+"""One scenario for each way through the state machine. A state or an edge that none of them takes fails a test.
+
+Failures come from outside: an interceptor answers in a function's place, or the alert topic is taken away. The state
+machine is the template's own; only `automatic_refund` is deployed once more, as AutomaticRefund=true deploys it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from local.cloud import LocalCloud
+from local.lambda_answers import InvokeResult
+from local.lambda_pool import Invocation
+from local.lambda_workers import Interceptor, Proceed
+from local.stripe_stand_in import StripeStandIn
+from tests.factories import (
+    charge_of,
+    create_order,
+    create_ticket,
+    dispute_of,
+    envelope,
+    refund_of,
+    row_of,
+    session_of,
+)
+from tests.workflow.conftest import Ended, Run
+from ticketing.database import Database
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a scenario acts on."""
+
+    cloud: LocalCloud
+    database: Database
+    run: Run
+    stripe: StripeStandIn
+
+    def pending(self, **columns: Any) -> dict[str, Any]:
+        return row_of(self.database, "ticket_orders", create_order(self.database, **columns))
+
+    def paid(self) -> dict[str, Any]:
+        order = self.pending()
+        assert self.complete(order).status == "SUCCEEDED"
+        return row_of(self.database, "ticket_orders", order["id"])
+
+    def complete(self, order: dict[str, Any], **session: Any) -> Ended:
+        return self.run(envelope("checkout.session.completed", session_of(order, **session)))
+
+    @contextlib.contextmanager
+    def answering(self, function: str, answer: Callable[[Invocation, Proceed], InvokeResult]) -> Iterator[None]:
+        """Let something else answer when one function is invoked."""
+
+        def intercept(invocation: Invocation, proceed: Proceed) -> InvokeResult:
+            if invocation.function.logical_id != function:
+                return proceed(invocation)
+            return answer(invocation, proceed)
+
+        interceptor: Interceptor = intercept
+        self.cloud.lambdas.interceptors.append(interceptor)
+        try:
+            yield
+        finally:
+            self.cloud.lambdas.interceptors.remove(interceptor)
+
+    @contextlib.contextmanager
+    def definition(self, change: Callable[[str], str]) -> Iterator[None]:
+        """Deploy the state machine with another parameter for a while."""
+        client, arn = self.cloud.client("stepfunctions"), self.cloud.deployment.outputs["StateMachineArn"]
+        before = client.describe_state_machine(stateMachineArn=arn)["definition"]
+        after = change(before)
+        assert after != before
+        client.update_state_machine(stateMachineArn=arn, definition=after)
+        try:
+            yield
+        finally:
+            client.update_state_machine(stateMachineArn=arn, definition=before)
+
+
+def broken(_invocation: Invocation, _proceed: Proceed) -> InvokeResult:
+    """A function that fails for good."""
+    body = {"errorMessage": "It broke.", "errorType": "DataInconsistent", "requestId": "1", "stackTrace": []}
+    return InvokeResult(json.dumps(body).encode(), function_error="Unhandled")
+
+
+def nonsense(_invocation: Invocation, _proceed: Proceed) -> InvokeResult:
+    """A function whose answer its contract does not know."""
+    return InvokeResult(b'{"order_id": 1, "status": "purple", "outcome": "purple", "result": "purple"}')
+
+
+def without_topic(definition: str) -> str:
+    """The definition with an alert topic that does not exist."""
+    return definition.replace("AlertTopic", "NoSuchTopic")
+
+
+def with_automatic_refund(definition: str) -> str:
+    """The definition as AutomaticRefund=true deploys it."""
+    return definition.replace("'false' = 'true'", "'true' = 'true'")
+
+
+def paid(scene: Scene) -> Ended:
+    return scene.complete(scene.pending())
+
+
+def ignored_type(scene: Scene) -> Ended:
+    # Past the rule, which would not let it through: what a mistaken hand could start.
+    event = envelope("customer.created", {"id": "cus_1", "object": "customer"})
+    arn = scene.cloud.deployment.outputs["StateMachineArn"]
+    started = scene.cloud.client("stepfunctions").start_execution(stateMachineArn=arn, input=json.dumps(event))
+    from tests.workflow.conftest import ended  # noqa: PLC0415 -- conftest imports nothing of this module
+
+    return ended(scene.cloud, started["executionArn"])
+
+
+def foreign_refund(scene: Scene) -> Ended:
+    body = {
+        "id": "re_foreign",
+        "object": "refund",
+        "amount": 100,
+        "currency": "eur",
+        "payment_intent": "pi_of_something_else",
+        "status": "succeeded",
+    }
+    return scene.run(envelope("refund.created", body))
+
+
+def invalid(scene: Scene) -> Ended:
+    return scene.run(envelope("checkout.session.completed", {"id": 7}))
+
+
+def not_found(scene: Scene) -> Ended:
+    return scene.complete(scene.pending(), metadata={"order_id": "999999999"})
+
+
+def sold_out(scene: Scene) -> Ended:
+    ticket_id = create_ticket(scene.database, max_quantity=1)
+    order = scene.pending(ticket_id=ticket_id, hold=False, status="expired")
+    create_order(scene.database, ticket_id=ticket_id)
+    return scene.complete(order)
+
+
+def closed(scene: Scene) -> Ended:
+    return scene.complete(scene.pending(hold=False, status="cancelled"))
+
+
+def automatic_refund(scene: Scene) -> Ended:
+    order = scene.paid()
+    with scene.definition(with_automatic_refund), scene.answering("RefundPaymentFunction", _refunded):
+        return scene.complete(order, payment_intent="pi_second")
+
+
+def automatic_refund_fails(scene: Scene) -> Ended:
+    order = scene.paid()
+    with scene.definition(with_automatic_refund), scene.answering("RefundPaymentFunction", broken):
+        return scene.complete(order, payment_intent="pi_second")
+
+
+def _refunded(_invocation: Invocation, _proceed: Proceed) -> InvokeResult:
+    return InvokeResult(b'{"refund_id": "re_1", "amount_minor": 2000, "currency": "eur"}')
+
+
+def went_back(scene: Scene) -> Ended:
+    order = scene.pending()
+    assert scene.run(envelope("charge.refunded", charge_of(order, amount_refunded=2000))).status == "SUCCEEDED"
+    return scene.complete(order)
+
+
+def one_count_fails(scene: Scene) -> Ended:
+    with scene.answering("CountTicketSaleFunction", broken):
+        return scene.complete(scene.pending())
+
+
+def other_count_fails(scene: Scene) -> Ended:
+    with scene.answering("CountDiscountUseFunction", broken):
+        return scene.complete(scene.pending())
+
+
+def awaiting(scene: Scene) -> Ended:
+    return scene.complete(scene.pending(), payment_status="unpaid")
+
+
+def awaiting_fails(scene: Scene) -> Ended:
+    with scene.answering("MarkOrderProcessingFunction", broken):
+        return awaiting(scene)
+
+
+def expired(scene: Scene) -> Ended:
+    return scene.run(envelope("checkout.session.expired", session_of(scene.pending(), payment_status="unpaid")))
+
+
+def release_fails(scene: Scene) -> Ended:
+    with scene.answering("ReleaseOrderFunction", broken):
+        return expired(scene)
+
+
+def refund(scene: Scene) -> Ended:
+    return scene.run(envelope("refund.created", refund_of(scene.paid(), amount=2000)))
+
+
+def refund_fails(scene: Scene) -> Ended:
+    return scene.run(envelope("refund.failed", refund_of(scene.paid(), amount=2000, status="failed")))
+
+
+def dispute(scene: Scene) -> Ended:
+    return scene.run(envelope("charge.dispute.created", dispute_of(scene.paid())))
+
+
+def dispute_fails(scene: Scene) -> Ended:
+    order = scene.paid()
+    with scene.answering("RecordDisputeFunction", broken):
+        return scene.run(envelope("charge.dispute.created", dispute_of(order)))
+
+
+def dispute_cannot_be_told(scene: Scene) -> Ended:
+    order = scene.paid()
+    with scene.definition(without_topic):
+        return scene.run(envelope("charge.dispute.created", dispute_of(order)))
+
+
+def unknown_reading(scene: Scene) -> Ended:
+    with scene.answering("ValidateEventFunction", nonsense):
+        return scene.complete(scene.pending())
+
+
+def unknown_order(scene: Scene) -> Ended:
+    order = scene.pending()
+    with scene.answering("LookUpOrderFunction", lambda _i, _p: InvokeResult(b'"purple"')):
+        return scene.complete(order)
+
+
+def unknown_payment(scene: Scene) -> Ended:
+    order = scene.pending()
+    with scene.answering("MarkOrderPaidFunction", nonsense):
+        return scene.complete(order)
+
+
+def unknown_outcome(scene: Scene) -> Ended:
+    """Reading and look-up agree on an outcome that the machine knows no way for."""
+    order = scene.pending()
+
+    def change(_invocation: Invocation, _proceed: Proceed) -> InvokeResult:
+        return InvokeResult(json.dumps({"order_id": order["id"], "status": "pending"}).encode())
+
+    reading = InvokeResult(json.dumps({"outcome": "lost", "event_id": "evt_1"}).encode())
+    with (
+        scene.answering("ValidateEventFunction", lambda _i, _p: reading),
+        scene.answering("LookUpOrderFunction", change),
+    ):
+        return scene.complete(order)
+
+
+def alert_fails(scene: Scene) -> Ended:
+    with scene.definition(without_topic):
+        return not_found(scene)
+
+
+# What each is called, how it ends, and with which error (*: AWS's own).
+SCENARIOS: dict[str, tuple[Callable[[Scene], Ended], str, str | None]] = {
+    "paid": (paid, "SUCCEEDED", None),
+    "ignored type": (ignored_type, "SUCCEEDED", None),
+    "refund of something else": (foreign_refund, "SUCCEEDED", None),
+    "malformed event": (invalid, "FAILED", "InvalidEvent"),
+    "unknown order": (not_found, "FAILED", "OrderNotFound"),
+    "paid but sold out": (sold_out, "FAILED", "PaidButSoldOut"),
+    "paid after it was closed": (closed, "FAILED", "PaymentForClosedOrder"),
+    "second payment, refunded automatically": (automatic_refund, "FAILED", "DuplicatePayment"),
+    "second payment, automatic refund fails": (automatic_refund_fails, "FAILED", "DuplicatePayment"),
+    "refunded before it was paid": (went_back, "SUCCEEDED", None),
+    "ticket sale cannot be counted": (one_count_fails, "FAILED", "DataInconsistent"),
+    "discount use cannot be counted": (other_count_fails, "FAILED", "DataInconsistent"),
+    "delayed payment": (awaiting, "SUCCEEDED", None),
+    "delayed payment cannot be noted": (awaiting_fails, "FAILED", "DataInconsistent"),
+    "expired": (expired, "SUCCEEDED", None),
+    "expired, cannot be released": (release_fails, "FAILED", "DataInconsistent"),
+    "refund": (refund, "SUCCEEDED", None),
+    "refund that failed": (refund_fails, "FAILED", "RefundFailed"),
+    "dispute": (dispute, "SUCCEEDED", None),
+    "dispute cannot be recorded": (dispute_fails, "FAILED", "DataInconsistent"),
+    "dispute cannot be told": (dispute_cannot_be_told, "FAILED", "*"),
+    "reading that nobody understands": (unknown_reading, "FAILED", "UnexpectedResult"),
+    "order that nobody understands": (unknown_order, "FAILED", "UnexpectedResult"),
+    "payment that nobody understands": (unknown_payment, "FAILED", "UnexpectedResult"),
+    "release without a reason": (unknown_outcome, "FAILED", "*"),
+    "alert cannot be sent": (alert_fails, "FAILED", "OrderNotFound"),
+}

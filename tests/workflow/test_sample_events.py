@@ -1,0 +1,80 @@
+"""Each file of events/ through the real workflow, as events/README.md says to send it: it ends as its index says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cloud import LocalCloud
+from local.sample_events.cases import COMPLETED, SAMPLES, Sample
+from local.sample_events.files import PARTNER_SOURCE
+from tests.conftest import PARTNER_BUS
+from tests.factories import row_of
+from tests.workflow.conftest import Ended, ended
+from ticketing.database import Database
+
+# All over the partner bus; over the default bus, where only the envelope differs, one that is taken and one that is not.
+SENT = [
+    *((sample, "partner") for sample in SAMPLES),
+    *((sample, "default") for sample in SAMPLES if sample.name in {COMPLETED, "malformed"}),
+]
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+
+
+@pytest.fixture
+def _orders(database: Database) -> None:
+    sql = re.sub(r"^--.*$", "", (EVENTS / "orders.sql").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for _ in range(2):  # it may be run again and again
+        with database.transaction() as tx:
+            for statement in filter(str.strip, sql.split(";")):
+                tx.change(statement)
+
+
+def send(cloud: LocalCloud, form: str, name: str) -> Ended | None:
+    """Put a file's entries, with the real bus in the place of the sample's; None: they started nothing."""
+    before = {execution["executionArn"] for execution in cloud.executions()}
+    text = (EVENTS / "put-events" / form / f"{name}.json").read_text(encoding="utf-8")
+    answer = cloud.client("events").put_events(Entries=json.loads(text.replace(PARTNER_SOURCE, PARTNER_BUS)))
+    assert answer["FailedEntryCount"] == 0, answer
+    started = [e["executionArn"] for e in cloud.executions() if e["executionArn"] not in before]
+    assert len(started) <= 1
+    return ended(cloud, started[0]) if started else None
+
+
+@pytest.mark.usefixtures("_orders")
+@pytest.mark.parametrize(("sample", "form"), SENT, ids=lambda value: getattr(value, "name", value))
+def test_a_sample_ends_as_its_index_says(
+    cloud: LocalCloud,
+    start: Callable[[Any], Ended],
+    alerts: Callable[[], list[dict[str, Any]]],
+    sample: Sample,
+    form: str,
+) -> None:
+    if sample.after is not None:
+        before = send(cloud, form, sample.after)
+        assert before is not None
+        assert before.status == "SUCCEEDED", before.cause
+    end = send(cloud, form, sample.name)
+    if end is None:
+        assert sample.name == "unhandled"
+        end = start(json.loads((EVENTS / form / f"{sample.name}.json").read_text(encoding="utf-8")))
+    if end.status == "SUCCEEDED":
+        assert end.states[-1] == sample.end
+    else:
+        assert (end.error, len(alerts())) == (sample.end, 1), end.cause
+
+
+@pytest.mark.usefixtures("_orders")
+def test_a_payment_that_is_told_again_is_counted_once(cloud: LocalCloud, database: Database) -> None:
+    for name in ("checkout.session.completed", "checkout.session.completed", "checkout.session.completed.again"):
+        end = send(cloud, "partner", name)
+        assert end is not None
+        assert end.states[-1] == "OrderPaid"
+    assert row_of(database, "ticket_orders", 4242)["status"] == "paid"
+    ticket = row_of(database, "tickets", 4241)
+    assert (ticket["sold_quantity"], ticket["held_quantity"]) == (2, 1)
