@@ -99,7 +99,7 @@ def reconcile(
         sessions: Stripe's Checkout Sessions; asked by several threads.
         bus: where events for the workflow are put.
         options: what to do.
-        stop: asked between pages; True ends the run early.
+        stop: asked after each page; True ends the run early.
         progress: told after each page.
 
     Raises:
@@ -138,9 +138,11 @@ class _Run:
         if cursor is not None and cursor.orders is not None:
             self._total = due_orders.count(self._database, cursor.orders, since=self._options.since)
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="stripe") as threads:
-            while self._cursor is not None and not self._stop():
+            while self._cursor is not None:
                 self._cursor = self._step(self._cursor, threads)
                 self._progress(Progress(done=self._done, total=max(self._done, self._total)))
+                if self._stop():  # after a page, so that every call comes further
+                    break
         counts = Counter((row.finding, row.action) for row in self._rows)
         return Report(
             dry_run=self._options.dry_run,

@@ -394,13 +394,12 @@ def test_a_run_goes_on_where_it_was_stopped(shop: Shop, monkeypatch: pytest.Monk
     progress: list[tuple[int, int]] = []
     cursor = None
     for _ in range(50):
-        stops = iter([False, True])
         report = reconcile(
             shop.database,
             StripeSessions(shop.api),
             shop.bus,
             Options(dry_run=True, cursor=cursor, requests_per_second=FAST),
-            stop=lambda stops=stops: next(stops),  # type: ignore[misc]
+            stop=lambda: True,
             progress=lambda p: progress.append((p.done, p.total)),
         )
         looked_at += [row.order_id for row in report.rows if row.order_id is not None]

@@ -1,0 +1,76 @@
+"""The live shop's backlog: ten thousand pending orders, half of them paid at Stripe, come right in one run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from local.stripe_stand_in import SessionSeed, StripeStandIn
+from tests.factories import create_ticket, row_of
+from tests.unit.workflow_by_hand import WorkflowBus
+from ticketing.database import Database
+from ticketing.reconciliation import Options, Progress, reconcile
+from ticketing.stripe_client import client
+from ticketing.stripe_sessions import StripeSessions
+
+ORDERS = 10_000
+SPREAD_SECONDS = 60 * 24 * 3600
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_ten_thousand_pending_orders_come_right_in_one_run(
+    database: Database, record_property: Callable[[str, object], None]
+) -> None:
+    ticket = create_ticket(database, max_quantity=None)
+    now = int(time.time())
+    with database.transaction() as tx:
+        # As the live shop left them: no hold, and now and then a session's id that was not stored.
+        tx.change(
+            "INSERT INTO ticket_orders (id, event_id, ticket_id, email, quantity, unit_price, total_amount, status,"
+            " stripe_checkout_session_id, created_at) SELECT seq, 1, %s, CONCAT('b', seq, '@example.com'), 1, 20, 20,"
+            " 'pending', IF(seq %% 100, CONCAT('cs_test_backlog', seq), NULL), FROM_UNIXTIME(%s + seq * %s)"
+            f" FROM seq_1_to_{ORDERS}",
+            ticket,
+            now - SPREAD_SECONDS - 3600,
+            SPREAD_SECONDS // ORDERS,
+        )
+    seeds = (
+        SessionSeed(
+            amount_total=2000,
+            metadata={"order_id": str(order)},
+            session_id=f"cs_test_backlog{order}",
+            status="complete" if order % 2 else "expired",
+            created=now - SPREAD_SECONDS - 3600 + order * (SPREAD_SECONDS // ORDERS),
+        )
+        for order in range(1, ORDERS + 1)
+        # Of those without a stored session, every second has none at Stripe either, and nobody paid those.
+        if order % 200
+    )
+    steps: list[Progress] = []
+    with StripeStandIn() as stand_in:
+        stand_in.seed_sessions(seeds)
+        sessions = StripeSessions(client("sk_test_local", api_base=stand_in.url))
+        bus = WorkflowBus(database)
+        began = time.monotonic()
+        first = reconcile(database, sessions, bus, Options(requests_per_second=5000), progress=steps.append)
+        seconds = time.monotonic() - began
+        second = reconcile(database, sessions, bus, Options(requests_per_second=5000))
+    record_property("seconds_with_workflows", round(seconds, 1))
+    assert first.complete
+    assert {(count.finding, count.action): count.number for count in first.counts} == {
+        ("paid", "event_sent"): 5000,
+        ("expired", "released"): 4950,
+        ("no_session", "released"): 50,
+    }
+    assert set(bus.results) == {"paid"}
+    assert (steps[-1].done, steps[0].total) == (ORDERS, ORDERS)
+    assert row_of(database, "tickets", ticket)["sold_quantity"] == ORDERS // 2
+    with database.transaction() as tx:
+        counted = tx.all(
+            "SELECT status, COUNT(*) AS n, COUNT(ticket_counted_at) AS c FROM ticket_orders GROUP BY status"
+        )
+    assert {row["status"]: (row["n"], row["c"]) for row in counted} == {"paid": (5000, 5000), "expired": (5000, 0)}
+    assert second.rows == []
