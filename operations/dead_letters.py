@@ -1,0 +1,140 @@
+"""Events that EventBridge could not deliver, and that wait in the dead-letter queue: seen and started anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from operations import execution_names, starting
+from operations.desk import Desk
+from operations.environment import Environment
+from operations.execution_input import summarise
+from operations.output import plain, table
+
+# Longer than starting ten executions takes; a message that is not deleted by then comes back by itself.
+_HIDDEN_SECONDS: Final = 120
+_BATCH: Final = 10
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message of the queue. `reason` says why it cannot be started anew; None: it can."""
+
+    receipt: str
+    body: str
+    event_id: str
+    error_code: str
+    error_message: str
+    reason: str | None
+
+
+def count(environment: Environment) -> int:
+    """Give the approximate number of messages, those included that somebody is just looking at."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = environment.client("sqs").get_queue_attributes(QueueUrl=queue_url(environment), AttributeNames=names)
+    return sum(int(answer["Attributes"].get(name, 0)) for name in names)
+
+
+def queue_url(environment: Environment) -> str:
+    """Give the queue's address."""
+    return environment.output("EventDeadLetterQueueUrl")
+
+
+def peek(environment: Environment) -> list[DeadLetter]:
+    """Look at up to ten messages without hiding them from others."""
+    return _receive(environment, hidden_seconds=0)
+
+
+def replay(desk: Desk, *, yes: bool, wait_seconds: float) -> None:
+    """Start an execution for each event in the queue; a message is deleted only once its execution is started.
+
+    One event is one execution's name, so that a message that could not be deleted, or came twice, starts nothing
+    twice. What is no event stays where it is and is reported.
+    """
+    environment, output = desk.environment, desk.output
+    waiting = count(environment)
+    if not waiting:
+        output.answer({"replays": [], "left": []}, "The dead-letter queue is empty.")
+        return
+    seen = peek(environment)
+    if not output.as_json:
+        output.answer(None, _table(f"The first of about {waiting} events that could not be delivered", seen))
+    output.confirm(f"Start an execution for each of them in {environment.name}?", yes=yes)
+    arns, left = [], []
+    try:
+        for letter in _drain(environment):
+            if letter.reason is not None:
+                left.append(letter)
+                continue
+            name = execution_names.dead_letter_name(letter.event_id)
+            _, arn = starting.start(environment, name, letter.body)
+            environment.client("sqs").delete_message(QueueUrl=queue_url(environment), ReceiptHandle=letter.receipt)
+            arns.append(arn)
+    finally:
+        for letter in left:
+            environment.client("sqs").change_message_visibility(
+                QueueUrl=queue_url(environment), ReceiptHandle=letter.receipt, VisibilityTimeout=0
+            )
+    if left:
+        output.note(f"[yellow]{len(left)} messages were left in the queue.[/yellow]")
+        if not output.as_json:
+            output.answer(None, _table("Left in the queue", left))
+    data = [{"error_code": letter.error_code, "reason": letter.reason, "body": letter.body[:500]} for letter in left]
+    starting.report(desk, list(dict.fromkeys(arns)), wait_seconds=wait_seconds, extra={"left": data})
+
+
+def _drain(environment: Environment) -> Iterator[DeadLetter]:
+    while letters := _receive(environment, hidden_seconds=_HIDDEN_SECONDS):
+        yield from letters
+
+
+def _receive(environment: Environment, *, hidden_seconds: int) -> list[DeadLetter]:
+    answer = environment.client("sqs").receive_message(
+        QueueUrl=queue_url(environment),
+        MaxNumberOfMessages=_BATCH,
+        VisibilityTimeout=hidden_seconds,
+        MessageAttributeNames=["All"],
+        WaitTimeSeconds=1,
+    )
+    return [_read(environment, message) for message in answer.get("Messages", [])]
+
+
+def _read(environment: Environment, message: dict[str, Any]) -> DeadLetter:
+    attributes = {name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()}
+    try:
+        envelope = json.loads(message["Body"])
+    except ValueError:
+        envelope = None
+    event_id = envelope.get("id") if isinstance(envelope, dict) else None
+    target = attributes.get("TARGET_ARN", "")
+    reason = None
+    if not isinstance(event_id, str) or not event_id or not isinstance(envelope, dict) or "detail" not in envelope:
+        reason = "it is no EventBridge event"
+    elif target and target != environment.state_machine_arn:
+        reason = f"it was meant for {target}"
+    return DeadLetter(
+        receipt=message["ReceiptHandle"],
+        body=message["Body"],
+        event_id=str(event_id),
+        error_code=attributes.get("ERROR_CODE", ""),
+        error_message=attributes.get("ERROR_MESSAGE", ""),
+        reason=reason,
+    )
+
+
+def _table(title: str, letters: list[DeadLetter]) -> Any:  # noqa: ANN401 -- rich's
+    rows = []
+    for letter in letters:
+        event = summarise(letter.body)
+        rows.append(
+            [
+                plain(event.event_type),
+                plain(event.order_reference),
+                plain(event.event_id),
+                plain(f"{letter.error_code} {letter.error_message}".strip()),
+                plain(letter.reason or f"starts {execution_names.dead_letter_name(letter.event_id)}"),
+            ]
+        )
+    return table(title, "event type", "order", "Stripe event", "why it was not delivered", "then", rows=rows)

@@ -1,0 +1,171 @@
+"""How executions and their steps are shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from operations import execution_names
+from operations.executions import Execution
+from operations.output import coloured, duration, moment, plain, table
+from operations.timeline import Step, Timeline
+
+_MARKS: Final = {"succeeded": "✔", "failed": "✘", "caught": "✘", "running": "…", "stopped": "■"}
+_SHORT: Final = 160
+
+
+def listing(title: str, executions: Sequence[Execution]) -> Table:
+    """Show executions, one a line."""
+    rows = [
+        [
+            moment(execution.started),
+            coloured(execution.status),
+            duration(execution.took),
+            plain(execution.event.order_reference),
+            plain(execution.event.event_type),
+            plain(execution.error or result_of(execution)),
+            plain(execution.name),
+        ]
+        for execution in executions
+    ]
+    return table(title, "started (UTC)", "status", "took", "order", "event", "result", "execution", rows=rows)
+
+
+def result_of(execution: Execution) -> str | None:
+    """Give what a succeeded execution says it did, e.g. `OrderPaid`."""
+    try:
+        output = json.loads(execution.output or "")
+    except ValueError:
+        return None
+    return str(output["result"]) if isinstance(output, dict) and "result" in output else None
+
+
+def as_data(execution: Execution, timeline: Timeline | None = None) -> dict[str, Any]:
+    """Give an execution as JSON: what it is, and its steps where they were read."""
+    data: dict[str, Any] = {
+        "execution": execution.name,
+        "arn": execution.arn,
+        "status": execution.status,
+        "started": execution.started,
+        "stopped": execution.stopped,
+        "seconds": execution.took.total_seconds() if execution.took else None,
+        "order": execution.event.order_reference,
+        "event": execution.event.event_id,
+        "event_type": execution.event.event_type,
+        "object": execution.event.object_id,
+        "result": result_of(execution),
+        "error": execution.error,
+        "cause": execution.cause,
+        "replay_of": execution_names.root_of(execution.name) if execution_names.is_replay(execution.name) else None,
+    }
+    if timeline is not None:
+        data["failed_steps"] = [step.name for step in timeline.failed]
+        data["steps"] = [_step_as_data(step) for step in timeline.steps]
+    return data
+
+
+def _step_as_data(step: Step) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "type": step.kind,
+        "result": step.result,
+        "entered": step.entered,
+        "seconds": step.took.total_seconds() if step.took else None,
+        "attempts": [
+            {
+                "started": attempt.started,
+                "seconds": attempt.took.total_seconds() if attempt.took else None,
+                "error": attempt.error,
+                "sentence": attempt.sentence,
+            }
+            for attempt in step.attempts
+        ],
+        "input": _parsed(step.input),
+        "output": _parsed(step.output),
+    }
+
+
+def _parsed(text: str | None) -> object:
+    try:
+        return json.loads(text or "null")
+    except ValueError:
+        return text
+
+
+def render(execution: Execution, timeline: Timeline, *, full: bool = False) -> list[RenderableType]:
+    """Show an execution: what became of it and why, then its steps. `full`: inputs and outputs uncut."""
+    shown: list[RenderableType] = [Text.from_markup(line) for line in _headline(execution, timeline)]
+    steps = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left")
+    for column in ("", "step", "at (UTC)", "took", "tries", ""):
+        steps.add_column(column, overflow="fold", header_style="dim")
+    for step in timeline.steps:
+        mark = f"[{_colour(step)}]{_MARKS[step.result]}[/]"
+        steps.add_row(
+            mark,
+            f"[bold]{plain(step.name)}[/bold]" if step in timeline.failed else plain(step.name),
+            step.entered.strftime("%H:%M:%S.%f")[:-3],
+            duration(step.took),
+            str(len(step.attempts)) if step.attempts else "",
+            "\n".join(_details(step, full=full)),
+        )
+    shown.append(steps)
+    return shown
+
+
+def _headline(execution: Execution, timeline: Timeline) -> list[str]:
+    lines = [
+        f"[bold]{plain(execution.name)}[/bold]",
+        f"{coloured(execution.status)} after {duration(execution.took)}, started {moment(execution.started)} UTC",
+        " ".join(_words(execution)),
+    ]
+    if execution_names.is_replay(execution.name):
+        lines.append(f"a replay of {plain(execution_names.root_of(execution.name))}")
+    for step in timeline.failed:
+        failure = step.failure
+        error = failure.error if failure else timeline.error
+        sentence = failure.sentence if failure else timeline.cause
+        lines.append(
+            f"[red]{plain(step.name)} failed with {plain(error)}[/red]: {escape(sentence or 'no reason given')}"
+        )
+    if execution.failed and not timeline.failed:
+        lines.append(f"[red]{plain(execution.error)}[/red]: {plain(execution.cause)}")
+    return lines
+
+
+def _words(execution: Execution) -> list[str]:
+    event = execution.event
+    return [
+        plain(event.event_type),
+        plain(event.event_id),
+        "order",
+        plain(event.order_reference),
+        plain(event.object_id),
+    ]
+
+
+def _details(step: Step, *, full: bool) -> list[str]:
+    lines = []
+    for number, attempt in enumerate(step.attempts, 1):
+        if attempt.error is not None:
+            when = f"try {number} at {attempt.started:%H:%M:%S}, {duration(attempt.took)}"
+            sentence = escape(_cut(attempt.sentence or "", full=full))
+            lines.append(f"[red]{when}: {plain(attempt.error)}[/red] {sentence}")
+    if step.attempts or full:
+        lines.append(f"[dim]in  {escape(_cut(step.input or '', full=full))}[/dim]")
+        if step.output is not None and step.failure is None:
+            lines.append(f"[dim]out {escape(_cut(step.output, full=full))}[/dim]")
+    return lines
+
+
+def _cut(text: str, *, full: bool) -> str:
+    return text if full or len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+
+
+def _colour(step: Step) -> str:
+    return {"succeeded": "green", "running": "cyan", "stopped": "yellow"}.get(step.result, "red")

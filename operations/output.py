@@ -1,0 +1,150 @@
+"""What the commands print: tables and colours on a terminal, plain text in a pipe, JSON where it is asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+import typer
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from operations.problems import USAGE, Problem
+
+# In a pipe nothing may be cut: rich would take 80 columns.
+_WIDTH_OF_A_PIPE: Final = 200
+
+# How each status looks, of executions, steps, orders and doctor's findings alike.
+COLOURS: Final = {
+    "SUCCEEDED": "green",
+    "FAILED": "red",
+    "TIMED_OUT": "red",
+    "ABORTED": "red",
+    "RUNNING": "cyan",
+    "succeeded": "green",
+    "failed": "red",
+    "caught": "red",
+    "running": "cyan",
+    "stopped": "yellow",
+    "fine": "green",
+    "broken": "red",
+    "cannot tell": "yellow",
+    "paid": "green",
+    "pending": "yellow",
+    "processing": "cyan",
+    "expired": "dim",
+    "cancelled": "dim",
+    "refunded": "magenta",
+}
+
+
+class Output:
+    """Where a command's answer goes. Notes and questions go to stderr, so that stdout is the answer alone."""
+
+    def __init__(self, *, as_json: bool = False, no_color: bool = False) -> None:
+        """Choose JSON or text, and whether colours are allowed on a terminal."""
+        self.as_json = as_json
+        self.console = _console(no_color=no_color, stderr=False)
+        self._errors = _console(no_color=no_color, stderr=True)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a person looks on: progress may be drawn."""
+        return self._errors.is_terminal and not self.as_json
+
+    @property
+    def errors(self) -> Console:
+        """The console of notes and progress."""
+        return self._errors
+
+    def answer(self, data: object, *shown: RenderableType) -> None:
+        """Give the answer: `data` as JSON where that was asked for, else what is to be shown."""
+        if self.as_json:
+            text = msgspec.json.format(msgspec.json.encode(data, enc_hook=str), indent=2)
+            sys.stdout.write(text.decode() + "\n")
+            return
+        for part in shown:
+            self.console.print(part)
+
+    def note(self, text: str) -> None:
+        """Tell the person something that is no part of the answer."""
+        self._errors.print(text, highlight=False)
+
+    def problem(self, problem: Problem) -> None:
+        """Say what went wrong, and what to do next."""
+        if self.as_json:
+            body = {"error": problem.sentence, "advice": problem.advice}
+            sys.stdout.write(msgspec.json.encode(body).decode() + "\n")
+        self._errors.print(f"[red]{escape(problem.sentence)}[/red]", highlight=False, soft_wrap=True)
+        if problem.advice:
+            self._errors.print(escape(problem.advice), highlight=False, soft_wrap=True)
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask before something is done.
+
+        Raises:
+            Problem: the answer was no, or nobody is there to answer.
+        """
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise Problem("Nothing was done: this needs a yes.", advice="Say --yes to go on.", exit_code=USAGE)
+        if not typer.confirm(question, err=True):
+            raise Problem("Nothing was done.")
+
+
+def _console(*, no_color: bool, stderr: bool) -> Console:
+    console = Console(stderr=stderr, no_color=no_color or None, highlight=False)
+    if not console.is_terminal:
+        console = Console(stderr=stderr, no_color=True, width=_WIDTH_OF_A_PIPE, highlight=False)
+    return console
+
+
+def table(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> Table:
+    """Make a table; each cell may have rich's markup, so text from elsewhere must be escaped (`plain`)."""
+    made = Table(
+        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for column in columns:
+        made.add_column(column, overflow="fold", header_style="dim")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def plain(text: object) -> str:
+    """Make text from elsewhere fit for a cell: nothing in it is taken for markup; None is a dash."""
+    return "-" if text is None or text == "" else escape(str(text))
+
+
+def coloured(status: str) -> str:
+    """Give a status in its colour."""
+    colour = COLOURS.get(status)
+    return f"[{colour}]{status}[/{colour}]" if colour else plain(status)
+
+
+def moment(time: datetime | None) -> str:
+    """Write a moment as `2026-11-21 17:05:03`, in UTC."""
+    return "-" if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(span: timedelta | None) -> str:
+    """Write a duration as a person does: `34 ms`, `2.1 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    if span is None:
+        return "-"
+    seconds = max(span.total_seconds(), 0.0)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:  # noqa: PLR2004 -- a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:  # noqa: PLR2004 -- an hour
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:  # noqa: PLR2004 -- two days
+        return f"{hours} h {minutes} min"
+    return f"{hours // 24} d {hours % 24} h"

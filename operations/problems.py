@@ -1,0 +1,120 @@
+"""What can stand in an operator's way, said so that he knows what to do next; never a stack trace."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 -- botocore's own name
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+
+from ticketing.errors import ConfigurationError, StripeUnavailable, TicketingError
+
+FINE: Final = 0
+BROKEN: Final = 1
+USAGE: Final = 2
+CANNOT_REACH: Final = 3
+
+_ACCESS_DENIED: Final = frozenset(
+    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
+)
+_BAD_CREDENTIALS: Final = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "SignatureDoesNotMatch",
+        "InvalidAccessKeyId",
+        "RequestExpired",
+    }
+)
+_SIGN_IN: Final = "Sign in (aws sso login, or aws configure), or choose credentials with --profile NAME."
+
+
+class Problem(Exception):
+    """Something that was expected to go wrong at times: a sentence, what to do next, and the exit code."""
+
+    def __init__(self, sentence: str, *, advice: str = "", exit_code: int = BROKEN) -> None:
+        """Take the sentence, what to do now, and one of this module's exit codes."""
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.advice = advice
+        self.exit_code = exit_code
+
+
+class FunctionFailed(Problem):
+    """One of our Lambda functions raised an error; `error` is its class, e.g. `DatabaseUnavailable`."""
+
+    def __init__(self, function: str, error: str, sentence: str) -> None:
+        """Take the function's logical name in the template, its error's class and its sentence."""
+        super().__init__(
+            f"{function} failed with {error}: {sentence}",
+            advice="See docs/runbook.md for the error's name; cachao doctor says what else is broken.",
+        )
+        self.error = error
+
+
+def error_code(error: BaseException) -> str:
+    """Give AWS's code of an error, e.g. `AccessDeniedException`; empty where it has none."""
+    return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
+
+
+def explain(error: BaseException) -> Problem | None:
+    """Turn an error of AWS or Stripe into a problem; None for an error that nobody foresaw."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, ClientError):
+        return _of_answer(error)
+    if isinstance(error, BotoCoreError | HTTPClientError):
+        return _of_connection(error)
+    if isinstance(error, StripeUnavailable | ConfigurationError):
+        return Problem(str(error), advice="Try again; cachao doctor looks at Stripe, too.", exit_code=CANNOT_REACH)
+    if isinstance(error, TicketingError):
+        return Problem(str(error))
+    return None
+
+
+def _of_answer(error: ClientError) -> Problem:
+    code, operation = error_code(error), error.operation_name
+    message = str(error.response.get("Error", {}).get("Message", "")).strip()
+    if code in _ACCESS_DENIED:
+        return Problem(
+            f"Your credentials may not do this ({operation}): {message}",
+            advice="Ask for that permission; docs/runbook.md lists what cachao needs.",
+            exit_code=CANNOT_REACH,
+        )
+    if code in _BAD_CREDENTIALS:
+        return Problem(
+            f"AWS does not take your credentials ({code}): {message}", advice=_SIGN_IN, exit_code=CANNOT_REACH
+        )
+    return Problem(f"AWS refused {operation} ({code}): {message}")
+
+
+def _of_connection(error: BotoCoreError | HTTPClientError) -> Problem:
+    if isinstance(
+        error, NoCredentialsError | PartialCredentialsError | TokenRetrievalError | UnauthorizedSSOTokenError
+    ):
+        return Problem(f"There are no usable AWS credentials: {error}", advice=_SIGN_IN, exit_code=CANNOT_REACH)
+    if isinstance(error, NoRegionError):
+        return Problem("No AWS region is chosen.", advice="Give --region, or set AWS_REGION.", exit_code=CANNOT_REACH)
+    if isinstance(error, ProfileNotFound):
+        return Problem(
+            str(error), advice="aws configure list-profiles shows the profiles there are.", exit_code=CANNOT_REACH
+        )
+    if isinstance(error, ConnectionError | HTTPClientError):
+        return Problem(
+            f"AWS cannot be reached: {error}",
+            advice="Look at your network; with the local stack: is `make run` still running?",
+            exit_code=CANNOT_REACH,
+        )
+    return Problem(str(error))

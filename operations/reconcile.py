@@ -1,0 +1,117 @@
+"""`cachao reconcile`: compares unpaid orders with Stripe and brings them right, now rather than at the next sweep."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any, Final
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from operations.desk import Desk
+from operations.output import plain, table
+from operations.problems import BROKEN
+from operations.time_spans import parse_since
+
+# How long each call works before it answers, so that there is progress to show, in seconds.
+_SECONDS_A_CALL: Final = 15
+_NEED_A_PERSON: Final = frozenset({"reported", "failed", "event_not_sent"})
+
+
+def reconcile(
+    context: typer.Context,
+    since: Annotated[
+        str | None,
+        typer.Option(help="All unpaid orders since (2d, or a date), not only those past their time."),
+    ] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    close_missing: Annotated[
+        bool, typer.Option("--close-missing", help="End orders whose session Stripe does not know.")
+    ] = False,
+    rate: Annotated[float, typer.Option(help="Requests to Stripe a second.", min=0.1, max=80)] = 20,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Ask Stripe about orders that are still unpaid, and about payments that no order knows.
+
+    A paid one goes through the workflow, an expired one is released, an open one past its hold is ended at Stripe
+    first. May be interrupted: what is done is not due any more, so run it again and it goes on.
+
+    [bold]Examples[/bold]
+
+        cachao reconcile
+
+        cachao reconcile --since 2025-01-01 --dry-run
+    """
+    desk: Desk = context.obj
+    environment, output = desk.environment, desk.output
+    question: dict[str, Any] = {
+        "execution_id": "cachao reconcile",
+        "dry_run": dry_run,
+        "close_missing": close_missing,
+        "requests_per_second": rate,
+        "seconds": _SECONDS_A_CALL,
+        # In a dry run each order is of interest; otherwise what needs a person.
+        "all_rows": dry_run,
+    }
+    if since is not None:
+        question["since"] = parse_since(since).isoformat()
+    if not dry_run:
+        which = f"all unpaid orders since {since}" if since else "the unpaid orders that are past their time"
+        output.confirm(f"Ask Stripe about {which} in {environment.name}, and bring them right?", yes=yes)
+    counts, rows, done = _run(desk, question)
+    needing = [row for row in rows if row["action"] in _NEED_A_PERSON]
+    shown = rows if dry_run else needing
+    output.answer(
+        {"dry_run": dry_run, "orders": done, "counts": _as_list(counts), "rows": rows},
+        _counts_table(counts, dry_run=dry_run) if counts else "Nothing was found: no order is past its time.",
+        *([_rows_table(shown, dry_run=dry_run)] if shown else []),
+    )
+    if needing and not dry_run:
+        output.note("[yellow]Some need a person: see docs/runbook.md#reconciliation.[/yellow]")
+        raise typer.Exit(BROKEN)
+
+
+def _run(desk: Desk, question: dict[str, Any]) -> tuple[Counter[tuple[str, str]], list[dict[str, Any]], int]:
+    counts: Counter[tuple[str, str]] = Counter()
+    rows: list[dict[str, Any]] = []
+    done, cursor = 0, None
+    columns = (TextColumn("asking Stripe"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=desk.output.errors, disable=not desk.output.is_live, transient=True) as progress:
+        bar = progress.add_task("", total=None)
+        while True:
+            report = desk.environment.invoke("ReconcileOrdersFunction", {**question, "cursor": cursor})
+            done += report["done"]
+            progress.update(bar, completed=done, total=max(done, done - report["done"] + report["total"]))
+            counts.update({(count["finding"], count["action"]): count["number"] for count in report["counts"]})
+            rows += report["rows"]
+            cursor = report["cursor"]
+            if report["complete"] or cursor is None:
+                return counts, rows, done
+
+
+def _as_list(counts: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
+    return [{"finding": finding, "action": action, "number": n} for (finding, action), n in sorted(counts.items())]
+
+
+def _counts_table(counts: Counter[tuple[str, str]], *, dry_run: bool) -> Any:  # noqa: ANN401 -- rich's
+    rows = [
+        [plain(finding.replace("_", " ")), plain(action.replace("_", " ")), str(number)]
+        for (finding, action), number in sorted(counts.items())
+    ]
+    return table("What was found", "at Stripe", "would be done" if dry_run else "done", "number", rows=rows)
+
+
+def _rows_table(found: list[dict[str, Any]], *, dry_run: bool) -> Any:  # noqa: ANN401 -- rich's
+    rows = [
+        [
+            plain(row["order_id"]),
+            plain(row["session_id"]),
+            plain(row["finding"].replace("_", " ")),
+            plain(row["action"].replace("_", " ")),
+            plain(row.get("note")),
+        ]
+        for row in found
+    ]
+    title = "Order by order" if dry_run else "These need a person"
+    return table(title, "order", "session", "at Stripe", "would be done" if dry_run else "done", "why", rows=rows)
