@@ -166,9 +166,9 @@ def _key_id(header: dict[str, Any]) -> str:
 
 
 def _verified_email(claims: dict[str, Any]) -> str | None:
-    email = claims.get("email")
+    email, verified = claims.get("email"), claims.get("email_verified")
     # Cognito writes a boolean, some federated pools the word.
-    if isinstance(email, str) and email and claims.get("email_verified") in (True, "true"):
+    if isinstance(email, str) and email and (verified is True or verified == "true"):
         return email
     return None
 

@@ -54,14 +54,6 @@ class CheckoutReply(msgspec.Struct, frozen=True, kw_only=True):
     order_id: str
 
 
-class _TooLate(Exception):
-    """The order of a dead attempt is too old for Stripe's shortest session: it is ended, and another is made."""
-
-    def __init__(self, order_id: int) -> None:
-        super().__init__(order_id)
-        self.order_id = order_id
-
-
 def check_out(
     database: Database, sessions: CheckoutSessions, request: CheckoutRequest, terms: CheckoutTerms
 ) -> CheckoutReply:
@@ -102,62 +94,73 @@ def _key(request: CheckoutRequest) -> idempotency.Key | None:
 def _place_or_wait(
     database: Database, request: CheckoutRequest, terms: CheckoutTerms, key: idempotency.Key | None
 ) -> PlacedOrder | idempotency.Answered:
+    expires_at = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds)
+    if key is None:
+        with database.transaction() as tx:
+            return place(tx, request, currency=terms.currency, expires_at=expires_at, key=None)
+    claimed = _claim_or_wait(database, key, keep_seconds=expires_at - int(time.time()))
+    if isinstance(claimed, idempotency.Answered):
+        return claimed
+    try:
+        return _take_up_or_place(database, request, terms, key, claimed)
+    except PublicError:
+        # Nothing is held, so nothing is to be taken up.
+        with contextlib.suppress(DatabaseUnavailable):
+            idempotency.free(database, key)
+        raise
+    except DatabaseUnavailable:
+        _unlock(database, key)
+        raise
+
+
+def _claim_or_wait(
+    database: Database, key: idempotency.Key, *, keep_seconds: int
+) -> idempotency.Claimed | idempotency.Answered:
     deadline = time.monotonic() + _WAIT_SECONDS
     while True:
-        try:
-            step = _begin(database, request, terms, key)
-        except _TooLate as late:
-            release_order(database, late.order_id, lost_as="failed", stripe_event_id=_CAUSE)
-            continue
-        if not isinstance(step, idempotency.Running):
-            return step
+        known = idempotency.claim(database, key, keep_seconds=keep_seconds)
+        if not isinstance(known, idempotency.Running):
+            return known
         if time.monotonic() >= deadline:
             raise public_errors.try_again()
         time.sleep(_LOOK_EVERY_SECONDS)
 
 
-def _begin(
-    database: Database, request: CheckoutRequest, terms: CheckoutTerms, key: idempotency.Key | None
-) -> PlacedOrder | idempotency.Answered | idempotency.Running:
-    try:
-        return _claim_and_place(database, request, terms, key)
-    except DatabaseUnavailable:
-        if key is None:
-            raise  # the COMMIT may have happened: a second try could make a second order
-        return _claim_and_place(database, request, terms, key)
-
-
-def _claim_and_place(
-    database: Database, request: CheckoutRequest, terms: CheckoutTerms, key: idempotency.Key | None
-) -> PlacedOrder | idempotency.Answered | idempotency.Running:
-    now = datetime.now(UTC)
-    expires_at = session_expiry(now, hold_seconds=terms.hold_seconds)
+def _take_up_or_place(
+    database: Database,
+    request: CheckoutRequest,
+    terms: CheckoutTerms,
+    key: idempotency.Key,
+    claimed: idempotency.Claimed,
+) -> PlacedOrder:
+    if claimed.order_id is not None:
+        unfinished = _unfinished(database, claimed.order_id)
+        if unfinished is not None:
+            return unfinished
+    expires_at = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds)
     with database.transaction() as tx:
-        if key is not None:
-            known = idempotency.claim(tx, key, keep_seconds=expires_at - int(now.timestamp()))
-            if not isinstance(known, idempotency.Claimed):
-                return known
-            unfinished = _unfinished(tx, known.order_id, now)
-            if unfinished is not None:
-                return unfinished
         return place(tx, request, currency=terms.currency, expires_at=expires_at, key=key)
 
 
-def _unfinished(tx: Transaction, order_id: int | None, now: datetime) -> PlacedOrder | None:
-    """Give the order of an attempt that died before its reply, as that attempt had it."""
-    if order_id is None:
-        return None
-    row = tx.one(
-        "SELECT o.id, o.event_id, o.ticket_id, o.email, o.quantity, o.unit_price, o.currency, o.status,"
-        " o.hold_expires_at, t.name AS ticket_name, e.name AS event_name FROM ticket_orders o"
-        " JOIN tickets t ON t.id = o.ticket_id JOIN events e ON e.id = o.event_id WHERE o.id = %s",
-        order_id,
-    )
+def _unfinished(database: Database, order_id: int) -> PlacedOrder | None:
+    """Give the order of an attempt that died before its reply, as that attempt had it; None if it is of no use.
+
+    Without a session it has not been paid, and nobody has seen it: an order that is too old for Stripe's shortest
+    session is ended, so that another can be made.
+    """
+    with database.transaction() as tx:
+        row = tx.one(
+            "SELECT o.event_id, o.ticket_id, o.email, o.quantity, o.unit_price, o.currency, o.status,"
+            " o.hold_expires_at, t.name AS ticket_name, e.name AS event_name FROM ticket_orders o"
+            " JOIN tickets t ON t.id = o.ticket_id JOIN events e ON e.id = o.event_id WHERE o.id = %s",
+            order_id,
+        )
     if row is None or row["status"] != order_status.PENDING or row["hold_expires_at"] is None:
         return None  # ended meanwhile, by Stripe's failure or by the sweep
     ends = row["hold_expires_at"].replace(tzinfo=UTC)
-    if ends < now + timedelta(seconds=SHORTEST_SECONDS):
-        raise _TooLate(order_id)
+    if ends < datetime.now(UTC) + timedelta(seconds=SHORTEST_SECONDS):
+        release_order(database, order_id, lost_as="failed", stripe_event_id=_CAUSE)
+        return None
     return PlacedOrder(
         order_id=order_id,
         event_id=row["event_id"],
@@ -179,7 +182,11 @@ def _finish(
         _store(database, order_id, session, reply, key)
     except DatabaseUnavailable:
         # Guarded, so safe to run again: one more try on a new connection before the buyer is sent away.
-        _store(database, order_id, session, reply, key)
+        try:
+            _store(database, order_id, session, reply, key)
+        except DatabaseUnavailable:
+            _unlock(database, key)
+            raise
 
 
 def _store(
@@ -208,10 +215,16 @@ def _check_same_session(tx: Transaction, order_id: int, session: OpenSession) ->
 
 
 def _give_up(database: Database, order_id: int, key: idempotency.Key | None) -> None:
-    # If the database is away too, the sweep gives the hold back, and the key unlocks by itself.
+    # If the database is away too, the sweep gives the hold back, and the key frees itself.
     with contextlib.suppress(DatabaseUnavailable):
         release_order(database, order_id, lost_as="failed", stripe_event_id=_CAUSE)
         if key is not None:
+            idempotency.free(database, key)
+
+
+def _unlock(database: Database, key: idempotency.Key | None) -> None:
+    if key is not None:
+        with contextlib.suppress(DatabaseUnavailable):
             idempotency.unlock(database, key)
 
 

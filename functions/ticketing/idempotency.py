@@ -1,7 +1,9 @@
 """Idempotency-Key: the same checkout, sent twice, makes one order (table `idempotency_keys`).
 
-A key is claimed in the transaction that makes the order, so there is never one without the other. Only a success
-is kept as the reply: a refusal or a failure of Stripe changed nothing, and the next try may well succeed.
+A key is claimed before the order is made, in a transaction of its own: a second click then sees at once that the
+first is running, and waits without a lock or a connection. The order is noted in the transaction that makes it, so
+there is never an order that its key does not know. Only a success is kept as the reply. A refusal or a failure of
+Stripe changed nothing, so it frees the key: the next try, also with another body, begins anew.
 
 - A second request while the first is running waits for the first's reply.
 - An attempt that died half-way (its lock has run out, and there is no reply) is taken up where it stopped.
@@ -56,12 +58,18 @@ def key_of(key: str, *, scope: tuple[str | int | None, ...], request: tuple[str 
     return Key(_hash((key, *scope)), _hash(request))
 
 
-def claim(tx: Transaction, key: Key, *, keep_seconds: int) -> Claimed | Answered | Running:
-    """Claim the key for this attempt, or say what an earlier one came to. The row stays locked until the COMMIT.
+def claim(database: Database, key: Key, *, keep_seconds: int) -> Claimed | Answered | Running:
+    """Claim the key for this attempt, or say what an earlier one came to.
 
     Raises:
         PublicError: idempotency_conflict, the key stands for another request.
+        DatabaseUnavailable: try again.
     """
+    with database.transaction() as tx:
+        return _claim(tx, key, keep_seconds)
+
+
+def _claim(tx: Transaction, key: Key, keep_seconds: int) -> Claimed | Answered | Running:
     # Not INSERT IGNORE: that takes a shared lock on the row that it finds, and two of those deadlock.
     inserted = tx.change(
         "INSERT INTO idempotency_keys (key_hash, request_hash, locked_until, expires_at)"
@@ -111,16 +119,26 @@ def keep_reply(tx: Transaction, key: Key, reply: str) -> None:
 
 
 def unlock(database: Database, key: Key) -> None:
-    """Let the next request with this key try at once: this attempt failed.
+    """Let the next request with this key take up at once what this attempt, for want of the database, left undone.
 
     Raises:
-        DatabaseUnavailable: the key stays locked for at most `LOCK_SECONDS`.
+        DatabaseUnavailable: the key unlocks itself after `LOCK_SECONDS`.
     """
     with database.transaction() as tx:
         tx.change(
             "UPDATE idempotency_keys SET locked_until = NULL WHERE key_hash = %s AND response_body IS NULL",
             key.key_hash,
         )
+
+
+def free(database: Database, key: Key) -> None:
+    """Forget a key whose attempt came to nothing: the next request with it begins anew.
+
+    Raises:
+        DatabaseUnavailable: the key frees itself after `LOCK_SECONDS`.
+    """
+    with database.transaction() as tx:
+        tx.change("DELETE FROM idempotency_keys WHERE key_hash = %s AND response_body IS NULL", key.key_hash)
 
 
 def remove_expired(database: Database) -> int:
