@@ -18,7 +18,7 @@ from tests.factories import row_of
 from tests.workflow.conftest import Ended, ended
 from ticketing.database import Database
 
-# All over the partner bus; over the default bus, where only the envelope differs, one that is taken and one that is not.
+# All over the partner bus; over the default bus, where only the envelope differs, one that passes and one that fails.
 SENT = [
     *((sample, "partner") for sample in SAMPLES),
     *((sample, "default") for sample in SAMPLES if sample.name in {COMPLETED, "malformed"}),
@@ -47,7 +47,7 @@ def send(cloud: LocalCloud, form: str, name: str) -> Ended | None:
 
 
 @pytest.mark.usefixtures("_orders")
-@pytest.mark.parametrize(("sample", "form"), SENT, ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize(("sample", "form"), SENT, ids=[f"{form}-{sample.name}" for sample, form in SENT])
 def test_a_sample_ends_as_its_index_says(
     cloud: LocalCloud,
     start: Callable[[Any], Ended],

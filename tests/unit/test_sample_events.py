@@ -1,0 +1,137 @@
+"""The files of events/ are current, whole, and are what their index says."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.events.models import EventPattern
+from samtranslator.yaml_helper import yaml_parse
+
+from local.sample_events import __main__ as command
+from local.sample_events.cases import COMPLETED, SAMPLES, Sample
+from local.sample_events.files import FORMS, INDEX_BEGIN, all_files, index, with_index
+from local.sample_events.stripe_objects import FREE_SESSION_ID, SESSION_ID
+from ticketing.errors import InvalidEvent
+from ticketing.stripe_events import HANDLED_EVENTS, read_event
+
+PROJECT = Path(__file__).resolve().parents[2]
+EVENTS = PROJECT / "events"
+# The events as Stripe documents and sent them, where they are at hand.
+FIXTURES = PROJECT.parent / "shared" / "fixtures"
+REWRITE = "run: python -m local.sample_events"
+
+each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+each_form = pytest.mark.parametrize("form", FORMS)
+
+
+def read(*path: str) -> Any:
+    return json.loads(EVENTS.joinpath(*path).read_text(encoding="utf-8"))
+
+
+@functools.cache
+def rules() -> dict[str, EventPattern]:
+    resources = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Resources"]
+    return {
+        form: EventPattern(None, resources[rule]["Properties"]["EventPattern"])
+        for form, rule in (("partner", "PartnerPaymentRule"), ("default", "DefaultBusPaymentRule"))
+    }
+
+
+def test_the_files_are_current() -> None:
+    there = {str(path.relative_to(EVENTS)): path.read_text(encoding="utf-8") for path in EVENTS.rglob("*.json")}
+    assert there == all_files(), REWRITE
+
+
+def test_the_index_is_current() -> None:
+    readme = (EVENTS / "README.md").read_text(encoding="utf-8")
+    assert readme == with_index(readme), REWRITE
+
+
+def test_an_index_without_its_place_is_refused() -> None:
+    with pytest.raises(ValueError, match=INDEX_BEGIN):
+        with_index("# Sample events")
+
+
+def test_the_command_writes_all_and_removes_what_is_no_more(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text((EVENTS / "README.md").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "partner").mkdir()
+    (tmp_path / "partner" / "old.json").write_text("{}", encoding="utf-8")
+    assert command.main(tmp_path) == 0
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.json")} == set(all_files())
+    assert index() in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_there_is_a_sample_of_every_event_type() -> None:
+    assert {sample.event_type for sample in SAMPLES} >= HANDLED_EVENTS
+
+
+@each_form
+@each_sample
+def test_a_sample_is_read_as_its_index_says(sample: Sample, form: str) -> None:
+    envelope = read(form, f"{sample.name}.json")
+    if sample.outcome == "InvalidEvent":
+        with pytest.raises(InvalidEvent):
+            read_event(envelope, livemode=False)
+    else:
+        assert read_event(envelope, livemode=False).outcome == sample.outcome
+
+
+@each_form
+@each_sample
+def test_a_sample_goes_through_its_own_door_only(sample: Sample, form: str) -> None:
+    envelope = read(form, f"{sample.name}.json")
+    let_in = {door for door, pattern in rules().items() if pattern.matches_event(envelope)}
+    assert let_in == ({form} if sample.event_type in HANDLED_EVENTS else set())
+
+
+@each_form
+@each_sample
+def test_the_entries_are_the_envelope(sample: Sample, form: str) -> None:
+    envelope = read(form, f"{sample.name}.json")
+    [entry] = read("put-events", form, f"{sample.name}.json")
+    assert entry["Source"] == envelope["source"]
+    assert entry["DetailType"] == envelope["detail-type"]
+    assert json.loads(entry["Detail"]) == envelope["detail"]
+    assert entry["EventBusName"] == ("default" if form == "default" else envelope["source"])
+
+
+def test_ids_look_as_those_of_stripe_do() -> None:
+    detail = read("partner", f"{COMPLETED}.json")["detail"]
+    assert len(SESSION_ID) == len(FREE_SESSION_ID) == 66
+    assert (len(detail["id"]), len(detail["data"]["object"]["payment_intent"])) == (28, 27)
+
+
+def test_the_sql_makes_the_orders_of_the_samples() -> None:
+    sql = (EVENTS / "orders.sql").read_text(encoding="utf-8")
+    assert f"'{SESSION_ID}'" in sql
+    assert f"'{FREE_SESSION_ID}'" in sql
+
+
+@pytest.mark.skipif(not FIXTURES.is_dir(), reason="the recorded events are not at hand")
+@pytest.mark.parametrize(
+    ("fixture", "sample"),
+    [
+        ("recorded_eventbridge_checkout.session.completed.json", COMPLETED),
+        ("fixture_refund.json", "refund.updated"),
+    ],
+)
+def test_a_sample_has_every_field_that_stripe_sends(fixture: str, sample: str) -> None:
+    sent = json.loads((FIXTURES / fixture).read_text(encoding="utf-8"))
+    ours = read("partner", f"{sample}.json")
+    if "detail" in sent:
+        assert sent.keys() == ours.keys()
+        assert sent["detail"].keys() == ours["detail"].keys()
+        sent = sent["detail"]["data"]["object"]
+    assert sent.keys() - ours["detail"]["data"]["object"].keys() == set()
+
+
+@pytest.mark.skipif(not FIXTURES.is_dir(), reason="the recorded events are not at hand")
+def test_the_recorded_event_is_read() -> None:
+    file = FIXTURES / "recorded_eventbridge_checkout.session.completed.json"
+    payment = read_event(json.loads(file.read_text(encoding="utf-8")), livemode=False)
+    assert (payment.outcome, payment.amount_minor, payment.currency) == ("paid", 3000, "usd")
+    assert payment.order_reference is None
