@@ -132,12 +132,18 @@ def _parameter_values(sam: Mapping[str, Any], given: Mapping[str, str]) -> dict[
     values = {}
     for name, declaration in sam.get("Parameters", {}).items():
         if name in given:
-            values[name] = given[name]
+            values[name] = _trimmed(given[name], declaration["Type"])
         elif "Default" in declaration:
             values[name] = str(declaration["Default"])
         else:
             raise TemplateError(f"The parameter {name} has no default; give it a value")
     return values
+
+
+def _trimmed(value: str, parameter_type: str) -> str:
+    """Take the spaces around a list's items away, as CloudFormation does."""
+    typed = _typed(value, parameter_type)
+    return typed if isinstance(typed, str) else ",".join(typed)
 
 
 def _typed(value: str, parameter_type: str) -> str | list[str]:

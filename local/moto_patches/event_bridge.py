@@ -171,7 +171,7 @@ class EventDelivery:
             queue_name=queue_name,
             message_body=delivery.body,
             message_attributes={
-                name: {"data_type": "String", "string_value": value} for name, value in attributes.items()
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },
         )
 

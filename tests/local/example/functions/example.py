@@ -1,8 +1,10 @@
 """Handlers of the example stack: each does one thing that a Lambda can do, well or badly."""
 
+import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 
@@ -15,11 +17,11 @@ def echo(event: Any, context: Any) -> Any:
 
 
 def environment(event: Any, context: Any) -> Any:
-    return {"variables": dict(os.environ), "directory": os.getcwd(), "arn": context.invoked_function_arn}
+    return {"variables": dict(os.environ), "directory": str(Path.cwd()), "arn": context.invoked_function_arn}
 
 
 def fail(event: Any, context: Any) -> Any:
-    print("about to fail")
+    sys.stdout.write("about to fail\n")
     raise OutOfSortsError(event.get("message", "no message"))
 
 
@@ -37,5 +39,10 @@ def large(event: Any, context: Any) -> Any:
     return "x" * event["bytes"]
 
 
+def sleep_for_body(event: Any, context: Any) -> Any:
+    time.sleep(float(event["body"]))
+    return {"statusCode": 204}
+
+
 def http(event: Any, context: Any) -> Any:
-    return event.get("answer") or {"statusCode": 200, "body": "{}"}
+    return json.loads(event.get("body") or '{"statusCode": 200, "body": "fine"}')

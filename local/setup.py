@@ -1,0 +1,148 @@
+"""Prepares a machine: the Python packages in `.venv`, and MariaDB. `python3 local/setup.py`; quick when all is there.
+
+Only the standard library is used: this runs before there is anything else.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = PROJECT / ".venv"
+LOCK_FILES = (PROJECT / "tests" / "requirements.txt",)
+STAMP = ENVIRONMENT / ".installed"
+OLDEST, NEWEST = (3, 11), (3, 13)
+MARIADB_PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
+
+
+class SetupError(Exception):
+    """Something is missing that must be installed by hand; the message says what and how."""
+
+
+def main() -> int:
+    """Set everything up; returns 0, or 1 with an explanation."""
+    try:
+        with one_at_a_time():
+            if not is_up_to_date():
+                install_packages()
+        if not has_mariadb():
+            install_mariadb()
+    except SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let two calls at once wait for each other instead of disturbing each other."""
+    import fcntl  # noqa: PLC0415 - not on Windows, where the message below is better than an ImportError
+
+    with (PROJECT / "pyproject.toml").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def fingerprint() -> str:
+    """What the environment was made from: the lock files, and the project's own packages and commands."""
+    digest = hashlib.sha256()
+    for file in (*LOCK_FILES, PROJECT / "pyproject.toml"):
+        digest.update(file.read_bytes() if file.exists() else b"")
+    return digest.hexdigest()
+
+
+def is_up_to_date() -> bool:
+    """Whether `.venv` was made from what is there now."""
+    try:
+        return STAMP.read_text(encoding="ascii") == fingerprint() and (ENVIRONMENT / "bin" / "python").exists()
+    except FileNotFoundError:
+        return False
+
+
+def install_packages() -> None:
+    """Make `.venv` and install the locked packages and the project itself into it."""
+    missing = [file for file in LOCK_FILES if not file.exists()]
+    if missing:
+        raise SetupError(f"{missing[0]} is missing; `make lock` makes it.")
+    python = ENVIRONMENT / "bin" / "python"
+    if not python.exists():
+        print("Making .venv …", flush=True)
+        run([find_python(), "-m", "venv", "--clear", str(ENVIRONMENT)], "Install Python's venv module (python3-venv).")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    print("Installing the Python packages …", flush=True)
+    for file in LOCK_FILES:
+        run([*pip, "--requirement", str(file)], "The package index could not be reached, or a package not be built.")
+    run([*pip, "--no-deps", "--editable", str(PROJECT)], "The project itself could not be installed.")
+    STAMP.write_text(fingerprint(), encoding="ascii")
+
+
+def find_python() -> str:
+    """Find an interpreter of a supported version: this one, or one on the PATH.
+
+    Raises:
+        SetupError: there is none.
+    """
+    if OLDEST <= sys.version_info[:2] <= NEWEST:
+        return sys.executable
+    for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
+        found = shutil.which(f"python3.{minor}")
+        if found:
+            return found
+    oldest, newest = (".".join(map(str, version)) for version in (OLDEST, NEWEST))
+    raise SetupError(f"Python {oldest} to {newest} is needed; this is {sys.version.split()[0]}.")
+
+
+def has_mariadb() -> bool:
+    """Whether mariadbd and its installer can be found."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), *MARIADB_PLACES])
+    return all(shutil.which(name, path=path) for name in ("mariadbd", "mariadb-install-db"))
+
+
+def install_mariadb() -> None:
+    """Install mariadb-server by apt, where that is possible without asking for a password.
+
+    Raises:
+        SetupError: it is not; the message says what to install.
+    """
+    by_hand = (
+        "MariaDB is needed and could not be installed from here. Install it and try again:\n"
+        "  Debian, Ubuntu:  sudo apt-get install mariadb-server\n"
+        "  Fedora:          sudo dnf install mariadb-server\n"
+        "  macOS:           brew install mariadb\n"
+        "It need not run as a service: the local stack starts a server of its own."
+    )
+    apt = shutil.which("apt-get")
+    if apt is None:
+        raise SetupError(by_hand)
+    as_root: list[str] = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
+    if as_root and (shutil.which("sudo") is None or subprocess.run([*as_root, "true"], check=False).returncode != 0):
+        raise SetupError(by_hand)
+    print("Installing MariaDB …", flush=True)
+    environment = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive"]
+    had_server = has_mariadb()
+    # The system's own server must not be started: policy-rc.d would be the way, but is not ours to write.
+    install = [*environment, apt, "install", "--yes", "--no-install-recommends", "--quiet=2", "mariadb-server"]
+    if subprocess.run(install, check=False).returncode != 0:
+        run([*environment, apt, "update", "--quiet=2"], by_hand)
+        run(install, by_hand)
+    if not had_server and not has_mariadb():
+        raise SetupError(by_hand)
+
+
+def run(command: Sequence[str], advice: str) -> None:
+    """Run a command.
+
+    Raises:
+        SetupError: it failed; with the advice.
+    """
+    if subprocess.run(list(command), check=False).returncode != 0:
+        raise SetupError(f"This failed: {' '.join(command)}\n{advice}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
