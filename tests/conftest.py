@@ -65,7 +65,7 @@ def connect(_migrated: Connect) -> Iterator[Connect]:
         opened.append(connection)
         return connection
 
-    _empty(_migrated)
+    empty_tables(_migrated)
     yield open_one
     for connection in opened:
         if connection.open:
@@ -85,7 +85,8 @@ def connect_to(server: MariaDB, name: str) -> Connect:
     )
 
 
-def _empty(connect: Connect) -> None:
+def empty_tables(connect: Connect) -> None:
+    """Delete every row."""
     connection = connect()
     try:
         with connection.cursor() as cursor:
