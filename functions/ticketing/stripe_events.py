@@ -33,10 +33,16 @@ SESSION_EVENTS: Final = frozenset(
 REFUND_EVENTS: Final = frozenset({"charge.refunded", "refund.created", "refund.updated", "refund.failed"})
 DISPUTE_EVENTS: Final = frozenset({"charge.dispute.created", "charge.dispute.closed"})
 HANDLED_EVENTS: Final = SESSION_EVENTS | REFUND_EVENTS | DISPUTE_EVENTS
+_LOST_AS: Final[dict[str, Literal["failed", "expired"]]] = {
+    "checkout.session.async_payment_failed": "failed",
+    "checkout.session.expired": "expired",
+}
 
 # Stripe's ids are letters, digits and underscores, and at most 255 long (https://docs.stripe.com/upgrades).
 _STRIPE_ID = re.compile(r"[A-Za-z0-9_]{1,255}\Z")
-_CURRENCY = re.compile(r"[a-z]{3}\Z")
+_CURRENCY = re.compile(r"[A-Za-z]{3}\Z")
+# What may be repeated in a message: words as Stripe and our own code write them. An address or a name is not.
+_WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,64}\Z")
 # What a payment can amount to at most in minor units: larger than any Stripe allows, smaller than a BIGINT.
 _LARGEST_AMOUNT: Final = 10**12
 
@@ -115,7 +121,7 @@ class Payment(msgspec.Struct, kw_only=True, omit_defaults=True):
     event_id: str
     event_type: str
     livemode: bool
-    # What metadata.order_id says, unchecked: LookUpOrder decides whether it is an order.
+    # What metadata.order_id says (`?` for what is no word): LookUpOrder decides whether it is an order.
     order_reference: str | None = None
     session_id: str | None = None
     payment_intent_id: str | None = None
@@ -185,6 +191,8 @@ def _read_session(event: _Event, body: object) -> Payment:
     outcome, lost_as = _session_outcome(event.type, session.payment_status)
     if outcome == "paid" and (order_minor is None or order_currency is None):
         raise InvalidEvent(f"Event {event.id} reports a payment without an amount and a currency.")
+    if session.payment_status == "no_payment_required" and order_minor:
+        raise InvalidEvent(f"Event {event.id} says that nothing had to be paid, and names an amount.")
     return Payment(
         outcome=outcome,
         event_id=event.id,
@@ -205,19 +213,22 @@ def _read_session(event: _Event, body: object) -> Payment:
 def _session_outcome(
     event_type: str, payment_status: str | None
 ) -> tuple[Outcome, Literal["failed", "expired"] | None]:
-    if event_type == "checkout.session.expired":
-        return "lost", "expired"
-    if event_type == "checkout.session.async_payment_failed":
-        return "lost", "failed"
-    if payment_status in {"paid", "no_payment_required"}:
+    lost_as = _LOST_AS.get(event_type)
+    if lost_as is not None:
+        # Not `== "unpaid"`: a session over 0 says no_payment_required from its beginning, also when it expires.
+        if payment_status != "paid":
+            return "lost", lost_as
+    elif payment_status in {"paid", "no_payment_required"}:
         return "paid", None
-    if payment_status == "unpaid" and event_type == "checkout.session.completed":
+    elif payment_status == "unpaid" and event_type == "checkout.session.completed":
         return "awaiting", None
     raise InvalidEvent(f"A {event_type} event cannot have the payment_status {_short(str(payment_status))}.")
 
 
 def _read_charge(event: _Event, body: object) -> Payment:
     charge = _convert(body, _Charge, "detail.data.object", expected="charge")
+    if charge.amount_refunded > charge.amount:
+        raise InvalidEvent(f"Event {event.id} says that more was refunded than was paid.")
     return Payment(
         outcome="refund",
         event_id=event.id,
@@ -323,10 +334,9 @@ def _amount(value: int | None, what: str) -> int | None:
 def _currency(value: str | None) -> str | None:
     if value is None:
         return None
-    lower = value.lower()
-    if not _CURRENCY.match(lower):
+    if not _CURRENCY.match(value):
         raise InvalidEvent("currency is not a currency's code.")
-    return lower
+    return value.lower()
 
 
 def _spoken(minor: int | None, currency: str | None) -> str | None:
@@ -338,5 +348,5 @@ def _mode(livemode: bool) -> str:  # noqa: FBT001 -- Stripe's own flag
 
 
 def _short(value: str) -> str:
-    """Make somebody else's text fit for a message: printable ASCII, one line, short."""
-    return re.sub(r"[^ -~]", "?", value)[:64]
+    """Make somebody else's text fit for messages and logs: a word as it is, anything else a question mark."""
+    return value if _WORD.match(value) else "?"
