@@ -238,6 +238,28 @@ def unknown_payment(scene: Scene) -> Ended:
         return scene.complete(order)
 
 
+def unknown_await(scene: Scene) -> Ended:
+    with scene.answering("MarkOrderProcessingFunction", nonsense):
+        return awaiting(scene)
+
+
+def unknown_release(scene: Scene) -> Ended:
+    with scene.answering("ReleaseOrderFunction", nonsense):
+        return expired(scene)
+
+
+def unknown_refund(scene: Scene) -> Ended:
+    order = scene.paid()
+    with scene.answering("RecordRefundFunction", nonsense):
+        return scene.run(envelope("refund.created", refund_of(order, amount=2000)))
+
+
+def unknown_dispute(scene: Scene) -> Ended:
+    order = scene.paid()
+    with scene.answering("RecordDisputeFunction", nonsense):
+        return scene.run(envelope("charge.dispute.created", dispute_of(order)))
+
+
 def unknown_outcome(scene: Scene) -> Ended:
     """Reading and look-up agree on an outcome that the machine knows no way for."""
     order = scene.pending()
@@ -284,6 +306,10 @@ SCENARIOS: dict[str, tuple[Callable[[Scene], Ended], str, str | None]] = {
     "reading that nobody understands": (unknown_reading, "FAILED", "UnexpectedResult"),
     "order that nobody understands": (unknown_order, "FAILED", "UnexpectedResult"),
     "payment that nobody understands": (unknown_payment, "FAILED", "UnexpectedResult"),
+    "await that nobody understands": (unknown_await, "FAILED", "UnexpectedResult"),
+    "release that nobody understands": (unknown_release, "FAILED", "UnexpectedResult"),
+    "refund that nobody understands": (unknown_refund, "FAILED", "UnexpectedResult"),
+    "dispute that nobody understands": (unknown_dispute, "FAILED", "UnexpectedResult"),
     "release without a reason": (unknown_outcome, "FAILED", "*"),
     "alert cannot be sent": (alert_fails, "FAILED", "OrderNotFound"),
 }
