@@ -1,0 +1,61 @@
+"""What ships is pinned, agrees with pyproject.toml, and names no package index."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "functions" / "requirements.txt"
+DEVELOPED = ROOT / "tests" / "requirements.txt"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+FILES = pytest.mark.parametrize("file", [SHIPPED, DEVELOPED], ids=["functions", "tests"])
+
+
+def pins(file: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            requirement = Requirement(line)
+            [specifier] = requirement.specifier
+            assert specifier.operator == "==", f"{line} is not pinned"
+            found[canonicalize_name(requirement.name)] = specifier.version
+    return found
+
+
+@FILES
+def test_no_file_names_a_package_index(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert not re.search(r"^\s*-|https?://|file://", text, re.MULTILINE)
+
+
+def test_the_bundle_has_what_pyproject_asks_for() -> None:
+    shipped = pins(SHIPPED)
+    for line in PROJECT["dependencies"]:
+        requirement = Requirement(line)
+        assert shipped[canonicalize_name(requirement.name)] in requirement.specifier, f"{line}: run `make lock`"
+
+
+def test_the_tests_run_on_what_ships() -> None:
+    developed = pins(DEVELOPED)
+    assert {name: developed.get(name) for name in pins(SHIPPED)} == pins(SHIPPED), "run `make lock`"
+
+
+@pytest.mark.parametrize("extra", ["operations", "local", "dev"])
+def test_what_is_developed_with_is_pinned(extra: str) -> None:
+    developed = pins(DEVELOPED)
+    for line in PROJECT["optional-dependencies"][extra]:
+        requirement = Requirement(line)
+        assert developed[canonicalize_name(requirement.name)] in requirement.specifier, f"{line}: run `make lock`"
+
+
+def test_nothing_of_the_bundle_needs_what_is_not_shipped() -> None:
+    """functions/ imports nothing of local/, operations/ or tests/, nor a package that is not in the bundle."""
+    for module in (ROOT / "functions").rglob("*.py"):
+        for line in module.read_text(encoding="utf-8").splitlines():
+            assert not re.match(r"\s*(from|import) (local|operations|tests|moto|pytest)\b", line), f"{module}: {line}"
