@@ -25,7 +25,7 @@ from ticketing.errors import (
     PaidButSoldOut,
     PaymentForClosedOrder,
 )
-from ticketing.order_lookup import look_up_order
+from ticketing.order_lookup import FoundOrder, look_up_order
 from ticketing.payments import PaidOrder, mark_order_paid
 from ticketing.releases import OrderMove, mark_order_processing, release_order
 from ticketing.stripe_events import Payment, read_event
@@ -55,12 +55,13 @@ def set_status(database: Database, order_id: int, status: str) -> None:
         tx.change("UPDATE ticket_orders SET status = %s WHERE id = %s", status, order_id)
 
 
-# --- LookUpOrder -------------------------------------------------------------------------------------------------------
+# --- LookUpOrder -----------------------------------------------------------------------------------------
 
 
 def test_an_order_is_found_by_metadata_and_told_with_its_total(database: Database) -> None:
     order_id = create_order(database, quantity=2)
     found = look_up_order(database, payment_of(database, order_id))
+    assert isinstance(found, FoundOrder)
     assert (found.order_id, found.status, found.quantity) == (order_id, "pending", 2)
     assert (found.total_minor, found.currency, found.has_discount) == (4000, "eur", False)
 
@@ -125,7 +126,7 @@ def test_with_adaptive_pricing_the_orders_side_is_compared(database: Database) -
     assert payment.charged == "22.00 USD"
 
 
-# --- MarkOrderPaid and the counts ------------------------------------------------------------------------------------
+# --- MarkOrderPaid and the counts ------------------------------------------------------------------------
 
 
 def test_a_payment_moves_the_order_and_its_hold_once(database: Database) -> None:
@@ -261,7 +262,7 @@ def test_a_count_that_would_leave_its_bounds_changes_nothing(database: Database)
     assert (order["ticket_counted_at"], order["discount_counted_at"], order["held_quantity"]) == (None, None, 1)
 
 
-# --- What is not paid ---------------------------------------------------------------------------------------------------
+# --- What is not paid ------------------------------------------------------------------------------------
 
 
 def test_a_delayed_payment_keeps_the_hold(database: Database) -> None:
