@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Literal
@@ -34,7 +35,7 @@ class FoundOrder(msgspec.Struct, kw_only=True):
 
 
 class ForeignRefund(msgspec.Struct, kw_only=True):
-    """A refund of something else that the Stripe account sells: none of the shop's business."""
+    """A refund of a payment that paid no ticket, e.g. of something else that the Stripe account sells."""
 
     order_id: None = None
     status: Literal["foreign"] = "foreign"
@@ -59,9 +60,10 @@ def look_up_order(
     By `metadata.order_id`; without it by the Checkout Session or PaymentIntent that the order knows. A session id
     that the order does not know yet (its checkout stopped half-way) is stored.
 
-    A refund or a dispute that comes before its payment's event names nothing that the shop knows: then, and only
-    then, Stripe is asked for the payment's session. A refund whose payment belongs to no order is `ForeignRefund`,
-    no alert: nothing was taken for a ticket. A dispute is an alert all the same, because it has a deadline.
+    A refund or a dispute that comes before its payment's event is about a payment that the shop does not know: then,
+    and only then, Stripe is asked for the payment's session, to find the order or to see that a waiting order's own
+    payment is meant. A refund of a payment that belongs to no order, or not to the order's session, is
+    `ForeignRefund`, no alert: no ticket was paid by it. A dispute is an alert all the same: it has a deadline.
 
     Raises:
         OrderNotFound: no order has this id, session or payment.
@@ -70,15 +72,59 @@ def look_up_order(
         DatabaseUnavailable: try again.
     """
     found = _find_and_check(database, payment)
-    if found is None and find_session is not None and _names_only_a_payment(payment):
-        session = find_session(payment.payment_intent_id) if payment.payment_intent_id else None
-        if session is not None:
-            found = _find_and_check(database, _as_session_says(payment, session))
+    if payment.outcome in {"refund", "dispute"} and payment.payment_intent_id is not None and find_session is not None:
+        return _look_up_with_stripe(
+            database, payment, found, functools.partial(find_session, payment.payment_intent_id)
+        )
+    if found is None:
+        raise OrderNotFound(_not_found_sentence(payment))
+    return found
+
+
+def _look_up_with_stripe(
+    database: Database,
+    payment: Payment,
+    found: FoundOrder | None,
+    find_session: Callable[[], SessionOfPayment | None],
+) -> FoundOrder | ForeignRefund:
+    session: SessionOfPayment | None = None
+    if found is None and payment.order_reference is None:
+        session = find_session()
+        found = _find_and_check(database, _as_session_says(payment, session)) if session is not None else None
         if found is None and payment.outcome == "refund":
             return ForeignRefund()
     if found is None:
         raise OrderNotFound(_not_found_sentence(payment))
+    own = _session_waited_for(database, found.order_id, payment)
+    if own is not None:
+        session = session or find_session()
+        if session is not None and session.session_id != own:
+            return _of_another_session(found.order_id, own, payment, session)
     return found
+
+
+def _session_waited_for(database: Database, order_id: int, payment: Payment) -> str | None:
+    """Give the session that an order waits for, if it waits and does not know this payment."""
+    with database.transaction() as tx:
+        order = tx.one(
+            "SELECT stripe_checkout_session_id FROM ticket_orders AS o WHERE id = %s"
+            " AND status IN ('pending', 'processing') AND NOT EXISTS"
+            " (SELECT 1 FROM order_payments AS p WHERE p.order_id = o.id AND p.payment_key = %s)",
+            order_id,
+            payment.key,
+        )
+    return order["stripe_checkout_session_id"] if order is not None else None
+
+
+def _of_another_session(order_id: int, own: str, payment: Payment, session: SessionOfPayment) -> ForeignRefund:
+    # What an OrderMismatch alert made somebody refund. The order still waits for its own payment.
+    if payment.outcome == "refund":
+        return ForeignRefund()
+    raise OrderMismatch(
+        f"Dispute {payment.dispute_id} ({payment.status}) is about payment {payment.payment_intent_id} of session"
+        f" {session.session_id}, but order {order_id} belongs to {own}. Answer it in Stripe's dashboard."
+        " Nothing was changed."
+    )
 
 
 def _find_and_check(database: Database, payment: Payment) -> FoundOrder | None:
@@ -99,10 +145,6 @@ def _find_and_check(database: Database, payment: Payment) -> FoundOrder | None:
         currency=order["currency"],
         has_discount=order["discount_code_id"] is not None,
     )
-
-
-def _names_only_a_payment(payment: Payment) -> bool:
-    return payment.outcome in {"refund", "dispute"} and payment.order_reference is None
 
 
 def _as_session_says(payment: Payment, session: SessionOfPayment) -> Payment:

@@ -7,7 +7,7 @@ import pytest
 from tests.factories import create_order
 from tests.unit.paid_orders import dispute_event, order_row, pay, payment_event, refund_event
 from ticketing.database import Database
-from ticketing.errors import OrderNotFound
+from ticketing.errors import OrderMismatch, OrderNotFound
 from ticketing.order_lookup import ForeignRefund, FoundOrder, SessionOfPayment, look_up_order
 
 
@@ -18,7 +18,7 @@ def test_a_refund_of_an_unknown_payment_is_found_by_the_sessions_metadata(databa
 
     def find(payment_intent_id: str) -> SessionOfPayment:
         asked.append(payment_intent_id)
-        return SessionOfPayment(session_id="cs_test_other", order_reference=str(order))
+        return SessionOfPayment(session_id=session_of_order(database, order), order_reference=str(order))
 
     found = look_up_order(database, event, find_session=find)
     assert isinstance(found, FoundOrder)
@@ -55,3 +55,29 @@ def test_stripe_is_not_asked_when_the_order_can_be_found_without(database: Datab
     unknown = refund_event(database, order, "refund.created", 2000, metadata={"order_id": "999999"})
     with pytest.raises(OrderNotFound):
         look_up_order(database, unknown, find_session=never)
+
+
+def session_of_order(database: Database, order: int) -> str:
+    return str(order_row(database, order)["stripe_checkout_session_id"])
+
+
+def test_a_waiting_order_is_not_ended_by_what_happens_to_another_sessions_payment(database: Database) -> None:
+    """An OrderMismatch alert made an operator refund that payment; the buyer still pays in the order's own session."""
+    order = create_order(database)
+    other = SessionOfPayment(session_id="cs_test_other", order_reference=str(order))
+    metadata = {"order_id": str(order)}
+    for named in (metadata, {}):
+        refund = refund_event(database, order, "refund.created", 2000, payment_intent="pi_other", metadata=named)
+        assert look_up_order(database, refund, find_session=lambda _: other) == ForeignRefund()
+    dispute = dispute_event(database, order, "charge.dispute.closed", payment_intent="pi_other", metadata=metadata)
+    with pytest.raises(OrderMismatch, match="cs_test_other"):
+        look_up_order(database, dispute, find_session=lambda _: other)
+
+
+@pytest.mark.parametrize("known_to_stripe", [True, False])
+def test_a_waiting_orders_own_refund_before_its_payment_is_its_own(database: Database, known_to_stripe: bool) -> None:
+    order = create_order(database)
+    own = SessionOfPayment(session_id=session_of_order(database, order), order_reference=str(order))
+    event = refund_event(database, order, "refund.created", 2000, metadata={"order_id": str(order)})
+    found = look_up_order(database, event, find_session=lambda _: own if known_to_stripe else None)
+    assert found.order_id == order

@@ -64,8 +64,10 @@ def test_a_dispute_says_which_alert_is_due(database: Database, stand_in: StripeS
 
 
 def test_look_up_order_asks_stripe_for_a_payment_that_nobody_knows(database: Database, stand_in: StripeStandIn) -> None:
-    order = create_order(database)
-    session = stand_in.seed_session(SessionSeed(amount_total=2000, metadata={"order_id": str(order)}))
+    order = create_order(database, stripe_checkout_session_id="cs_test_own")
+    session = stand_in.seed_session(
+        SessionSeed(amount_total=2000, metadata={"order_id": str(order)}, session_id="cs_test_own")
+    )
     intent = stand_in.session(session)["payment_intent"]
     known = refund_event(database, order, "refund.created", 2000, payment_intent=intent)
     assert call(look_up_order, payment=known)["order_id"] == order
