@@ -43,6 +43,10 @@ def run_stack(given: argparse.Namespace) -> int:
     quieten_libraries()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
+    stripe_secret_key = os.environ.get("STRIPE_SECRET_KEY") or None
+    if stripe_secret_key and not stripe_secret_key.startswith(("sk_test_", "rk_test_")):
+        print("STRIPE_SECRET_KEY must be a test key (sk_test_…): nothing local may touch real money.", file=sys.stderr)
+        return 1
     # Imported late: they take seconds, and a wrong argument should be told at once.
     from local.cloud import DeploymentError  # noqa: PLC0415
     from local.mariadb import MariaDBUnavailableError  # noqa: PLC0415
@@ -51,12 +55,9 @@ def run_stack(given: argparse.Namespace) -> int:
 
     options = StackOptions(
         fresh=given.fresh,
-        stripe_secret_key=os.environ.get("STRIPE_SECRET_KEY") or None,
+        stripe_secret_key=stripe_secret_key,
         stripe_webhook_secret=os.environ.get("STRIPE_WEBHOOK_SECRET") or "whsec_local",
     )
-    if options.stripe_secret_key and not options.stripe_secret_key.startswith(("sk_test_", "rk_test_")):
-        print("STRIPE_SECRET_KEY must be a test key (sk_test_…): nothing local may touch real money.", file=sys.stderr)
-        return 1
     try:
         print("Starting …", flush=True)
         with LocalStack(given.directory, options) as stack:

@@ -91,6 +91,7 @@ class LocalCloud:
         max_workers: int = 8,
         run_schedules: bool = True,
     ) -> None:
+        """Note the settings; nothing is started yet."""
         self.region = REGION
         self.account_id = ACCOUNT_ID
         self._directory = directory

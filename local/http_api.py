@@ -64,6 +64,7 @@ class HttpApi:
     """WSGI application that does what API Gateway does between the browser and the functions."""
 
     def __init__(self, definition: HttpApiDefinition, lambdas: LambdaService) -> None:
+        """Sort the routes and fill the buckets."""
         self._cors = definition.cors
         self._lambdas = lambdas
         # Most specific first: a literal beats a variable, a variable beats a greedy one; a method beats ANY.
@@ -144,6 +145,7 @@ class TokenBucket:
     """Throttling as API Gateway does it: `rate` a second, `burst` at once. Thread-safe."""
 
     def __init__(self, throttle: Throttle) -> None:
+        """Begin with a full bucket."""
         self._throttle = throttle
         self._tokens = float(throttle.burst if throttle.burst is not None else 0)
         self._filled_at = time.monotonic()
@@ -237,14 +239,17 @@ def make_event(
 
 def read_response(payload: bytes) -> Answer:
     """Turn what the function returned into an HTTP answer; 500 where it is malformed."""
-    value: Any = json.loads(payload)
+    try:
+        value: Any = json.loads(payload)
+    except ValueError:
+        return _message(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error")
     if not isinstance(value, dict) or "statusCode" not in value:
         # Format 2.0 infers: status 200, JSON, the whole value is the body.
         body = value if isinstance(value, str) else json.dumps(value)
         return Answer(HTTPStatus.OK, [("content-type", "application/json")], body.encode())
     try:
         return _read_explicit(value)
-    except (TypeError, ValueError, binascii.Error):
+    except (AttributeError, TypeError, ValueError, binascii.Error):
         return _message(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error")
 
 

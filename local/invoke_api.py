@@ -24,6 +24,7 @@ class InvokeApi:
     """WSGI application: answers `Invoke` from the workers, passes everything else on."""
 
     def __init__(self, lambdas: LambdaService, everything_else: "WSGIApplication") -> None:
+        """Stand in front of another application."""
         self._lambdas = lambdas
         self._everything_else = everything_else
 

@@ -65,6 +65,7 @@ class WorkerPool:
     """
 
     def __init__(self, function: LambdaFunction, settings: PoolSettings) -> None:
+        """Begin without any worker."""
         self.function = function
         self._settings = settings
         self._changed = threading.Condition()

@@ -86,6 +86,7 @@ class LambdaWorker:
     def __init__(
         self, function: LambdaFunction, *, environment: Mapping[str, str], function_arn: str, log: IO[bytes]
     ) -> None:
+        """Start the process; it initialises while it waits for its first event."""
         self.function = function
         self.idle_since = time.monotonic()
         self.cold = True

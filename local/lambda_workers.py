@@ -47,6 +47,7 @@ class LambdaService:
         idle_seconds: float = 300.0,
         retry_wait_factor: float = 1.0,
     ) -> None:
+        """Begin without functions; `deploy` brings them."""
         self.interceptors: MutableSequence[Interceptor] = []
         self.logs_directory = logs_directory
         self.region = region

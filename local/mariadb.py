@@ -80,6 +80,7 @@ class MariaDB:
         max_connections: int = 500,
         options: Sequence[str] = (),
     ) -> None:
+        """Note the settings; nothing is started yet."""
         self.directory = directory.resolve()
         self.name = name
         self.user = name
@@ -151,7 +152,6 @@ class MariaDB:
             self._had_port = True
         self._create_data_directory()
         startup_sql = self._write_startup_sql()
-        self._socket_folder = Path(tempfile.mkdtemp(prefix="cachao-mariadb-"))
         try:
             with self.log_file.open("ab") as log:
                 self._launch(server, startup_sql, log)
@@ -206,12 +206,27 @@ class MariaDB:
             *_as_user(),
             *(() if self._durable else _NOT_DURABLE),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        environment = {**os.environ, "TMPDIR": str(self._own_temporary_folder())}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise MariaDBUnavailableError(
                 f"mariadb-install-db failed ({done.returncode}):\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
             )
         unfinished.rename(data)
+
+    def _choose_socket_file(self) -> Path:
+        """Beside the data; where that path is too long for a socket, in a temporary folder."""
+        file = self.directory / "mariadbd.sock"
+        if len(os.fsencode(file)) <= _LONGEST_SOCKET_PATH:
+            return file
+        self._socket_folder = Path(tempfile.mkdtemp(prefix="cachao-mariadb-"))
+        return self._socket_folder / "mariadbd.sock"
+
+    def _own_temporary_folder(self) -> Path:
+        """Where the server keeps temporary tables: a starting mariadbd deletes those of others in a shared folder."""
+        folder = self.directory / "tmp"
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def _write_startup_sql(self) -> Path:
         """SQL that mariadbd runs before it listens (`--init-file`), the same at every start.
@@ -235,10 +250,7 @@ class MariaDB:
         return file
 
     def _launch(self, server: str, startup_sql: Path, log: IO[bytes]) -> None:
-        assert self._socket_folder is not None  # noqa: S101 - for the type checker
-        socket_file = self._socket_folder / "mariadbd.sock"
-        if len(os.fsencode(socket_file)) > _LONGEST_SOCKET_PATH:
-            raise MariaDBUnavailableError(f"the path {socket_file} is too long for a socket; set a shorter TMPDIR")
+        socket_file = self._choose_socket_file()
         command = [
             server,
             "--no-defaults",
@@ -246,7 +258,8 @@ class MariaDB:
             f"--port={self.port}",
             f"--bind-address={LOOPBACK}",
             f"--socket={socket_file}",
-            f"--pid-file={self._socket_folder / 'mariadbd.pid'}",
+            f"--tmpdir={self._own_temporary_folder()}",
+            f"--pid-file={self.directory / 'mariadbd.pid'}",
             f"--init-file={startup_sql}",
             "--skip-log-bin",
             "--skip-name-resolve",

@@ -21,6 +21,7 @@ class ScheduleRunner:
     """
 
     def __init__(self, events: Any, deliveries: EventDelivery) -> None:  # noqa: ANN401 - moto's EventsBackend
+        """Watch the rules of moto's backend."""
         self._events = events
         self._deliveries = deliveries
         self._due: dict[str, float] = {}
@@ -28,6 +29,7 @@ class ScheduleRunner:
         self._thread = threading.Thread(target=self._run, name="schedules", daemon=True)
 
     def start(self) -> None:
+        """Watch the rules of moto's backend."""
         """Begin to watch the clock."""
         self._thread.start()
 

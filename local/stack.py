@@ -116,6 +116,7 @@ class LocalStack:
         *,
         template_file: Path = PROJECT / "template.yaml",
     ) -> None:
+        """Note the settings; nothing is started yet."""
         self.directory = directory.resolve()
         self.options = options or StackOptions()
         self._template_file = template_file
@@ -432,6 +433,7 @@ class DirectoryLock:
     """Held while a stack runs on a directory; the kernel lets go of it whatever happens to us."""
 
     def __init__(self, file: Path) -> None:
+        """Name the lock file."""
         self._file = file
         self._stream: IO[str] | None = None
 

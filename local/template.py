@@ -247,6 +247,7 @@ class Resolver:
     """Resolves the intrinsic functions that depend on parameters only, as CloudFormation does."""
 
     def __init__(self, body: Mapping[str, Any], parameters: Mapping[str, str], pseudo: Mapping[str, str]) -> None:
+        """Take the parameters' values, and the pseudo parameters' such as `AWS::Region`."""
         self._types = {name: declared["Type"] for name, declared in body.get("Parameters", {}).items()}
         self._conditions = body.get("Conditions", {})
         self._values = {"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com", **pseudo, **parameters}

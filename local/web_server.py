@@ -34,6 +34,7 @@ class WebServer:
     """
 
     def __init__(self, *, port: int = 0, handler: type[WSGIRequestHandler] = KeepAliveHandler) -> None:
+        """Bind to the port."""
         self._server: BaseWSGIServer = make_server(
             LOOPBACK, free_port(port), _not_started, threaded=True, request_handler=handler
         )

@@ -50,6 +50,7 @@ class DeliveryError(Exception):
     """
 
     def __init__(self, code: str, message: str) -> None:
+        """Carry what the dead letter will say."""
         super().__init__(f"{code}: {message}")
         self.code, self.message = code, message
 
@@ -89,6 +90,7 @@ class EventDelivery:
     """
 
     def __init__(self, *, invoke_function: Callable[[str, bytes], None], retry_wait_factor: float) -> None:
+        """Begin without interceptors."""
         self.interceptors: list[DeliveryInterceptor] = []
         self._invoke_function = invoke_function
         self._factor = retry_wait_factor

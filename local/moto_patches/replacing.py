@@ -8,6 +8,7 @@ class Replacements:
     """Remembers what was there before, so that `undo` leaves moto as it was."""
 
     def __init__(self) -> None:
+        """Begin with nothing replaced."""
         self._undo: list[Callable[[], object]] = []
 
     def set(self, owner: Any, name: str, value: object) -> None:  # noqa: ANN401 - a class or a module

@@ -67,7 +67,15 @@ def test_an_event_runs_the_real_machine_with_real_functions(example: LocalCloud)
         "execution": execution["name"],
         "sides": [{"side": "left", "say": awkward}, {"side": "right", "error": "OutOfSortsError"}],
     }
-    assert set(names_entered(example, execution)) == {"WhatToDo", "Echo", "Both", "Left", "Right", "RightFailed", "Done"}
+    assert set(names_entered(example, execution)) == {
+        "WhatToDo",
+        "Echo",
+        "Both",
+        "Left",
+        "Right",
+        "RightFailed",
+        "Done",
+    }
     exited = next(e for e in example.history(execution["executionArn"]) if e["type"] == "TaskStateExited")
     assert json.loads(exited["stateExitedEventDetails"]["assignedVariables"]["said"]) == awkward
 
@@ -239,7 +247,12 @@ def test_a_delivery_whose_retries_run_out_goes_to_the_dead_letter_queue(example:
     example.deliveries.interceptors.append(refuse)
     event_id = put(example, {"do": "nothing"}, source=EVENT_SOURCE, bus=EVENT_SOURCE)
     letters: list[dict[str, Any]] = []
-    assert wait_until(lambda: bool(letters.extend(dead_letters(example)) or letters))
+
+    def has_arrived() -> bool:
+        letters.extend(dead_letters(example))
+        return bool(letters)
+
+    assert wait_until(has_arrived)
     attributes = {name: value["StringValue"] for name, value in letters[0]["MessageAttributes"].items()}
     assert attributes["RETRY_ATTEMPTS"] == "3"  # the rule's own policy
     assert attributes["EXHAUSTED_RETRY_CONDITION"] == "MaximumRetryAttempts"

@@ -43,16 +43,29 @@ def test_only_our_accounts_exist_and_only_on_the_loopback(tmp_path: Path) -> Non
         with server.connect(user="root") as connection, connection.cursor() as cursor:
             cursor.execute("SELECT user, host FROM mysql.user WHERE user <> 'mariadb.sys' ORDER BY user")
             assert cursor.fetchall() == (("cachao", "127.0.0.1"), ("root", "127.0.0.1"))
-            cursor.execute("SELECT @@bind_address, @@innodb_flush_log_at_trx_commit")
-            assert cursor.fetchone() == ("127.0.0.1", 0)
+            cursor.execute("SELECT @@bind_address, @@innodb_flush_log_at_trx_commit, @@tmpdir")
+            assert cursor.fetchone() == ("127.0.0.1", 0, str(tmp_path / "tmp"))
         with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
             pymysql.connect(host=server.host, port=server.port, user=server.user, password="guess")
     assert (tmp_path / "password").stat().st_mode & 0o077 == 0
     assert (tmp_path / "startup.sql").stat().st_mode & 0o077 == 0
 
 
+def test_a_long_path_is_no_obstacle(tmp_path: Path) -> None:
+    directory = tmp_path / ("long" * 20) / ("longer" * 15)
+    with MariaDB(directory, port=0, durable=False) as server:
+        assert server.running
+        folder = server._socket_folder
+        assert folder is not None
+        assert folder.exists()
+    assert not folder.exists()
+
+
 def test_another_port_is_taken_where_the_preferred_one_is_in_use(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other, MariaDB(tmp_path, port=other.getsockname()[1], durable=False) as server:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as other,
+        MariaDB(tmp_path, port=other.getsockname()[1], durable=False) as server,
+    ):
         assert server.port != other.getsockname()[1]
 
 

@@ -27,7 +27,7 @@ def test_a_child_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
 def test_a_child_dies_when_its_parent_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from local.processes import spawn; "
-        f"child = spawn([sys.executable, '-c', 'import time; time.sleep(60)'], environment={{}}, directory=Path('.')); "
+        "child = spawn([sys.executable, '-c', 'import time; time.sleep(60)'], environment={}, directory=Path('.')); "
         "print(child.pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.template import Cors, Resolver, Route, Template, TemplateError, Throttle, load_template
-from tests.local.conftest import EXAMPLE, EVENT_SOURCE
+from tests.local.conftest import EVENT_SOURCE, EXAMPLE
 
 
 def write_template(folder: Path, text: str) -> Path:
@@ -77,8 +77,10 @@ def test_an_undefined_substitution_is_named(tmp_path: Path) -> None:
 def test_intrinsic_functions_that_depend_on_parameters_are_resolved() -> None:
     body = {
         "Parameters": {"Names": {"Type": "CommaDelimitedList"}, "Stage": {"Type": "String"}},
-        "Conditions": {"IsLive": {"Fn::And": [{"Fn::Equals": [{"Ref": "Stage"}, "live"]}, {"Fn::Not": [{"Condition": "No"}]}]},
-                       "No": {"Fn::Or": [{"Fn::Equals": ["a", "b"]}]}},
+        "Conditions": {
+            "IsLive": {"Fn::And": [{"Fn::Equals": [{"Ref": "Stage"}, "live"]}, {"Fn::Not": [{"Condition": "No"}]}]},
+            "No": {"Fn::Or": [{"Fn::Equals": ["a", "b"]}]},
+        },
     }
     resolver = Resolver(body, {"Names": "a, b", "Stage": "live"}, {"AWS::Region": "eu-west-1"})
     value = {

@@ -1,0 +1,107 @@
+"""Setting up a machine; nothing is installed here, the commands are only looked at."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from local import setup
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What would have been run."""
+    ran: list[str] = []
+
+    def run(command: Sequence[str], **_options: object) -> subprocess.CompletedProcess[bytes]:
+        ran.append(" ".join(command))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(setup.subprocess, "run", run)  # type: ignore[attr-defined]
+    return ran
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "requirements.txt").write_text("a==1\n")
+    monkeypatch.setattr(setup, "PROJECT", tmp_path)
+    monkeypatch.setattr(setup, "ENVIRONMENT", tmp_path / ".venv")
+    monkeypatch.setattr(setup, "STAMP", tmp_path / ".venv" / ".installed")
+    monkeypatch.setattr(setup, "LOCK_FILES", (tmp_path / "requirements.txt",))
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    return tmp_path
+
+
+def test_it_is_quick_when_all_is_there() -> None:
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, str(setup.PROJECT / "local" / "setup.py")], capture_output=True, check=False)
+    if setup.is_up_to_date():  # elsewhere the environment may have been made by hand
+        assert (done.returncode, done.stdout) == (0, b"")
+        assert time.monotonic() - began < 2
+
+
+def test_packages_are_installed_once_and_again_when_the_lock_changes(project: Path, commands: list[str]) -> None:
+    assert setup.main() == 0
+    assert [command.split(" -m ")[1].split(" ")[0] for command in commands] == ["pip", "pip"]
+    assert f"--requirement {project / 'requirements.txt'}" in commands[0]
+    assert f"--no-deps --editable {project}" in commands[1]
+    commands.clear()
+    assert setup.main() == 0
+    assert commands == []
+    (project / "requirements.txt").write_text("a==2\n")
+    assert setup.main() == 0
+    assert len(commands) == 2
+
+
+def test_an_environment_is_made_where_there_is_none(project: Path, commands: list[str]) -> None:
+    (project / ".venv" / "bin" / "python").unlink()
+
+    def stop_after_venv() -> str:
+        return sys.executable
+
+    assert setup.find_python() == stop_after_venv()
+    setup.install_packages()
+    assert commands[0] == f"{sys.executable} -m venv --clear {project / '.venv'}"
+
+
+def test_an_unsupported_python_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "OLDEST", (3, 98))
+    monkeypatch.setattr(setup, "NEWEST", (3, 99))
+    with pytest.raises(setup.SetupError, match=r"Python 3\.98 to 3\.99 is needed"):
+        setup.find_python()
+
+
+def test_a_missing_lock_is_explained(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "requirements.txt").unlink()
+    assert setup.main() == 1
+    assert "make lock" in capsys.readouterr().err
+
+
+def test_mariadb_is_installed_by_apt_as_root(commands: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup.os, "geteuid", lambda: 0)  # type: ignore[attr-defined]
+    monkeypatch.setattr(setup.shutil, "which", lambda name, **_: f"/usr/bin/{name}")  # type: ignore[attr-defined]
+    setup.install_mariadb()
+    [command] = commands
+    assert command.startswith("env DEBIAN_FRONTEND=noninteractive /usr/bin/apt-get install --yes ")
+    assert command.endswith(" mariadb-server")
+
+
+@pytest.mark.parametrize("missing", ["apt-get", "sudo"])
+def test_where_mariadb_cannot_be_installed_it_is_explained(
+    commands: list[str], monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setattr(setup.os, "geteuid", lambda: 1000)  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        setup.shutil,  # type: ignore[attr-defined]
+        "which",
+        lambda name, **_: None if name == missing else f"/usr/bin/{name}",
+    )
+    with pytest.raises(setup.SetupError, match="sudo apt-get install mariadb-server"):
+        setup.install_mariadb()
+    assert commands == []
