@@ -1,0 +1,90 @@
+"""Section `imports`: what a cold start spends on importing a function's module."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from statistics import median
+from typing import Any, Final
+
+from rich.progress import Progress
+
+from tests.bench.report import Line, Section
+from tests.bench.scale import Scale
+from tests.bench.workers import ROOT
+
+_BUDGET: Final = 3.0
+_FLOOR: Final = "pymysql"
+# What must only be imported by whoever needs it, when it is needed. (pymysql itself brings `cryptography`.)
+_HEAVY: Final = ("boto3", "stripe", "jwt", "aws_xray_sdk", "yoyo")
+
+_HANDLER = re.compile(r"^\s+Handler: (handlers\.\w+)\.handler$", re.MULTILINE)
+_PROBE = """
+import sys, time
+begin = time.perf_counter()
+import {module}
+seconds = time.perf_counter() - begin
+import json
+print(json.dumps([seconds, [name for name in {heavy} if name in sys.modules]]))
+"""
+
+
+def imports(scale: Scale, progress: Progress) -> Section:
+    """The import time of every deployed function, in fresh interpreters, against `import pymysql` alone."""
+    modules = sorted(set(_HANDLER.findall((ROOT / "template.yaml").read_text(encoding="utf-8"))))
+    task = progress.add_task("imports: interpreters", total=len(modules) * (2 * scale.imports + 1))
+    section = Section(
+        "imports",
+        "import time of each function's module",
+        ("module ms", "pymysql ms", "heavy imports"),
+        notes=[
+            f"Best of {scale.imports} fresh interpreters each, taking turns with `import pymysql`; bytecode is there.",
+            f"Looked for at import time: {', '.join(_HEAVY)}.",
+        ],
+    )
+    for module in modules:
+        _import(module)  # writes the bytecode
+        progress.advance(task)
+        own, floor = [], []
+        heavy: list[str] = []
+        for _ in range(scale.imports):
+            seconds, heavy = _import(module)
+            own.append(seconds)
+            floor.append(_import(_FLOOR)[0])
+            progress.advance(task, 2)
+        # The best of several: a busy machine only ever adds to an import (https://docs.python.org/3/library/timeit.html).
+        ratio = min(own) / min(floor)
+        section.lines.append(
+            Line(
+                module.removeprefix("handlers."),
+                (1000 * min(own), 1000 * min(floor), ", ".join(heavy) or "none"),
+                ratio,
+                f"≤ {_BUDGET}",
+                ratio <= _BUDGET,
+            )
+        )
+    section.lines.append(
+        Line("median", (*(_median(section, column) for column in (0, 1)), ""), median(_ratios(section)))
+    )
+    return section
+
+
+def _median(section: Section, column: int) -> float:
+    return median(float(line.cells[column] or 0) for line in section.lines)
+
+
+def _ratios(section: Section) -> list[float]:
+    return [line.ratio for line in section.lines if line.ratio is not None]
+
+
+def _import(module: str) -> tuple[float, list[str]]:
+    probe = _PROBE.format(module=module, heavy=_HEAVY)
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(ROOT / "functions")}
+    done = subprocess.run(
+        [sys.executable, "-c", probe], env=environment, cwd=ROOT / "functions", capture_output=True, check=True
+    )
+    answer: Any = json.loads(done.stdout)
+    return answer[0], answer[1]

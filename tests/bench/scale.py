@@ -1,0 +1,44 @@
+"""How much is measured: enough for steady medians, or just enough for a first look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    # Payments that are timed one by one, by the handlers and by bare SQL.
+    payments: int
+    # Throughput: how often each side takes its turn, and for how long (seconds).
+    rounds: int
+    window: float
+    # Fresh interpreters for each module.
+    imports: int
+    # Executions for each outcome, after one that warms up.
+    executions: int
+    # Orders in the small and in the large table, and how many of the large one are pending on the hot ticket.
+    small_table: int
+    large_table: int
+    pending: int
+
+
+FULL = Scale(
+    payments=400,
+    rounds=12,
+    window=0.5,
+    imports=9,
+    executions=7,
+    small_table=1_000,
+    large_table=1_000_000,
+    pending=20_000,
+)
+QUICK = Scale(
+    payments=20,
+    rounds=2,
+    window=0.15,
+    imports=1,
+    executions=1,
+    small_table=100,
+    large_table=2_000,
+    pending=500,
+)
