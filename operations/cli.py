@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from operations.desk import Desk
+from operations.doctor.command import doctor
 from operations.environment import Choice
 from operations.events import event
 from operations.listing import executions
@@ -106,7 +107,7 @@ def _choose(
     )
 
 
-for _command in (executions, show, replay, event, refund, reconcile, migrate):
+for _command in (doctor, executions, show, replay, event, refund, reconcile, migrate):
     app.command()(_command)
 
 

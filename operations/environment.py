@@ -21,10 +21,13 @@ from ticketing import stripe_client
 
 if TYPE_CHECKING:
     import stripe
+    from botocore.config import _RetryDict
 
 _LOCAL_FILE: Final = Path(".local") / "stack.json"
 # Lambda's own longest time, in seconds: the reconciliation runs for minutes.
 _LONGEST_INVOCATION: Final = 900
+_ONCE: Final[_RetryDict] = {"total_max_attempts": 1}
+_PATIENTLY: Final[_RetryDict] = {"mode": "standard", "total_max_attempts": 6}
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,9 @@ class Environment:
                 config=Config(
                     connect_timeout=5,
                     read_timeout=_LONGEST_INVOCATION if long else 60,
-                    # A function that has been started must not be started again because its answer takes long.
-                    retries={"total_max_attempts": 1} if long else {"mode": "standard", "total_max_attempts": 6},
+                    # A function that has been started must not be started again because its answer takes long; and
+                    # what the local AWS does not know it will not know at the sixth time of asking.
+                    retries=_ONCE if long or self.is_local else _PATIENTLY,
                     max_pool_connections=20,
                 ),
             )

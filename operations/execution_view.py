@@ -157,10 +157,29 @@ def _details(step: Step, *, full: bool) -> list[str]:
             sentence = escape(_cut(attempt.sentence or "", full=full))
             lines.append(f"[red]{when}: {plain(attempt.error)}[/red] {sentence}")
     if step.attempts or full:
-        lines.append(f"[dim]in  {escape(_cut(step.input or '', full=full))}[/dim]")
+        lines.append(f"[dim]in   {escape(_said(step.input, full=full))}[/dim]")
         if step.output is not None and step.failure is None:
-            lines.append(f"[dim]out {escape(_cut(step.output, full=full))}[/dim]")
+            lines.append(f"[dim]out  {escape(_said(step.output, full=full))}[/dim]")
     return lines
+
+
+def _said(text: str | None, *, full: bool) -> str:
+    """Write a step's input or output: in full as JSON, or in a line without what is inside of what."""
+    value = _parsed(text)
+    if full:
+        return json.dumps(value, indent=2, ensure_ascii=False)
+    if not isinstance(value, dict):
+        return _cut(str(value), full=False)
+    # The execution's own id is in every input, and the payment is what ValidateEvent put out.
+    words = [f"{name}={_brief(part)}" for name, part in value.items() if name != "execution_id"]
+    return _cut(" ".join(words), full=False)
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, dict | list):
+        return "{…}"
+    text = str(value).lower() if isinstance(value, bool) or value is None else str(value)
+    return text.partition("\n")[0]
 
 
 def _cut(text: str, *, full: bool) -> str:

@@ -107,7 +107,13 @@ def _console(*, no_color: bool, stderr: bool) -> Console:
 def table(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> Table:
     """Make a table; each cell may have rich's markup, so text from elsewhere must be escaped (`plain`)."""
     made = Table(
-        title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        show_header=any(columns),
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
     )
     for column in columns:
         made.add_column(column, overflow="fold", header_style="dim")

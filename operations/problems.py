@@ -16,6 +16,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
+from botocore.parsers import ResponseParserError
 
 from ticketing.errors import ConfigurationError, StripeUnavailable, TicketingError
 
@@ -77,6 +78,8 @@ def explain(error: BaseException) -> Problem | None:
         return _of_answer(error)
     if isinstance(error, BotoCoreError | HTTPClientError):
         return _of_connection(error)
+    if isinstance(error, ResponseParserError):
+        return Problem("AWS gave an answer that cannot be read.", advice="Try again.", exit_code=CANNOT_REACH)
     if isinstance(error, StripeUnavailable | ConfigurationError):
         return Problem(str(error), advice="Try again; cachao doctor looks at Stripe, too.", exit_code=CANNOT_REACH)
     if isinstance(error, TicketingError):

@@ -15,9 +15,25 @@ def test_all(run: Run, cachao: Cachao, database: Database) -> None:
     event = envelope("checkout.session.completed", session_of(row_of(database, "ticket_orders", order_id)))
     run(event)
     run(event)
-    bad = envelope("checkout.session.completed", session_of(row_of(database, "ticket_orders", order_id), amount_total=1))
+    bad = envelope(
+        "checkout.session.completed", session_of(row_of(database, "ticket_orders", order_id), amount_total=1)
+    )
     ended = run(bad)
-    for words in (["executions"], ["executions", "--failed"], ["executions", "--order", order_id], ["show", order_id], ["show", ended.name], ["show", ended.name, "--full"], ["show", bad["detail"]["id"]], ["replay", ended.name, "-y"], ["replay", "--failed", "-y"], ["replay", "--failed", "-y"], ["migrate"], ["executions", "--order", order_id, "--json"], ["show", ended.name, "--json"]):
+    for words in (
+        ["executions"],
+        ["executions", "--failed"],
+        ["executions", "--order", order_id],
+        ["show", order_id],
+        ["show", ended.name],
+        ["show", ended.name, "--full"],
+        ["show", bad["detail"]["id"]],
+        ["replay", ended.name, "-y"],
+        ["replay", "--failed", "-y"],
+        ["replay", "--failed", "-y"],
+        ["migrate"],
+        ["executions", "--order", order_id, "--json"],
+        ["show", ended.name, "--json"],
+    ):
         answer = cachao(*words)
         print("$", *words, "->", answer.exit_code)
         print(answer.text)

@@ -1,0 +1,1 @@
+"""`cachao doctor`: walks the chain from Stripe to the paid order, link by link."""

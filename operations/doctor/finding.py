@@ -1,0 +1,45 @@
+"""What the doctor says of a link: fine, broken or cannot tell, why, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from operations.environment import Environment
+
+State = Literal["fine", "broken", "cannot tell"]
+
+# The three cases of the troubleshooting list, by which customers name their trouble (docs/runbook.md).
+NOT_REACHING: Final = "Events not reaching EventBridge"
+NOT_PROCESSED: Final = "Events received but not processed"
+NO_ORDER_ID: Final = "order_id not in metadata"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding about one link.
+
+    `cause` names a break in one word, e.g. `rule_disabled`; `case` says which of the three troubleshooting cases it
+    belongs to.
+    """
+
+    link: str
+    state: State
+    says: str
+    cause: str = ""
+    todo: str = ""
+    case: str = ""
+
+
+Check = Callable[[Environment], Iterator[Finding]]
+
+
+def fine(link: str, says: str) -> Finding:
+    """Say that a link is as it should be."""
+    return Finding(link, "fine", says)
+
+
+def unknown(link: str, says: str, todo: str = "") -> Finding:
+    """Say that nobody can tell."""
+    return Finding(link, "cannot tell", says, todo=todo)

@@ -1,0 +1,44 @@
+"""Events as Stripe really sends them, for trying out rules: a recorded one, and the other types in its shape."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+from pathlib import Path
+from typing import Any, Final
+
+_RECORDED: Final = Path(__file__).parent / "checkout_session_completed.json"
+
+# What else a pattern might look at, by the object's kind (https://docs.stripe.com/api/events/types).
+_OBJECTS: Final[dict[str, dict[str, Any]]] = {
+    "charge": {"object": "charge", "id": "ch_1", "status": "succeeded", "refunded": True, "paid": True},
+    "refund": {"object": "refund", "id": "re_1", "status": "succeeded"},
+    "charge.dispute": {"object": "dispute", "id": "dp_1", "status": "needs_response"},
+}
+
+
+def partner_event(environment_source: str, event_type: str, *, account: str, region: str) -> dict[str, Any]:
+    """Give an event of this type as Stripe delivers it over a partner event source."""
+    return _event(environment_source, event_type, account=account, region=region)
+
+
+def own_event(event_type: str, *, account: str, region: str) -> dict[str, Any]:
+    """Give an event of this type as this account itself puts it on the default bus."""
+    return _event("stripe.com", event_type, account=account, region=region)
+
+
+def _event(source: str, event_type: str, *, account: str, region: str) -> dict[str, Any]:
+    event = copy.deepcopy(_recorded())
+    event.update({"source": source, "detail-type": event_type, "account": account, "region": region})
+    event["resources"] = []
+    event["detail"]["type"] = event_type
+    kind = event_type.rpartition(".")[0]
+    if kind in _OBJECTS:
+        event["detail"]["data"]["object"] = {**_OBJECTS[kind], "metadata": {}, "payment_intent": "pi_1"}
+    return event
+
+
+@functools.cache
+def _recorded() -> dict[str, Any]:
+    return dict(json.loads(_RECORDED.read_text(encoding="utf-8")))
