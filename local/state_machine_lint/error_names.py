@@ -32,7 +32,7 @@ STATES_ERRORS: Final = frozenset(
 # What Lambda reports when nothing is wrong with our code: worth trying again (docs/rules.md, "Failures").
 # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
 # Sandbox.Timedout: a function that outlived its time-out, in the newer runtimes; Lambda.Unknown in the older ones
-# (first page above, "Lambda.Unknown"). Runtime.ExitError: the worker's process died, e.g. out of memory
+# (first page above, "Lambda.Unknown"). Runtime.ExitError, Runtime.OutOfMemory: the worker's process died
 # (https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html). Every task is idempotent.
 TRANSIENT_LAMBDA_ERRORS: Final = frozenset(
     {
@@ -43,6 +43,7 @@ TRANSIENT_LAMBDA_ERRORS: Final = frozenset(
         "Lambda.TooManyRequestsException",
         "Lambda.Unknown",
         "Runtime.ExitError",
+        "Runtime.OutOfMemory",
         "Sandbox.Timedout",
         "States.Timeout",
     }

@@ -367,7 +367,7 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
             "DescribeFailure",
             "reads $order",
         ),
-        ("not on the ordinary way", drop("ValidateEvent", "Assign", "paid"), "UnexpectedResult", "reads $paid"),
+        ("not on the ordinary way", drop("ValidateEvent", "Assign", "refund"), "DescribeFailure", "reads $refund"),
         (
             "assigned by the state that reads it",
             put("MarkOrderPaid", "Output", value="{% $paid2 %}"),
