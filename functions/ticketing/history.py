@@ -19,6 +19,19 @@ def written_by(execution_id: str | None) -> None:
     _execution_id.set(None if execution_id is None else execution_id[:_LONGEST_ID])
 
 
+def has(tx: Transaction, *, order_id: int, entry: str, stripe_event_id: str) -> bool:
+    """Tell whether an entry was written for an order and a Stripe event."""
+    return (
+        tx.one(
+            "SELECT 1 FROM order_history WHERE order_id = %s AND stripe_event_id = %s AND entry = %s",
+            order_id,
+            stripe_event_id,
+            entry,
+        )
+        is not None
+    )
+
+
 def record(
     tx: Transaction,
     *,

@@ -53,12 +53,14 @@ def release_order(
                 order["status"],
             )
             holds.give_back(tx, order)
-        history.record(
-            tx,
-            order_id=order_id,
-            entry=lost_as if changed else f"{lost_as}_ignored",
-            stripe_event_id=stripe_event_id,
-        )
+        # A repeat of the event that ended the order has nothing new to tell.
+        if changed or not history.has(tx, order_id=order_id, entry=lost_as, stripe_event_id=stripe_event_id):
+            history.record(
+                tx,
+                order_id=order_id,
+                entry=lost_as if changed else f"{lost_as}_ignored",
+                stripe_event_id=stripe_event_id,
+            )
     return OrderMove(status=lost_as if changed else order["status"], changed=changed)
 
 
