@@ -1,0 +1,85 @@
+"""The laboratory of the fault matrix, and the table that it prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.cloud import LocalCloud
+from local.mariadb import MariaDB
+from local.stripe_stand_in import StripeStandIn
+from tests.conftest import Connect
+from tests.faults.laboratory import Laboratory
+from tests.faults.proxy import DatabaseProxy
+from tests.faults.table import Table
+
+# The functions ask for 5 s. Lock waits are real here, only shorter.
+_SHORTER_LOCK_WAIT = {b"innodb_lock_wait_timeout = 5": b"innodb_lock_wait_timeout = 1"}
+_NO_AUTOMATIC_REFUND, _AUTOMATIC_REFUND = "{% 'false' = 'true' %}", "{% 'true' = 'true' %}"
+
+_table = Table()
+
+
+@pytest.fixture(scope="session")
+def table() -> Table:
+    """What every cell writes its result into."""
+    return _table
+
+
+@pytest.fixture(scope="module")
+def laboratory(
+    session_cloud: LocalCloud, mariadb: MariaDB, _migrated: Connect, stripe_stand_in: StripeStandIn
+) -> Iterator[Laboratory]:
+    """The session's cloud, its functions sent to the database over the proxy."""
+    with DatabaseProxy((mariadb.host, mariadb.port), rewrite=_SHORTER_LOCK_WAIT) as proxy:
+        _send_functions_to(session_cloud, proxy.port)
+        machines = _automatic_refunds(session_cloud)
+        yield Laboratory(session_cloud, mariadb, _migrated, proxy, stripe_stand_in, machines)
+        session_cloud.lambdas.interceptors.clear()
+        _send_functions_to(session_cloud, mariadb.port)
+
+
+def _send_functions_to(cloud: LocalCloud, port: int) -> None:
+    """Change the database's secret, as a rotation does, and start all workers anew, so that they read it."""
+    arn = cloud.deployment.template.parameters["DatabaseSecretArn"]
+    secrets = cloud.client("secretsmanager")
+    secret = json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"])
+    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(secret | {"port": port}))
+    cloud.lambdas.kill_workers()
+
+
+def _automatic_refunds(cloud: LocalCloud) -> tuple[str, str]:
+    """Deploy the workflow with AutomaticRefund on beside the other one; and once more, its tasks given up at once."""
+    client = cloud.client("stepfunctions")
+    machine = client.describe_state_machine(stateMachineArn=cloud.deployment.outputs["StateMachineArn"])
+    assert machine["definition"].count(_NO_AUTOMATIC_REFUND) == 1, "the definition says AutomaticRefund in another way"
+    definition = json.loads(machine["definition"].replace(_NO_AUTOMATIC_REFUND, _AUTOMATIC_REFUND))
+    arns = []
+    for name, changed in (("automatic-refunds", definition), ("impatient", _impatient(definition))):
+        made = client.create_state_machine(
+            name=f"fault-matrix-{name}", definition=json.dumps(changed), roleArn=machine["roleArn"]
+        )
+        arns.append(made["stateMachineArn"])
+    return arns[0], arns[1]
+
+
+def _impatient(definition: Any) -> Any:
+    """Give the definition with every Lambda task given up after one second."""
+    if isinstance(definition, list):
+        return [_impatient(part) for part in definition]
+    if not isinstance(definition, dict):
+        return definition
+    copy = {key: _impatient(value) for key, value in definition.items()}
+    if str(copy.get("Resource", "")).endswith(":lambda:invoke"):
+        copy["TimeoutSeconds"] = 1
+    return copy
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table."""
+    if _table.cells:
+        terminalreporter.section("fault matrix")
+        terminalreporter.write_line(str(_table))
