@@ -15,6 +15,7 @@ import msgspec
 from handlers import event_bus, stripe_access
 from handlers.runtime import TaskInput, count_metric, database, logger, metrics, task
 from handlers.settings import required
+from ticketing.order_inspection import database_health
 from ticketing.reconciliation import DEFAULT_REQUESTS_PER_SECOND, Options, Report, RunCursor, reconcile
 from ticketing.stripe_sessions import StripeSessions
 
@@ -77,6 +78,11 @@ def _tell(report: Report) -> None:
             logger.error("Reconciliation needs a person", extra={"row": msgspec.to_builtins(row)})
     for count in report.counts:
         metrics.add_metric(name=f"Reconciled_{count.finding}_{count.action}", unit="Count", value=count.number)
+    needing = sum(count.number for count in report.counts if count.action in _NEED_A_PERSON)
+    metrics.add_metric(name="ReconciliationNeedsPerson", unit="Count", value=needing)
+    if report.complete:
+        # What even a whole run left behind blocks seats: an alarm watches it.
+        metrics.add_metric(name="OrdersPastHold", unit="Count", value=database_health(database).past_hold)
     count_metric("ReconciliationRuns")
 
 
