@@ -23,6 +23,7 @@ from operations.reconcile import reconcile
 from operations.refund import refund
 from operations.replay import replay
 from operations.show import show
+from operations.watch import watch
 
 _FLAGS: Final = frozenset({"--local", "--json", "--no-color"})
 _WITH_VALUE: Final = frozenset({"--stack", "--region", "--profile"})
@@ -107,7 +108,7 @@ def _choose(
     )
 
 
-for _command in (doctor, executions, show, replay, event, refund, reconcile, migrate):
+for _command in (doctor, executions, show, watch, replay, event, refund, reconcile, migrate):
     app.command()(_command)
 
 

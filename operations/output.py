@@ -70,6 +70,12 @@ class Output:
         for part in shown:
             self.console.print(part)
 
+    def line(self, data: object) -> None:
+        """Give one line of an answer that goes on: a text as it is, anything else as JSON."""
+        text = data if isinstance(data, str) else msgspec.json.encode(data, enc_hook=str).decode()
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
     def note(self, text: str) -> None:
         """Tell the person something that is no part of the answer."""
         self._errors.print(text, highlight=False)

@@ -80,11 +80,13 @@ def explain(error: BaseException) -> Problem | None:
         return _of_connection(error)
     if isinstance(error, ResponseParserError):
         return Problem("AWS gave an answer that cannot be read.", advice="Try again.", exit_code=CANNOT_REACH)
+    return _of_the_shop(error) if isinstance(error, TicketingError) else None
+
+
+def _of_the_shop(error: TicketingError) -> Problem:
     if isinstance(error, StripeUnavailable | ConfigurationError):
         return Problem(str(error), advice="Try again; cachao doctor looks at Stripe, too.", exit_code=CANNOT_REACH)
-    if isinstance(error, TicketingError):
-        return Problem(str(error))
-    return None
+    return Problem(str(error))
 
 
 def _of_answer(error: ClientError) -> Problem:

@@ -280,7 +280,8 @@ def test_rules_of_other_things_are_left_alone(patient: Patient, causes: Causes) 
 
 
 def policy(iam: Any, role: str, name: str) -> dict[str, Any]:
-    return permissions._document(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
+    found = permissions._document(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
+    return {"Version": "2012-10-17", **found}
 
 
 @contextlib.contextmanager

@@ -1,0 +1,154 @@
+"""`cachao watch`: payments as they run, until Ctrl-C."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Annotated, Final
+
+import typer
+from rich.live import Live
+from rich.table import Table
+
+from operations import execution_view, executions
+from operations.desk import Desk
+from operations.environment import Environment
+from operations.executions import Execution
+from operations.output import coloured, duration, moment, plain, table
+from operations.time_spans import parse_since
+
+# Of how many running executions the step is asked for in each round: each is a request of its own.
+_STEPS_AT_ONCE: Final = 20
+_HISTORY_TAIL: Final = 10
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An execution, and the step that it is in or ended with."""
+
+    execution: Execution
+    step: str
+
+
+class Watcher:
+    """Looks at the newest executions again and again; asks only about what is new or still runs."""
+
+    def __init__(self, environment: Environment, *, since: datetime, rows: int) -> None:
+        """Take where to look, how far back to begin, and how many executions to keep in view."""
+        self._environment = environment
+        self._since = since
+        self._rows = rows
+        self._ended: dict[str, Seen] = {}
+
+    def look(self) -> list[Seen]:
+        """Give the newest executions, oldest first."""
+        listed = list(islice(executions.listed(self._environment, since=self._since), self._rows))
+        unknown = [found["executionArn"] for found in listed if found["executionArn"] not in self._ended]
+        seen = dict(self._ended)
+        for number, execution in enumerate(executions.describe_all(self._environment, unknown)):
+            seen[execution.arn] = Seen(execution, self._step(execution, ask=number < _STEPS_AT_ONCE))
+        arns = [found["executionArn"] for found in reversed(listed)]
+        shown = [seen[arn] for arn in arns if arn in seen]
+        self._ended = {one.execution.arn: one for one in shown if one.execution.status != executions.RUNNING}
+        return shown
+
+    def _step(self, execution: Execution, *, ask: bool) -> str:
+        if execution.status != executions.RUNNING:
+            return execution_view.result_of(execution) or (execution.cause or "").partition(":")[0]
+        if not ask:
+            return "…"
+        events = self._environment.client("stepfunctions").get_execution_history(
+            executionArn=execution.arn, reverseOrder=True, maxResults=_HISTORY_TAIL, includeExecutionData=False
+        )["events"]
+        entered = (event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event)
+        return next(entered, "…")
+
+
+def watch(
+    context: typer.Context,
+    since: Annotated[str, typer.Option(help="Begin with what started since: 10m, 1h, …")] = "10m",
+    every: Annotated[float, typer.Option(help="Look so often, in seconds.", min=0.2)] = 1.0,
+    rows: Annotated[int, typer.Option(help="Keep so many in view.", min=1, max=200)] = 30,
+    seconds: Annotated[float | None, typer.Option("--for", help="Stop after so many seconds.")] = None,
+) -> None:
+    """Watch payments as they run, until Ctrl-C. In a pipe: a line for each that begins or ends.
+
+    [bold]Examples[/bold]
+
+        cachao watch
+
+        cachao watch --since 1h --for 600 > watched.txt
+    """
+    desk: Desk = context.obj
+    watcher = Watcher(desk.environment, since=parse_since(since), rows=rows)
+    rounds = _rounds(watcher, every, seconds)
+    try:
+        if desk.output.console.is_terminal and not desk.output.as_json:
+            _live(desk, rounds)
+        else:
+            _lines(desk, rounds)
+    except KeyboardInterrupt:
+        desk.output.note("No longer watched.")
+
+
+def _rounds(watcher: Watcher, every: float, seconds: float | None) -> Iterator[list[Seen]]:
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while True:
+        yield watcher.look()
+        if deadline is not None and time.monotonic() + every > deadline:
+            return
+        time.sleep(every)
+
+
+def _live(desk: Desk, rounds: Iterator[list[Seen]]) -> None:
+    with Live(console=desk.output.console, refresh_per_second=4, screen=False) as live:
+        for seen in rounds:
+            live.update(_table(desk.environment.name, seen))
+
+
+def _table(name: str, seen: list[Seen]) -> Table:
+    rows = [
+        [
+            moment(one.execution.started),
+            coloured(one.execution.status),
+            plain(one.step),
+            duration(one.execution.took),
+            plain(one.execution.event.order_reference),
+            plain(one.execution.event.event_type),
+            plain(one.execution.error),
+            plain(one.execution.name),
+        ]
+        for one in seen
+    ]
+    running = sum(one.execution.status == executions.RUNNING for one in seen)
+    failed = sum(one.execution.failed for one in seen)
+    title = f"{plain(name)}  {len(seen)} in view, {running} running, {failed} failed  {moment(datetime.now(UTC))} UTC"
+    return table(title, "started (UTC)", "status", "step", "for", "order", "event", "error", "execution", rows=rows)
+
+
+def _lines(desk: Desk, rounds: Iterator[list[Seen]]) -> None:
+    told: dict[str, str] = {}
+    for seen in rounds:
+        for one in seen:
+            if told.get(one.execution.arn) != one.execution.status:
+                told[one.execution.arn] = one.execution.status
+                data = {**execution_view.as_data(one.execution), "step": one.step}
+                desk.output.line(data if desk.output.as_json else _line(one))
+
+
+def _line(one: Seen) -> str:
+    execution = one.execution
+    when = execution.stopped or execution.started
+    words = [
+        moment(when),
+        execution.status,
+        duration(execution.took),
+        f"order {execution.event.order_reference or '-'}",
+        execution.event.event_type or "-",
+        execution.error or one.step or "-",
+        execution.name,
+    ]
+    return "  ".join(words)
