@@ -117,8 +117,9 @@ def _list_executions(
 ) -> tuple[list[Any], str | None]:
     """List executions, newest first. A page begins behind the last of the page before, wherever that is now."""
     after = base64.b64decode(next_token).decode() if next_token else None
-    found = sorted(self.describe_state_machine(state_machine_arn).executions, key=_age, reverse=True)
-    found = [e for e in found if status_filter in {None, e.status} and (after is None or _age(e) < after)]
+    executions = list(self.describe_state_machine(state_machine_arn).executions)
+    found = [e for e in executions if status_filter in {None, e.status} and (after is None or _age(e) < after)]
+    found.sort(key=_age, reverse=True)
     limit = max_results or _LISTED_AT_ONCE
     page = found[:limit]
     return page, base64.b64encode(_age(page[-1]).encode()).decode() if len(found) > limit else None
