@@ -7,6 +7,8 @@ or still runs, is not replayed again unless it is named.
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -16,6 +18,7 @@ import typer
 from operations import dead_letters, execution_names, executions, starting
 from operations.desk import Desk
 from operations.environment import Environment
+from operations.execution_input import summarise
 from operations.executions import Execution
 from operations.output import coloured, moment, plain, table
 from operations.problems import USAGE, Problem
@@ -43,6 +46,9 @@ def replay(  # noqa: PLR0913 -- one parameter an option
     failed: Annotated[bool, typer.Option("--failed", help="All that failed since --since.")] = False,
     since: Annotated[str, typer.Option(help="With --failed: 30m, 12h, 2d, or a date (UTC).")] = "2d",
     error: Annotated[str | None, typer.Option(help="With --failed: only those that failed with this error.")] = None,
+    order: Annotated[
+        int | None, typer.Option(help="Of one EXECUTION: with this order in its event's metadata.", min=1)
+    ] = None,
     dead: Annotated[
         bool, typer.Option("--dead-letters", help="The events that EventBridge could not deliver.")
     ] = False,
@@ -61,6 +67,8 @@ def replay(  # noqa: PLR0913 -- one parameter an option
         cachao replay --failed --since 12h --error DatabaseUnavailable
 
         cachao replay --dead-letters --yes
+
+        cachao replay 4f0c6a1e-… --order 1234
     """
     desk: Desk = context.obj
     if sum((bool(wanted), failed, dead)) != 1:
@@ -72,12 +80,30 @@ def replay(  # noqa: PLR0913 -- one parameter an option
     if dead:
         dead_letters.replay(desk, yes=yes, wait_seconds=wait)
         return
+    if order is not None and len(wanted or []) != 1:
+        raise Problem("--order goes with one execution that is named.", exit_code=USAGE)
     environment = desk.environment
     if wanted:
-        plans = plan(environment, [executions.get(environment, name) for name in wanted], named=True)
+        named = [executions.get(environment, name) for name in wanted]
+        plans = plan(environment, named if order is None else [_as_of_order(named[0], order)], named=True)
     else:
         plans = plan(environment, _failed(environment, since, error), named=False)
     _carry_out(desk, plans, yes=yes, wait_seconds=wait)
+
+
+def _as_of_order(original: Execution, order: int) -> Execution:
+    """Give the execution with the order's id in its event, for a payment whose session did not name its order.
+
+    The workflow checks session, amount and currency against the order as ever.
+    """
+    try:
+        envelope = json.loads(original.input)
+        body = envelope["detail"]["data"]["object"]
+        body["metadata"] = {**(body.get("metadata") or {}), "order_id": str(order)}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Problem(f"The input of {original.name} is no Stripe event.") from None
+    text = json.dumps(envelope, ensure_ascii=False)
+    return dataclasses.replace(original, input=text, event=summarise(text))
 
 
 def _failed(environment: Environment, since: str, error: str | None) -> list[Execution]:

@@ -1,0 +1,139 @@
+"""docs/runbook.md has an entry for each alert, each alarm and each cause that the doctor names; no link leads nowhere."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+import operations.doctor
+import ticketing
+from ticketing import errors
+
+ROOT = Path(__file__).parents[2]
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+MACHINE = (ROOT / "statemachine" / "ticket_payment.asl.yaml").read_text(encoding="utf-8")
+ALARMS = {name: r for name, r in TEMPLATE["Resources"].items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+
+
+def slug(heading: str) -> str:
+    """GitHub's anchor of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+HEADINGS = re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE)
+ANCHORS = {slug(heading) for heading in HEADINGS} | set(re.findall(r'<a id="([^"]+)">', RUNBOOK))
+
+
+def entry(heading: str) -> str:
+    found = re.search(rf"^### {re.escape(heading)}$(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL)
+    assert found, heading
+    return found[1]
+
+
+def descendants(kind: type) -> set[type]:
+    return {one for child in kind.__subclasses__() for one in {child, *descendants(child)}}
+
+
+def alert_names() -> set[str]:
+    for module in pkgutil.iter_modules(ticketing.__path__, "ticketing."):
+        importlib.import_module(module.name)
+    ours = {kind.__name__ for kind in descendants(errors.PermanentError)}
+    passing = {kind.__name__ for kind in descendants(errors.RetryableError) if kind.__module__ == "ticketing.errors"}
+    return ours | passing | {"UnexpectedResult", "DisputeOpened", "DisputeWon", "DisputeLost", "DisputeClosed"}
+
+
+def aws_errors() -> set[str]:
+    return set(re.findall(r"\b(?:Lambda|States|Sandbox|Runtime)\.[A-Z][A-Za-z]+", MACHINE))
+
+
+@pytest.mark.parametrize("name", sorted(alert_names()))
+def test_each_alert_has_an_entry_that_says_what_it_means_how_to_check_and_how_to_repair(name: str) -> None:
+    assert name.lower() in ANCHORS
+    for part in ("**Meaning.**", "**Check.**", "**Repair.**"):
+        assert part in entry(name)
+
+
+@pytest.mark.parametrize("name", sorted(aws_errors()))
+def test_each_error_of_aws_leads_somewhere(name: str) -> None:
+    # As DescribeFailure builds the link: lower case, without dots.
+    assert name.lower().replace(".", "") in ANCHORS
+
+
+@pytest.mark.parametrize("name", sorted(ALARMS))
+def test_each_alarm_has_an_entry_and_links_to_it(name: str) -> None:
+    for part in ("**Meaning.**", "**Check.**", "**Repair.**"):
+        assert part in entry(name)
+    properties = ALARMS[name]["Properties"]
+    assert json.dumps(properties["AlarmDescription"]).rstrip('"}').endswith(f"${{RunbookUrl}}#{name.lower()}")
+    assert properties["AlarmActions"] == [{"Ref": "AlertTopic"}]
+
+
+def test_no_entry_is_about_something_that_is_not_there() -> None:
+    entries = set(re.findall(r"^### (\w+)$", RUNBOOK, re.MULTILINE))
+    assert entries == alert_names() | set(ALARMS)
+
+
+def test_each_cause_that_the_doctor_names_is_explained() -> None:
+    folder = Path(operations.doctor.__path__[0])
+    causes = {
+        cause
+        for file in folder.glob("*.py")
+        for cause in re.findall(
+            r'(?:_broken\(\s*|^ {12}|^ {8})"([a-z]+(?:_[a-z]+)+)",$', file.read_text(), re.MULTILINE
+        )
+        + re.findall(r'_broken\(\s*"([a-z_]+)"', file.read_text())
+    }
+    assert len(causes) > 35
+    assert {cause for cause in causes if f"`{cause}`" not in RUNBOOK} == set()
+
+
+@pytest.mark.parametrize(
+    "case", ["Events not reaching EventBridge", "Events received but not processed", "order_id not in metadata"]
+)
+def test_the_three_usual_cases_have_their_names(case: str) -> None:
+    assert case in HEADINGS
+    assert f'"{case}"' in (Path(operations.doctor.__path__[0]) / "finding.py").read_text()
+
+
+def test_every_link_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(#([^)]+)\)", RUNBOOK):
+        assert target in ANCHORS, target
+    dashboard = json.dumps(TEMPLATE["Resources"]["PaymentsDashboard"]["Properties"]["DashboardBody"])
+    for target in re.findall(r"RunbookUrl\}#([\w-]+)", dashboard):
+        assert target in ANCHORS, target
+
+
+def test_each_function_is_watched_by_the_alarms_on_errors_and_on_throttles() -> None:
+    functions = {name for name, r in TEMPLATE["Resources"].items() if r["Type"] == "AWS::Serverless::Function"}
+    for metric in ("Errors", "Throttles"):
+        watched = {
+            name
+            for alarm in ALARMS.values()
+            for query in alarm["Properties"].get("Metrics", [])
+            if query.get("MetricStat", {}).get("Metric", {}).get("MetricName") == metric
+            for name in [query["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]]
+        }
+        assert watched == functions
+
+
+def test_the_dashboard_is_json_and_shows_every_alarm_that_always_exists() -> None:
+    body = json.loads(TEMPLATE["Resources"]["PaymentsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
+    [widget] = [widget for widget in body["widgets"] if widget["type"] == "alarm"]
+    shown = {re.sub(r"\W|Arn", "", arn) for arn in widget["properties"]["alarms"]}
+    assert shown == {name for name, alarm in ALARMS.items() if "Condition" not in alarm}
+
+
+def test_our_own_metrics_are_really_counted() -> None:
+    code = "\n".join(file.read_text() for file in (ROOT / "functions").rglob("*.py"))
+    text = (ROOT / "template.yaml").read_text()
+    names = set(re.findall(r"Namespace: Cachao, MetricName: (\w+)|Namespace: Cachao\n +MetricName: (\w+)", text))
+    for name in {one or other for one, other in names}:
+        assert f'"{name}"' in code, name
