@@ -23,7 +23,7 @@ run: setup ## The shop in the foreground until Ctrl-C; FRESH=1 begins with an em
 	@exec $(BIN)/python -m local run $(if $(FRESH),--fresh)
 
 test: lint ## Lint, then all tests, with the branch coverage of functions/ measured
-	$(BIN)/pytest --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/python -m tests $(PYTEST_ARGS)
 
 lint: setup ## ruff, mypy, cfn-lint, the template as SAM reads it, the state machine's own lint
 	$(BIN)/ruff format --check .

@@ -116,10 +116,16 @@ def empty_schema(mariadb: MariaDB) -> Iterator[Connect]:
 # --- The whole template on one machine ------------------------------------------------------------------------------
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what shares the deployed template."""
+    if "session_cloud" in getattr(item, "fixturenames", ()):
+        item.add_marker("cloud")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what needs the local cloud last: moto has one state in a process, and `mock_aws` would wipe it."""
-    items.sort(key=lambda item: "cloud" in getattr(item, "fixturenames", ()))
+    """Run what shares the deployed template last: moto has one state in a process, and other tests use moto, too."""
+    items.sort(key=lambda item: item.get_closest_marker("cloud") is not None)
 
 
 PARTNER_BUS = "aws.partner/stripe.com/ed_test_1234567890"
