@@ -77,7 +77,8 @@ def checkout(shop: Shop, scale: Scale, progress: Progress) -> Section:
                 rate_line(
                     f"{title}, {processes_text(processes)}",
                     taken,
-                    with_budget=processes == max(PROCESSES),
+                    # The floor knows neither codes nor keys: what they cost is shown, and not judged.
+                    with_budget=processes == max(PROCESSES) and job != _WITH_CODE,
                 )
             )
     for processes in PROCESSES:

@@ -14,7 +14,7 @@ class Scale:
     window: float
     # Fresh interpreters for each module.
     imports: int
-    # Executions for each outcome, after one that warms up.
+    # Executions for each outcome; of several, the first one only warms up.
     executions: int
     # Orders in the small and in the large table, and how many of the large one are pending on the hot ticket.
     small_table: int
@@ -27,15 +27,15 @@ FULL = Scale(
     rounds=12,
     window=0.5,
     imports=9,
-    executions=7,
+    executions=8,
     small_table=1_000,
     large_table=1_000_000,
     pending=20_000,
 )
 QUICK = Scale(
-    payments=20,
-    rounds=2,
-    window=0.15,
+    payments=10,
+    rounds=1,
+    window=0.1,
     imports=1,
     executions=1,
     small_table=100,
