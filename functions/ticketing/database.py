@@ -75,7 +75,7 @@ class Transaction:
         self._cursor = cursor
 
     def one(self, sql: str, *parameters: object) -> Row | None:
-        """Run a SELECT (or INSERT … RETURNING) and give its first row, or None."""
+        """Run a SELECT and give its first row, or None."""
         self._cursor.execute(sql, parameters)
         return self._cursor.fetchone()
 
@@ -83,6 +83,12 @@ class Transaction:
         """Run a SELECT and give all its rows."""
         self._cursor.execute(sql, parameters)
         return list(self._cursor.fetchall())
+
+    def insert(self, sql: str, *parameters: object) -> int:
+        """Run an INSERT of one row and give the id that it got (AUTO_INCREMENT)."""
+        # From the answer to the INSERT itself; RETURNING would send a whole result set to be read.
+        self._cursor.execute(sql, parameters)
+        return self._cursor.lastrowid
 
     def change(self, sql: str, *parameters: object) -> int:
         """Run an INSERT, UPDATE or DELETE and give the number of rows that it changed."""

@@ -15,7 +15,6 @@ import msgspec
 from ticketing import discount_codes, holds, idempotency, order_status, pricing, public_errors, validity
 from ticketing.checkout_sessions import PlacedOrder
 from ticketing.database import Row, Transaction
-from ticketing.errors import DataInconsistent
 from ticketing.pricing import Discount, Price
 
 # Between a hold that did not fit and the look at what is left, seats may come free: then it is tried again.
@@ -133,14 +132,11 @@ def _insert(tx: Transaction, request: CheckoutRequest, price: Price, *, code_id:
         "code_held": int(code_id is not None),
         "hold_expires_at": datetime.fromtimestamp(expires_at, UTC).replace(tzinfo=None),
     }
-    order = tx.one(
+    return tx.insert(
         f"INSERT INTO ticket_orders ({', '.join(columns)})"  # noqa: S608 -- the names above
-        f" VALUES ({', '.join(['%s'] * len(columns))}) RETURNING id",
+        f" VALUES ({', '.join(['%s'] * len(columns))})",
         *columns.values(),
     )
-    if order is None:
-        raise DataInconsistent("MariaDB inserted an order and did not say which.")
-    return int(order["id"])
 
 
 def _hold_seats(tx: Transaction, request: CheckoutRequest) -> None:
