@@ -161,6 +161,11 @@ def _runs(planned: Plan) -> bool:
     return planned.intention == "being replayed"
 
 
+def _shortened(planned: Plan) -> str:
+    # The original's own name stands beside it.
+    return planned.name.removesuffix(execution_names.root_of(planned.name)) + "…"
+
+
 def _plan_table(plans: list[Plan]) -> Any:  # noqa: ANN401 -- rich's
     rows = [
         [
@@ -170,7 +175,7 @@ def _plan_table(plans: list[Plan]) -> Any:  # noqa: ANN401 -- rich's
             plain(planned.original.event.order_reference),
             plain(planned.original.event.event_type),
             plain(planned.original.name),
-            f"starts {plain(planned.name)}"
+            f"starts {plain(_shortened(planned))}"
             if planned.intention == "replay"
             else f"{planned.intention}: {plain(planned.latest_replay.name if planned.latest_replay else None)}",
         ]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.sqs import sqs_backends
 from typer.testing import CliRunner
 
 from local.cloud import LocalCloud
 from operations.cli import app
 from operations.environment import Choice, Environment, find
+from tests.factories import create_order, envelope, row_of, session_of
+from tests.workflow.conftest import Ended, Run, alerts, run  # noqa: F401 -- fixtures of these tests, too
+from ticketing.database import Database
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,55 @@ def environment(stack_folder: Path) -> Environment:
 def cachao(stack_folder: Path) -> Cachao:
     """Run a command; `json=True`: with --json, so that `data` can be read."""
 
-    def run(*arguments: object, json: bool = False, given: str | None = None) -> Answer:
+    def command(*arguments: object, json: bool = False, given: str | None = None) -> Answer:
         words = [str(argument) for argument in arguments] + (["--json"] if json else [])
         result = CliRunner().invoke(app, words, input=given)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Answer(result.exit_code, result.stdout, result.stderr)
 
-    return run
+    return command
+
+
+@pytest.fixture
+def on_aws(cloud: LocalCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No local stack in this folder: the same cloud, reached as AWS is, by credentials, region and --stack."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.endpoint_url)
+    monkeypatch.setenv("CACHAO_STACK", "cachao-local")
+
+
+def paid_event(database: Database, order_id: int, **fields: Any) -> dict[str, Any]:
+    return envelope("checkout.session.completed", session_of(row_of(database, "ticket_orders", order_id), **fields))
+
+
+@pytest.fixture
+def dead_letters(cloud: LocalCloud) -> Iterator[str]:
+    """The dead-letter queue's address; empty when the test begins and when it has ended."""
+    url: str = cloud.deployment.outputs["EventDeadLetterQueueUrl"]
+    queue = sqs_backends[cloud.account_id][cloud.region].queues[url.rpartition("/")[2]]
+
+    def empty() -> None:  # SQS's own PurgeQueue may be asked for only once a minute
+        queue._messages.clear()
+        queue._pending_messages.clear()
+        queue.deleted_messages.clear()
+
+    empty()
+    yield url
+    empty()
+
+
+@pytest.fixture
+def mismatched(run: Run, database: Database) -> tuple[int, Ended]:  # noqa: F811 -- the fixture imported above
+    """An order whose payment failed with AmountMismatch, because somebody changed its total."""
+    order_id = create_order(database)
+    event = paid_event(database, order_id)
+    set_total(database, order_id, 21)
+    ended = run(event)
+    assert ended.error == "AmountMismatch"
+    return order_id, ended
+
+
+def set_total(database: Database, order_id: int, total: int) -> None:
+    with database.transaction() as tx:
+        tx.change("UPDATE ticket_orders SET total_amount = %s WHERE id = %s", total, order_id)

@@ -32,7 +32,7 @@ from operations.environment import Environment
 from tests.conftest import PARTNER_BUS
 from tests.factories import create_order, envelope, row_of, session_of
 from tests.operations.conftest import Cachao
-from tests.workflow.conftest import Run, put, run, start  # noqa: F401 -- fixtures
+from tests.workflow.conftest import Run
 from ticketing.database import Database
 
 SUBSCRIBER = "arn:aws:sqs:eu-west-1:123456789012:somebody"
@@ -337,17 +337,13 @@ def test_a_role_that_eventbridge_may_not_take_on_is_named(patient: Patient, caus
         iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(before))
 
 
-def test_dead_letters_are_counted_and_their_reason_is_told(patient: Patient, causes: Causes) -> None:
-    sqs, url = patient.client("sqs"), patient.cloud.deployment.outputs["EventDeadLetterQueueUrl"]
-    sqs.send_message(
-        QueueUrl=url,
+def test_dead_letters_are_counted_and_their_reason_is_told(patient: Patient, causes: Causes, dead_letters: str) -> None:
+    patient.client("sqs").send_message(
+        QueueUrl=dead_letters,
         MessageBody="{}",
         MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"}},
     )
-    try:
-        found = causes(targets.LINK)
-    finally:
-        sqs.purge_queue(QueueUrl=url)
+    found = causes(targets.LINK)
     assert set(found) == {"dead_letters"}
     assert "NO_PERMISSIONS (1)" in found["dead_letters"].says
     assert "cachao replay --dead-letters" in found["dead_letters"].todo

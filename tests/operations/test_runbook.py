@@ -1,4 +1,4 @@
-"""docs/runbook.md has an entry for each alert, each alarm and each cause that the doctor names; no link leads nowhere."""
+"""docs/runbook.md has an entry for each alert, each alarm and each cause of the doctor's; no link leads nowhere."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def entry(heading: str) -> str:
 
 
 def descendants(kind: type) -> set[type]:
-    return {one for child in kind.__subclasses__() for one in {child, *descendants(child)}}
+    children: list[type] = kind.__subclasses__()
+    return {one for child in children for one in {child, *descendants(child)}}
 
 
 def alert_names() -> set[str]:

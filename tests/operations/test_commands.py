@@ -1,0 +1,224 @@
+"""`cachao event`, `refund`, `reconcile`, `migrate` and `watch`."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cloud import LocalCloud
+from local.stripe_stand_in import SessionSeed, StripeStandIn
+from tests.factories import create_order, row_of
+from tests.operations.conftest import Cachao, paid_event
+from tests.workflow.conftest import Ended, Run
+from ticketing.database import Database
+
+
+def status(database: Database, order_id: int) -> str:
+    return str(row_of(database, "ticket_orders", order_id)["status"])
+
+
+# --- event ---------------------------------------------------------------------------------------------------------
+
+
+def write(folder: Path, content: object) -> Path:
+    file = folder / "event.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    return file
+
+
+@pytest.mark.parametrize("source", ["aws.partner/stripe.com/ed_test_1234567890", "stripe.com"])
+def test_an_envelope_goes_over_its_bus_and_its_execution_is_shown(
+    cachao: Cachao, database: Database, stack_folder: Path, source: str
+) -> None:
+    order_id = create_order(database)
+    file = write(stack_folder, {**paid_event(database, order_id), "source": source})
+    answer = cachao("event", file, json=True)
+    assert answer.exit_code == 0
+    assert (answer.data["status"], answer.data["result"]) == ("SUCCEEDED", "OrderPaid")
+    assert answer.data["execution"].startswith(answer.data["event_id"])
+    assert status(database, order_id) == "paid"
+
+
+def test_a_bare_stripe_event_from_stdin_is_put_into_an_envelope(cachao: Cachao, database: Database) -> None:
+    order_id = create_order(database)
+    answer = cachao("event", "-", given=json.dumps(paid_event(database, order_id)["detail"]))
+    assert answer.exit_code == 0
+    assert "OrderPaid" in answer.text
+    assert status(database, order_id) == "paid"
+
+
+def test_an_event_that_fails_ends_with_1(cachao: Cachao, database: Database, stack_folder: Path) -> None:
+    file = write(stack_folder, paid_event(database, create_order(database), amount_total=1))
+    answer = cachao("event", file)
+    assert answer.exit_code == 1
+    assert "LookUpOrder failed with AmountMismatch" in answer.text
+
+
+def test_an_event_that_no_rule_lets_through_starts_nothing_and_says_so(
+    cachao: Cachao, database: Database, stack_folder: Path
+) -> None:
+    file = write(stack_folder, {"source": "stripe.com", "detail-type": "customer.created", "detail": {}})
+    answer = cachao("event", file, "--wait", "1")
+    assert answer.exit_code == 1
+    assert "customer.created" in answer.notes
+
+
+@pytest.mark.parametrize("content", ["no json", "[]", '{"source": "stripe.com"}', '{"object": "event"}'])
+def test_what_is_no_event_is_refused(cachao: Cachao, stack_folder: Path, content: str) -> None:
+    assert cachao("event", write(stack_folder, content)).exit_code == 2
+
+
+def test_a_file_that_is_not_there_is_refused(cachao: Cachao) -> None:
+    assert cachao("event", "nowhere.json").exit_code == 2
+
+
+# --- refund --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def doubly_paid(run: Run, database: Database, stripe_stand_in: StripeStandIn) -> tuple[int, str, str]:
+    """An order that was paid twice, at the stand-in and here; its id, and both payments."""
+    order_id = create_order(database)
+    payments = []
+    for number in range(2):
+        seed = SessionSeed(
+            amount_total=2000, metadata={"order_id": str(order_id)}, session_id=f"cs_test_{order_id}_{number}"
+        )
+        session = stripe_stand_in.session(stripe_stand_in.seed_session(seed))
+        payments.append(session["payment_intent"])
+    with database.transaction() as tx:
+        tx.change("UPDATE ticket_orders SET stripe_checkout_session_id = NULL WHERE id = %s", order_id)
+    for number, payment in enumerate(payments):
+        run(paid_event(database, order_id, id=f"cs_test_{order_id}_{number}", payment_intent=payment))
+    return order_id, payments[0], payments[1]
+
+
+def test_the_payment_that_paid_nothing_goes_back_once(
+    cachao: Cachao, database: Database, doubly_paid: tuple[int, str, str]
+) -> None:
+    order_id, _, second = doubly_paid
+    assert cachao("refund", order_id).exit_code == 2  # nobody said yes
+    answer = cachao("refund", order_id, "--yes", json=True)
+    assert answer.exit_code == 0, answer.notes
+    assert (answer.data["payment_key"], answer.data["amount"]) == (second, "20.00 EUR")
+    assert status(database, order_id) == "paid"
+    again = cachao("refund", order_id, "--yes")
+    assert again.exit_code == 1
+    assert "no payment that is to go back" in again.notes
+
+
+def test_the_payment_that_pays_the_order_goes_back_only_when_that_is_meant(
+    cachao: Cachao, database: Database, doubly_paid: tuple[int, str, str]
+) -> None:
+    order_id, first, second = doubly_paid
+    refused = cachao("refund", order_id, "--payment", first, "--yes")
+    assert refused.exit_code == 2
+    assert "--end-order" in refused.notes
+    assert cachao("refund", order_id, "--end-order", "--yes").exit_code == 2  # two stand: which?
+    assert cachao("refund", order_id, "--payment", second, "--yes").exit_code == 0
+    assert cachao("refund", order_id, "--payment", first, "--end-order", "--yes").exit_code == 0
+    assert status(database, order_id) == "refunded"
+
+
+def test_a_refund_of_nothing_is_refused(cachao: Cachao, database: Database) -> None:
+    assert cachao("refund", create_order(database), "--yes").exit_code == 1
+    assert cachao("refund", 999999, "--yes").exit_code == 1
+    assert cachao("refund", create_order(database), "--payment", "pi_other", "--yes").exit_code == 1
+
+
+# --- reconcile -----------------------------------------------------------------------------------------------------
+
+
+def late_order(database: Database, stripe: StripeStandIn, **session: Any) -> int:
+    order_id = create_order(database)
+    seed = SessionSeed(amount_total=2000, metadata={"order_id": str(order_id)}, **session)
+    session_id = stripe.seed_session(seed)
+    with database.transaction() as tx:
+        tx.change(
+            "UPDATE ticket_orders SET stripe_checkout_session_id = %s,"
+            " hold_expires_at = UTC_TIMESTAMP() - INTERVAL 1 HOUR WHERE id = %s",
+            session_id,
+            order_id,
+        )
+    return order_id
+
+
+def test_orders_whose_events_were_lost_come_right(
+    cachao: Cachao, database: Database, stripe_stand_in: StripeStandIn, cloud: LocalCloud
+) -> None:
+    paid = late_order(database, stripe_stand_in, status="complete")
+    expired = late_order(database, stripe_stand_in, status="expired")
+    dry = cachao("reconcile", "--dry-run", json=True)
+    assert dry.exit_code == 0, dry.notes
+    assert {(row["order_id"], row["finding"]) for row in dry.data["rows"]} >= {(paid, "paid"), (expired, "expired")}
+    assert (status(database, paid), status(database, expired)) == ("pending", "pending")
+    assert cachao("reconcile").exit_code == 2  # nobody said yes
+    done = cachao("reconcile", "--yes")
+    assert "event sent" in done.text
+    cloud.wait_until_idle(timeout_seconds=30)
+    assert (status(database, paid), status(database, expired)) == ("paid", "expired")
+    again = cachao("reconcile", "--yes", json=True)
+    assert again.data["orders"] == 0
+
+
+def test_a_time_that_is_none_is_refused(cachao: Cachao) -> None:
+    assert cachao("reconcile", "--since", "last week", "--yes").exit_code == 2
+
+
+# --- migrate and watch ---------------------------------------------------------------------------------------------
+
+
+def test_migrating_twice_does_nothing(cachao: Cachao, database: Database) -> None:
+    answer = cachao("migrate")
+    assert answer.exit_code == 0
+    assert "nothing was to be done" in answer.text
+
+
+def test_watching_in_a_pipe_gives_a_line_for_each_that_ends(
+    cachao: Cachao, database: Database, mismatched: tuple[int, Ended]
+) -> None:
+    answer = cachao("watch", "--for", "0.5", "--every", "0.2", "--since", "5m")
+    assert answer.exit_code == 0
+    [line] = [line for line in answer.text.splitlines() if mismatched[1].name in line]
+    assert "FAILED" in line
+    assert "AmountMismatch" in line
+    assert f"order {mismatched[0]}" in line
+
+
+def test_watching_sees_what_begins_meanwhile_and_the_step_it_is_in(
+    cachao: Cachao, database: Database, cloud: LocalCloud
+) -> None:
+    order_id = create_order(database)
+    held = threading.Event()
+
+    def wait(invocation: Any, proceed: Any) -> Any:
+        if invocation.function.logical_id == "ValidateEventFunction":
+            held.wait(10)
+        return proceed(invocation)
+
+    cloud.lambdas.interceptors.append(wait)
+    machine = cloud.deployment.outputs["StateMachineArn"]
+    cloud.client("stepfunctions").start_execution(
+        stateMachineArn=machine, name=f"watched-{order_id}", input=json.dumps(paid_event(database, order_id))
+    )
+    timer = threading.Timer(1.5, held.set)
+    timer.start()
+    answer = cachao("watch", "--for", "6", "--every", "0.3", "--since", "1m", json=True)
+    timer.join()
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    mine = [(line["status"], line["step"]) for line in lines if line["execution"] == f"watched-{order_id}"]
+    assert mine == [("RUNNING", "ValidateEvent"), ("SUCCEEDED", "OrderPaid")]
+
+
+def test_a_moment_is_told_in_utc() -> None:
+    from operations.output import duration, moment  # noqa: PLC0415 -- of this test only
+
+    zone = datetime(2026, 11, 21, 12, tzinfo=UTC).astimezone()
+    assert moment(zone) == "2026-11-21 12:00:00"
+    spans = {0.034: "34 ms", 2.14: "2.1 s", 200: "3 min 20 s", 7500: "2 h 5 min", 273_600: "3 d 4 h"}
+    assert {duration(timedelta(seconds=seconds)) for seconds in spans} == set(spans.values())
