@@ -81,6 +81,8 @@ def _read(event: object, kind: type[Given]) -> Given:
         given = msgspec.convert(event, kind)
     except msgspec.ValidationError as error:
         raise InvalidEvent(f"The task's input is malformed: {error}.") from None
+    except UnicodeError:  # JSON can write half a surrogate pair, which is no text
+        raise InvalidEvent("The task's input is malformed: it has text that is no Unicode.") from None
     logger.append_keys(execution_id=given.execution_id, stripe_event_id=given.stripe_event_id, order_id=given.order_id)
     history.written_by(given.execution_id)
     return given

@@ -43,6 +43,8 @@ _STRIPE_ID = re.compile(r"[A-Za-z0-9_]{1,255}\Z")
 _CURRENCY = re.compile(r"[A-Za-z]{3}\Z")
 # What may be repeated in a message: words as Stripe and our own code write them. An address or a name is not.
 _WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,64}\Z")
+# It is stored (`order_refunds.status`); Stripe's longest is requires_action.
+_REFUND_STATUS = re.compile(r"[a-z_]{1,20}\Z")
 # What a payment can amount to at most in minor units: larger than any Stripe allows, smaller than a BIGINT.
 _LARGEST_AMOUNT: Final = 10**12
 
@@ -189,7 +191,9 @@ def _read_session(event: _Event, body: object) -> Payment:
         order_minor = session.currency_conversion.amount_total
         order_currency = session.currency_conversion.source_currency
     outcome, lost_as = _session_outcome(event.type, session.payment_status)
-    if outcome == "paid" and (order_minor is None or order_currency is None):
+    # Both sides: what the order costs, and what the buyer was charged.
+    told = (order_minor, order_currency, session.amount_total, session.currency)
+    if outcome == "paid" and any(part is None for part in told):
         raise InvalidEvent(f"Event {event.id} reports a payment without an amount and a currency.")
     if session.payment_status == "no_payment_required" and order_minor:
         raise InvalidEvent(f"Event {event.id} says that nothing had to be paid, and names an amount.")
@@ -256,7 +260,7 @@ def _read_refund(event: _Event, body: object) -> Payment:
         refund_id=refund.id,
         charged_currency=_currency(refund.currency),
         refunded_minor=_amount(refund.amount, "amount"),
-        status=_short(refund.status or "pending"),
+        status=_refund_status(refund.status or "pending"),
     )
 
 
@@ -291,6 +295,8 @@ def _convert(value: object, kind: type[T], what: str, *, expected: str | None = 
     except msgspec.ValidationError as error:
         # msgspec names types and places, never values: nothing of the buyer's can get into a log.
         raise InvalidEvent(f"{what} is malformed: {error}.") from None
+    except UnicodeError:  # JSON can write half a surrogate pair, which is no text
+        raise InvalidEvent(f"{what} is malformed: it has text that is no Unicode.") from None
     if expected is not None:
         kind_of_object = str(getattr(read, "object", ""))
         if kind_of_object != expected:
@@ -345,6 +351,12 @@ def _spoken(minor: int | None, currency: str | None) -> str | None:
 
 def _mode(livemode: bool) -> str:  # noqa: FBT001 -- Stripe's own flag
     return "live" if livemode else "test"
+
+
+def _refund_status(value: str) -> str:
+    if not _REFUND_STATUS.match(value):
+        raise InvalidEvent("The refund's status is no status.")
+    return value
 
 
 def _short(value: str) -> str:
