@@ -14,6 +14,7 @@ import msgspec
 
 from ticketing import money
 from ticketing.database import Row, Transaction
+from ticketing.errors import OrderMismatch
 
 # A refund that ended so never becomes anything else, whatever arrives later
 # (https://docs.stripe.com/refunds#failed-refunds).
@@ -23,6 +24,11 @@ LOST_TO_DISPUTE: Final = "lost"
 
 # Payments that can pay an order. The others' money must go back, or its payment event did not come yet.
 CARRYING_ROLES: Final = frozenset({"accepted", "duplicate"})
+
+
+# What `ticket_orders.refunded_amount` holds. No order costs so much; a charge that says so must not end the
+# transaction that records it.
+_LARGEST_AMOUNT: Final = Decimal("99999999.99")
 
 
 class LedgerPayment(msgspec.Struct, kw_only=True):
@@ -92,7 +98,17 @@ def learn_amount(tx: Transaction, *, order_id: int, payment_key: str, amount_min
 def remember_refund(
     tx: Transaction, *, refund_id: str, order_id: int, payment_key: str, amount_minor: int, status: str
 ) -> None:
-    """Store one refund's newest status. `failed` and `canceled` are final; `succeeded` gives way only to them."""
+    """Store one refund's newest status. `failed` and `canceled` are final; `succeeded` gives way only to them.
+
+    Raises:
+        OrderMismatch: the refund is another order's.
+    """
+    known = tx.one("SELECT order_id FROM order_refunds WHERE stripe_refund_id = %s", refund_id)
+    if known is not None and known["order_id"] != order_id:
+        raise OrderMismatch(
+            f"Refund {refund_id} is one of order {known['order_id']}, but Stripe reports it for a payment of order"
+            f" {order_id}. Nothing was changed."
+        )
     final = status in _NOTHING_WENT_BACK
     tx.change(
         "INSERT INTO order_refunds (stripe_refund_id, order_id, payment_key, amount_minor, status)"
@@ -165,7 +181,8 @@ def refunded_amount(order: Row, payments: list[LedgerPayment]) -> Decimal:
         (_in_order_currency(payment, order["total_amount"], currency) for payment in payments),
         start=Decimal(0),
     )
-    return money.from_minor_units(int(minor.quantize(Decimal(1), rounding=ROUND_HALF_UP)), currency)
+    amount = money.from_minor_units(int(minor.quantize(Decimal(1), rounding=ROUND_HALF_UP)), currency)
+    return min(amount, _LARGEST_AMOUNT)
 
 
 def _in_order_currency(payment: LedgerPayment, total: Decimal, currency: str) -> Decimal:

@@ -39,6 +39,7 @@ def record_refund(database: Database, order_id: int, payment: Payment) -> Refund
 
     Raises:
         RefundFailed: it was recorded that Stripe could not carry out the refund.
+        OrderMismatch: the refund is known as another order's.
         OrderNotFound: the order is gone.
         DataInconsistent: a counter says that less is held or counted than the order took.
         DatabaseUnavailable: try again.
