@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -34,9 +34,10 @@ _LARGEST_BODY: Final = 10 * 1024 * 1024
 
 
 class _StripeEvent(msgspec.Struct):
-    id: str
+    # Both are logged, and the type is the event's detail-type: nothing else may get there.
+    id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{1,255}\Z")]
     object: str
-    type: str
+    type: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.\[\]]{1,128}\Z")]
 
 
 @http_api
