@@ -11,7 +11,8 @@ from operations import execution_names, starting
 from operations.desk import Desk
 from operations.environment import Environment
 from operations.execution_input import summarise
-from operations.output import plain, table
+from operations.output import counted, plain, table
+from ticketing.stripe_events import OWN_SOURCE, PARTNER_SOURCE_PREFIX
 
 # Longer than starting ten executions takes; a message that is not deleted by then comes back by itself.
 _HIDDEN_SECONDS: Final = 120
@@ -78,7 +79,7 @@ def replay(desk: Desk, *, yes: bool, wait_seconds: float) -> None:
                 QueueUrl=queue_url(environment), ReceiptHandle=letter.receipt, VisibilityTimeout=0
             )
     if left:
-        output.note(f"[yellow]{len(left)} messages were left in the queue.[/yellow]")
+        output.note(f"[yellow]Left in the queue: {counted(len(left), 'message')}.[/yellow]")
         if not output.as_json:
             output.answer(None, _table("Left in the queue", left))
     data = [{"error_code": letter.error_code, "reason": letter.reason, "body": letter.body[:500]} for letter in left]
@@ -98,22 +99,23 @@ def _receive(environment: Environment, *, hidden_seconds: int) -> list[DeadLette
         MessageAttributeNames=["All"],
         WaitTimeSeconds=1,
     )
-    return [_read(environment, message) for message in answer.get("Messages", [])]
+    return [_read(message) for message in answer.get("Messages", [])]
 
 
-def _read(environment: Environment, message: dict[str, Any]) -> DeadLetter:
+def _read(message: dict[str, Any]) -> DeadLetter:
     attributes = {name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()}
     try:
         envelope = json.loads(message["Body"])
     except ValueError:
         envelope = None
     event_id = envelope.get("id") if isinstance(envelope, dict) else None
-    target = attributes.get("TARGET_ARN", "")
+    source = str(envelope.get("source", "")) if isinstance(envelope, dict) else ""
     reason = None
-    if not isinstance(event_id, str) or not event_id or not isinstance(envelope, dict) or "detail" not in envelope:
+    if not isinstance(event_id, str) or not event_id or "detail" not in envelope:
         reason = "it is no EventBridge event"
-    elif target and target != environment.state_machine_arn:
-        reason = f"it was meant for {target}"
+    elif source != OWN_SOURCE and not source.startswith(PARTNER_SOURCE_PREFIX):
+        # Whatever target it was meant for: a rule's wrong target is one of the reasons why events end here.
+        reason = f"its source {source} is not Stripe"
     return DeadLetter(
         receipt=message["ReceiptHandle"],
         body=message["Body"],

@@ -15,9 +15,12 @@ from operations import execution_names
 from operations.executions import Execution
 from operations.output import coloured, duration, moment, plain, table
 from operations.timeline import Step, Timeline
+from ticketing import workflow_events
 
 _MARKS: Final = {"succeeded": "✔", "failed": "✘", "caught": "✘", "running": "…", "stopped": "■"}
 _SHORT: Final = 160
+# How the ids begin of events that reconciliation makes for payments whose own event was lost.
+_RECONCILED: Final = workflow_events.event_id("")
 
 
 def listing(title: str, executions: Sequence[Execution]) -> Table:
@@ -28,13 +31,20 @@ def listing(title: str, executions: Sequence[Execution]) -> Table:
             coloured(execution.status),
             duration(execution.took),
             plain(execution.event.order_reference),
-            plain(execution.event.event_type),
+            plain(_event(execution)),
             plain(execution.error or result_of(execution)),
             plain(execution.name),
         ]
         for execution in executions
     ]
     return table(title, "started (UTC)", "status", "took", "order", "event", "result", "execution", rows=rows)
+
+
+def _event(execution: Execution) -> str | None:
+    event = execution.event
+    # Reconciliation puts events of its own; EventBridge names their executions as any other's.
+    by = " (reconciliation)" if (event.event_id or "").startswith(_RECONCILED) else ""
+    return f"{event.event_type}{by}" if event.event_type else None
 
 
 def result_of(execution: Execution) -> str | None:

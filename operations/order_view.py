@@ -64,6 +64,8 @@ def render(inspected: dict[str, Any]) -> list[RenderableType]:
             for refund in inspected["refunds"]
         ]
         shown.append(table("Refunds", "refund", "of payment", "amount", "status", "recorded (UTC)", rows=rows))
+    if not inspected["history"]:
+        return shown
     rows = [
         [
             _time(entry["recorded_at"]),

@@ -139,6 +139,11 @@ def coloured(status: str) -> str:
     return f"[{colour}]{status}[/{colour}]" if colour else plain(status)
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number of things: `1 order`, `2 orders`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def moment(time: datetime | None) -> str:
     """Write a moment as `2026-11-21 17:05:03`, in UTC."""
     return "-" if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

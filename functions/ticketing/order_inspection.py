@@ -17,6 +17,8 @@ _COUNT_AT_MOST: Final = 1000
 # A hold that has just ended is still waiting for its own checkout.session.expired, or for the sweep of every
 # quarter of an hour: only what both have missed is past its hold.
 _GRACE_MINUTES: Final = 20
+# An order of the time before holds existed does not say how long its buyer has; Stripe's shortest session is this long.
+_UNTIMED_MINUTES: Final = 30
 
 _ORDER: Final = (
     "id, event_id, ticket_id, quantity, unit_price, discount_amount, discount_code_id, total_amount, currency, status,"
@@ -94,7 +96,8 @@ def database_health(database: Database) -> DatabaseHealth:
         )
         old = tx.one(
             "SELECT COUNT(*) AS number FROM (SELECT id FROM ticket_orders WHERE status IN ('pending', 'processing')"
-            " AND hold_expires_at IS NULL LIMIT %s) AS old",
+            " AND hold_expires_at IS NULL AND created_at < UTC_TIMESTAMP() - INTERVAL %s MINUTE LIMIT %s) AS old",
+            _UNTIMED_MINUTES,
             _COUNT_AT_MOST,
         )
     late, old = late or {}, old or {}

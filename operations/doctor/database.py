@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from operations.doctor.finding import NOT_PROCESSED, NOT_REACHING, Finding, fine
 from operations.environment import Environment
-from operations.output import moment
+from operations.output import counted, moment
 from operations.problems import FunctionFailed
 
 LINK: Final = "Database"
@@ -68,8 +68,8 @@ def _check_orders(health: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(
             _ORDERS,
             "broken",
-            f"{_many(late)} orders are unpaid and past their hold (since {since} UTC): their events did not come, and"
-            " the reconciliation does not run, or cannot settle them.",
+            f"{_many(late)} unpaid and past the hold (since {since} UTC): no event came, and the reconciliation does"
+            " not run, or cannot settle it.",
             "orders_past_hold",
             "cachao reconcile asks Stripe about each and says what it found. If it finds paid ones, events are lost:"
             " look at the links above.",
@@ -79,7 +79,7 @@ def _check_orders(health: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(
             _ORDERS,
             "broken",
-            f"{_many(old)} unpaid orders are from before this system, and were never compared with Stripe.",
+            f"{_many(old)} unpaid since before this system, and never compared with Stripe.",
             "backlog",
             "cachao reconcile --dry-run, then cachao reconcile (docs/deploy.md, 5).",
             NOT_REACHING,
@@ -89,4 +89,5 @@ def _check_orders(health: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _many(number: int) -> str:
-    return f"{_COUNT_AT_MOST} or more" if number >= _COUNT_AT_MOST else str(number)
+    verb = "is" if number == 1 else "are"
+    return f"{_COUNT_AT_MOST} or more orders are" if number >= _COUNT_AT_MOST else f"{counted(number, 'order')} {verb}"

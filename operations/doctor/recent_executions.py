@@ -12,6 +12,7 @@ from operations import execution_names, executions
 from operations.doctor.finding import NO_ORDER_ID, NOT_PROCESSED, Finding, fine
 from operations.environment import Environment
 from operations.executions import Execution
+from operations.output import counted
 
 LINK: Final = "Recent executions"
 _LOOK_BACK: Final = timedelta(days=1)
@@ -51,12 +52,12 @@ def _without_order(failed: list[Execution]) -> Iterator[Finding]:
         yield Finding(
             LINK,
             "broken",
-            f"{len(lacking)} payments came without metadata.order_id, and no order knows their session:"
+            f"{counted(len(lacking), 'payment')} came without metadata.order_id, and no order knows the session:"
             f" {_examples(lacking)}.",
             "order_id_missing",
             "Was the Checkout Session made by something else than this shop's checkout? It must set metadata.order_id"
-            " on the session itself: on the PaymentIntent or the product is not enough. Look the payment up in Stripe;"
-            " refund it, or see docs/runbook.md#ordernotfound.",
+            " on the session itself: on the PaymentIntent or the product is not enough. Look the payment up in Stripe."
+            " Where its order exists: cachao replay EXECUTION --order NUMBER; otherwise refund it in Stripe.",
             NO_ORDER_ID,
         )
 
@@ -69,7 +70,8 @@ def _by_error(failed: list[Execution]) -> Iterator[Finding]:
         yield Finding(
             LINK,
             "broken",
-            f"{number} failed with {error} in the last 24 hours and are not repaired: {_examples(examples)}.",
+            f"{counted(number, 'execution')} of the last 24 hours failed with {error}, unrepaired:"
+            f" {_examples(examples)}.",
             "executions_failing",
             f"See docs/runbook.md#{anchor}; cachao show EXECUTION names the step. When the cause is mended:"
             f" cachao replay --failed --since 1d --error {error}",
@@ -85,7 +87,7 @@ def _slow(environment: Environment) -> Iterator[Finding]:
         yield Finding(
             LINK,
             "broken",
-            f"{len(slow)} have been running for more than half an hour, e.g. {slow[0]['name']}.",
+            f"{counted(len(slow), 'execution')} running for more than half an hour, e.g. {slow[0]['name']}.",
             "executions_slow",
             "They are trying again and again: cachao show EXECUTION says what fails. The database, or Stripe?",
             NOT_PROCESSED,

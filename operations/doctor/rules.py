@@ -56,7 +56,7 @@ def _check_rule(environment: Environment, logical_id: str, bus: str, source: str
             "rule_disabled",
             f"The rule {name} on {bus} is disabled.",
             f"aws events enable-rule --event-bus-name '{bus}' --name {name}"
-            " — then cachao reconcile, for what was missed.",
+            "\nThen cachao reconcile --since 3d, for what was missed.",
         )
     missed = _missed(environment, str(rule.get("EventPattern") or "{}"), source)
     if missed:
@@ -107,16 +107,22 @@ def _left_over(environment: Environment, source: str) -> Iterator[Finding]:
                 "rule_on_wrong_bus",
                 f"The rule {name} waits on the default bus for Stripe's partner events, which never come there.",
                 f"Partner events come over the bus {source or 'of the name of their source'} only. Delete this rule:"
-                f" aws events remove-targets --rule {name} --ids …, then aws events delete-rule --name {name}",
+                f"\n{_deletion(environment, name)}",
             )
         elif OWN_SOURCE in _sources(pattern) and _lets_through(environment, pattern, OWN_SOURCE):
             yield _broken(
                 "left_over_rule",
                 f"The rule {name} on the default bus also takes events of the source stripe.com.",
                 "From an older set-up? Stripe's own events never pass it, and those of the webhook door are handled"
-                f" twice. Delete it: aws events remove-targets --rule {name} --ids …,"
-                f" then aws events delete-rule --name {name}",
+                f" twice. Delete it:\n{_deletion(environment, name)}",
             )
+
+
+def _deletion(environment: Environment, name: str) -> str:
+    targets = environment.client("events").list_targets_by_rule(Rule=name)["Targets"]
+    ids = " ".join(target["Id"] for target in targets)
+    first = f"aws events remove-targets --rule {name} --ids {ids} && " if ids else ""
+    return f"{first}aws events delete-rule --name {name}"
 
 
 def _lets_through(environment: Environment, pattern: str, source: str) -> bool:

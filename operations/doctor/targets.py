@@ -11,6 +11,7 @@ from operations.doctor import permissions
 from operations.doctor.finding import NOT_PROCESSED, Finding, fine, unknown
 from operations.doctor.rules import bus_of, rule_name
 from operations.environment import Environment
+from operations.output import counted
 from operations.problems import error_code
 
 LINK: Final = "Targets and dead letters"
@@ -97,7 +98,8 @@ def _check_queue(environment: Environment) -> Iterator[Finding]:
     spoken = ", ".join(f"{code} ({number})" for code, number in reasons.most_common())
     yield _broken(
         "dead_letters",
-        f"About {waiting} events could not start the workflow. Reasons of the first ones: {spoken or 'being read'}.",
+        f"About {counted(waiting, 'event')} could not start the workflow. Reasons of the first ones:"
+        f" {spoken or 'being read'}.",
         "Mend the reason (NO_PERMISSIONS: the role above), then: cachao replay --dead-letters",
     )
 

@@ -386,7 +386,7 @@ def test_failures_are_told_by_their_error_until_a_replay_repairs_them(
     ended = run(event)
     found = causes(recent_executions.LINK)
     assert set(found) == {"executions_failing"}
-    assert "1 failed with AmountMismatch" in found["executions_failing"].says
+    assert "1 execution of the last 24 hours failed with AmountMismatch" in found["executions_failing"].says
     assert "docs/runbook.md#amountmismatch" in found["executions_failing"].todo
     with patient.database.transaction() as tx:
         tx.change("UPDATE ticket_orders SET total_amount = 20 WHERE id = %s", order_id)
@@ -467,9 +467,9 @@ def test_a_database_that_is_away_is_named(patient: Patient, causes: Causes) -> N
 
 def test_orders_past_their_hold_and_the_backlog_are_counted(patient: Patient, causes: Causes) -> None:
     late = create_order(patient.database)
-    create_order(patient.database, hold=False)
+    create_order(patient.database, hold=False, created_at="2025-01-01 12:00:00")
     with patient.database.transaction() as tx:
         tx.change("UPDATE ticket_orders SET hold_expires_at = UTC_TIMESTAMP() - INTERVAL 1 HOUR WHERE id = %s", late)
     found = causes(database.LINK)
     assert set(found) == {"orders_past_hold", "backlog"}
-    assert found["orders_past_hold"].says.startswith("1 orders are unpaid")
+    assert found["orders_past_hold"].says.startswith("1 order is unpaid")

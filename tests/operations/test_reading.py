@@ -237,7 +237,7 @@ def test_the_sample_events_are_events(event_type: str) -> None:
         assert read_event(event, livemode=False).outcome == "paid"
 
 
-# --- Permissions, times, logs ------------------------------------------------------------------------------------------
+# --- Permissions, times, logs --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

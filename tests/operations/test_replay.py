@@ -136,14 +136,15 @@ def test_what_is_no_event_is_left_and_reported(cachao: Cachao, database: Databas
     order_id = create_order(database)
     send_dead_letter(cloud, "no json")
     send_dead_letter(cloud, '{"id": "x"}')
-    send_dead_letter(cloud, json.dumps(paid_event(database, order_id)), TARGET_ARN="arn:aws:lambda:::function:other")
-    send_dead_letter(cloud, json.dumps(paid_event(database, order_id)))
+    send_dead_letter(cloud, json.dumps({**paid_event(database, order_id), "source": "aws.ec2"}))
+    # Meant for a target that was never the right one: just what a replay is for.
+    send_dead_letter(cloud, json.dumps(paid_event(database, order_id)), TARGET_ARN="arn:aws:states:::stateMachine:old")
     answer = cachao("replay", "--dead-letters", "--yes", json=True)
     assert [status for _, status in statuses(answer)] == ["SUCCEEDED"]
     assert sorted(letter["reason"] for letter in answer.data["left"]) == [
         "it is no EventBridge event",
         "it is no EventBridge event",
-        "it was meant for arn:aws:lambda:::function:other",
+        "its source aws.ec2 is not Stripe",
     ]
     assert left(cloud) == 3
     assert counts(database, order_id) == ("paid", 1)

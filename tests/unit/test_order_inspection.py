@@ -76,6 +76,7 @@ def test_an_entry_names_the_execution_that_wrote_it(database: Database) -> None:
 def test_orders_past_their_hold_are_counted_those_whose_hold_has_just_ended_not(database: Database) -> None:
     late, just_now, _live = (create_order(database) for _ in range(3))
     create_order(database, hold=False)
+    create_order(database, hold=False, created_at="2025-01-01 12:00:00")
     with database.transaction() as tx:
         for order_id, minutes in ((late, 25), (just_now, 5)):
             tx.change(
