@@ -26,9 +26,9 @@ _KEYS = {
 def read_rows(database: Database, names: Mapping[str, str]) -> Rows:
     """Give all rows of all tables; `names` are what is to be written for ids that differ between runs."""
     rows: Rows = {}
-    for table in TABLES:
-        with database.transaction() as tx:
-            found = tx.all(f"SELECT * FROM {table}")
+    with database.transaction() as tx:
+        tables = {table: tx.all(f"SELECT * FROM {table}") for table in TABLES}
+    for table, found in tables.items():
         key_columns = _KEYS.get(table, ("id",))
         seen: Counter[str] = Counter()
         for row in found:
