@@ -163,7 +163,8 @@ def _runs(planned: Plan) -> bool:
 
 def _shortened(planned: Plan) -> str:
     # The original's own name stands beside it.
-    return planned.name.removesuffix(execution_names.root_of(planned.name)) + "…"
+    name = planned.latest_replay.name if planned.latest_replay and planned.intention != "replay" else planned.name
+    return name.removesuffix(execution_names.root_of(name)) + "…"
 
 
 def _plan_table(plans: list[Plan]) -> Any:  # noqa: ANN401 -- rich's
@@ -177,7 +178,7 @@ def _plan_table(plans: list[Plan]) -> Any:  # noqa: ANN401 -- rich's
             plain(planned.original.name),
             f"starts {plain(_shortened(planned))}"
             if planned.intention == "replay"
-            else f"{planned.intention}: {plain(planned.latest_replay.name if planned.latest_replay else None)}",
+            else f"{planned.intention}, by {plain(_shortened(planned))}",
         ]
         for planned in plans
     ]

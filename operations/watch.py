@@ -63,8 +63,10 @@ class Watcher:
         events = self._environment.client("stepfunctions").get_execution_history(
             executionArn=execution.arn, reverseOrder=True, maxResults=_HISTORY_TAIL, includeExecutionData=False
         )["events"]
-        entered = (event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event)
-        return next(entered, "…")
+        # The local AWS gives all events, and the oldest first.
+        newest_first = sorted(events, key=lambda event: int(event["id"]), reverse=True)
+        entered = (event.get("stateEnteredEventDetails", {}).get("name") for event in newest_first)
+        return next((str(name) for name in entered if name), "…")
 
 
 def watch(
