@@ -22,7 +22,8 @@ from operations.time_spans import parse_since
 
 # Of how many running executions the step is asked for in each round: each is a request of its own.
 _STEPS_AT_ONCE: Final = 20
-_HISTORY_TAIL: Final = 10
+# Each attempt is three events, so that a step with all its attempts is among so many.
+_HISTORY_TAIL: Final = 100
 
 
 @dataclass(frozen=True)

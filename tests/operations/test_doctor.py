@@ -125,6 +125,19 @@ def test_a_healthy_chain_is_fine_link_by_link(patient: Patient, cachao: Cachao) 
     assert "Nothing is broken." in text
 
 
+def test_a_stack_with_the_webhook_door_only_has_fewer_links_to_break(
+    patient: Patient, cachao: Cachao, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Environment, "event_source_name", "")
+    patient.source.state = "PENDING"  # of no concern to it
+    try:
+        answer = cachao("doctor", json=True)
+    finally:
+        patient.source.state = "ACTIVE"
+    assert (answer.exit_code, answer.data["broken"]) == (0, 0)
+    assert "There is no partner door" in answer.text
+
+
 # --- Stripe's destination ------------------------------------------------------------------------------------------
 
 
