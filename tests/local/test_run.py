@@ -1,5 +1,6 @@
 """`python -m local run` with the shop's own template: up, used, stopped, nothing left."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -63,8 +64,11 @@ class Running:
         return addresses
 
     def children(self) -> list[int]:
-        task = Path(f"/proc/{self.process.pid}/task")
-        return [int(pid) for thread in task.iterdir() for pid in (thread / "children").read_text().split()]
+        found: list[int] = []
+        for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # the thread has just ended
+                found += map(int, (thread / "children").read_text().split())
+        return found
 
     def close(self) -> None:
         self.process.kill()
