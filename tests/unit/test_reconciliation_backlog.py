@@ -1,7 +1,12 @@
-"""The live shop's backlog: ten thousand pending orders, half of them paid at Stripe, come right in one run."""
+"""The live shop's backlog: thousands of pending orders, half of them paid at Stripe, come right in one run.
+
+The suite takes a fifth of the live shop's number; `BACKLOG_ORDERS=10000 .venv/bin/pytest tests/unit -k backlog` takes
+all of it, in about a minute.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -15,13 +20,13 @@ from ticketing.reconciliation import Options, Progress, reconcile
 from ticketing.stripe_client import client
 from ticketing.stripe_sessions import StripeSessions
 
-ORDERS = 10_000
+ORDERS = int(os.environ.get("BACKLOG_ORDERS", "2000"))
 SPREAD_SECONDS = 60 * 24 * 3600
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_ten_thousand_pending_orders_come_right_in_one_run(
+def test_a_backlog_of_pending_orders_comes_right_in_one_run(
     database: Database, record_property: Callable[[str, object], None]
 ) -> None:
     ticket = create_ticket(database, max_quantity=None)
