@@ -12,6 +12,7 @@ import yaml
 
 _DEFINITION = Path(__file__).parents[2] / "statemachine" / "ticket_payment.asl.yaml"
 _INVOKE = "arn:aws:states:::lambda:invoke"
+_PUBLISH = "arn:aws:states:::sns:publish"
 _FUNCTION = re.compile(r"\$\{(\w+)Arn\}")
 
 
@@ -41,3 +42,9 @@ def _tasks(states: dict[str, Any], beside: tuple[str, ...]) -> Iterator[LambdaTa
         for branch in branches:
             others = tuple(task.name for other in branches if other is not branch for task in _tasks(other, ()))
             yield from _tasks(branch, others)
+
+
+def publishing_tasks() -> list[str]:
+    """The states that publish an alert."""
+    definition = yaml.safe_load(_DEFINITION.read_text(encoding="utf-8"))
+    return [name for name, state in definition["States"].items() if state.get("Resource") == _PUBLISH]
