@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ Alerts = Callable[[], list[dict[str, Any]]]
 _FOR_A_WHILE, _FOR_GOOD = 3, 1000
 
 
-class _Refused(SNSException):
+class _Refused(SNSException):  # type: ignore[misc] # moto is untyped
     code = 400
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Topic:
 
 
 @pytest.fixture
-def topic(monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
+def topic(monkeypatch: pytest.MonkeyPatch) -> Topic:
     state, publish = Topic(), SNSBackend.publish
 
     def publish_or_refuse(*arguments: Any, **named: Any) -> Any:
@@ -52,7 +52,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
         raise _Refused
 
     monkeypatch.setattr(SNSBackend, "publish", publish_or_refuse)
-    yield state
+    return state
 
 
 def _failed_payment(database: Database) -> dict[str, Any]:
