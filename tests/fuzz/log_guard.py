@@ -15,7 +15,6 @@ _PERSONAL = frozenset(
         "client_secret",
         "customer_email",
         "email",
-        "fingerprint",
         "line1",
         "line2",
         "name",

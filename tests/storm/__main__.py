@@ -10,6 +10,7 @@ from pathlib import Path
 _PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(_PROJECT), str(_PROJECT / "functions")]
 
+from local.quiet import quieten_libraries  # noqa: E402 -- the path is set above
 from tests.storm.sizes import FULL, SMALL  # noqa: E402 -- the path is set above
 from tests.storm.storm import StormError, run_storm  # noqa: E402 -- the same
 
@@ -20,6 +21,7 @@ def main() -> int:
     parser.add_argument("--small", action="store_true", help="60 orders, one kill of the database")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of a storm that is to come again")
     given = parser.parse_args()
+    quieten_libraries()
     try:
         balance = run_storm(SMALL if given.small else FULL, seed=given.seed, say=_say)
     except StormError as error:

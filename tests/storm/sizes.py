@@ -18,7 +18,8 @@ class Size:
         retry_wait_factor: what waits between retries are multiplied by. So short that an outage outlasts the retries
             of some executions: a second here is five minutes on AWS.
         seconds_between_worker_kills: on average.
-        max_connections: of mariadbd; the workers would open `max_workers` for each of five functions.
+        max_connections: of mariadbd, whose least is 10; the workers would open `max_workers` for each of five
+            functions, and another client comes now and then and takes what it can get.
         max_workers: processes per function.
         events_a_second: at most.
         patience_seconds: until the workflow must be at rest.
@@ -31,8 +32,8 @@ class Size:
     database_down_seconds: float = 2.0
     retry_wait_factor: float = 0.0035
     seconds_between_worker_kills: float = 1.0
-    max_connections: int = 9
-    max_workers: int = 4
+    max_connections: int = 12
+    max_workers: int = 5
     events_a_second: float = 40.0
     patience_seconds: float = 600.0
 
@@ -43,8 +44,8 @@ SMALL = Size(
     database_kills=1,
     database_down_seconds=1.0,
     seconds_between_worker_kills=1.5,
-    max_connections=6,
-    max_workers=2,
+    max_connections=10,
+    max_workers=3,
     events_a_second=20.0,
     patience_seconds=120.0,
 )

@@ -12,9 +12,17 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Self
 
+import pymysql
+
 from local.moto_patches.event_bridge import Delivery, DeliveryError
 from local.stack import LocalStack
 from tests.storm.sizes import Size
+
+_BETWEEN_CROWDS_SECONDS = 2.0
+_CROWD_SECONDS = 1.0
+_CROWD_ASKS_SECONDS = 0.02
+# As the functions log it: MariaDB's ER_CON_COUNT_ERROR.
+_TOO_MANY = b"error 1040: "
 
 
 @dataclass
@@ -48,32 +56,33 @@ class Weather:
         self.damage = Damage()
         self._stack, self._size, self._chance = stack, size, chance
         self._over = threading.Event()
-        self._killer = threading.Thread(target=self._kill_workers, name="storm-workers", daemon=True)
+        self._threads = [
+            threading.Thread(target=work, daemon=True) for work in (self._kill_workers, self._crowd_the_database)
+        ]
 
     def __enter__(self) -> Self:
         self._stack.cloud.deliveries.interceptors.append(self._deliver)
-        self._killer.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._killer.join()
+        for thread in self._threads:
+            thread.join()
         self._stack.cloud.deliveries.interceptors.remove(self._deliver)
 
     def kill_database(self) -> None:
         """End mariadbd as a power cut would, and start it again a while later."""
-        self.count_refused_connections()
         self._stack.database.kill()
         self.damage.database_kills += 1
         time.sleep(self._size.database_down_seconds)
         self._stack.database.start()
 
     def count_refused_connections(self) -> None:
-        """Add what the server counted since it was started."""
-        with closing(self._stack.database.connect(user="root")) as connection, connection.cursor() as cursor:
-            cursor.execute("SHOW GLOBAL STATUS LIKE 'Connection_errors_max_connections'")
-            row = cursor.fetchone()
-            self.damage.refused_connections += int(row[1]) if row else 0
+        """Read from the functions' logs how often the database had no connection for them."""
+        logs = self._stack.logs_directory.glob("*.log")
+        self.damage.refused_connections = sum(log.read_bytes().count(_TOO_MANY) for log in logs)
 
     def _kill_workers(self) -> None:
         while not self._over.wait(self._chance.expovariate(1 / self._size.seconds_between_worker_kills)):
@@ -82,6 +91,16 @@ class Weather:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self._chance.choice(workers), signal.SIGKILL)
                     self.damage.worker_kills += 1
+
+    def _crowd_the_database(self) -> None:
+        """Take every connection that is left or comes free, for a while, as a job of somebody else's would."""
+        while not self._over.is_set():
+            ends = time.monotonic() + _CROWD_SECONDS
+            with contextlib.ExitStack() as taken:
+                while time.monotonic() < ends and not self._over.wait(_CROWD_ASKS_SECONDS):
+                    with contextlib.suppress(pymysql.err.MySQLError, OSError):
+                        taken.enter_context(closing(self._stack.database.connect()))
+            self._over.wait(_BETWEEN_CROWDS_SECONDS)
 
     def _deliver(self, delivery: Delivery) -> None:
         accident = self._chance.random()
