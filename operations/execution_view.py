@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any, Final
@@ -14,7 +15,7 @@ from rich.text import Text
 from operations import execution_names
 from operations.executions import Execution
 from operations.output import coloured, duration, moment, plain, table
-from operations.timeline import Step, Timeline
+from operations.timeline import Attempt, Step, Timeline
 from ticketing import workflow_events
 
 _MARKS: Final = {"succeeded": "✔", "failed": "✘", "caught": "✘", "running": "…", "stopped": "■"}
@@ -160,17 +161,28 @@ def _words(execution: Execution) -> list[str]:
 
 
 def _details(step: Step, *, full: bool) -> list[str]:
-    lines = []
-    for number, attempt in enumerate(step.attempts, 1):
-        if attempt.error is not None:
-            when = f"try {number} at {attempt.started:%H:%M:%S}, {duration(attempt.took)}"
-            sentence = escape(_cut(attempt.sentence or "", full=full))
-            lines.append(f"[red]{when}: {plain(attempt.error)}[/red] {sentence}")
+    lines = [_tries(same, full=full) for same in _alike(step.attempts)]
     if step.attempts or full:
         lines.append(f"[dim]in   {escape(_said(step.input, full=full))}[/dim]")
         if step.output is not None and step.failure is None:
             lines.append(f"[dim]out  {escape(_said(step.output, full=full))}[/dim]")
     return lines
+
+
+def _alike(attempts: Sequence[Attempt]) -> list[list[tuple[int, Attempt]]]:
+    """Put failed attempts with the same error, one after the other, together; each with its number."""
+    failed = [(number, attempt) for number, attempt in enumerate(attempts, 1) if attempt.error is not None]
+    groups = itertools.groupby(failed, key=lambda pair: (pair[1].error, pair[1].sentence))
+    return [list(group) for _, group in groups]
+
+
+def _tries(same: list[tuple[int, Attempt]], *, full: bool) -> str:
+    (first, attempt), (last, latest) = same[0], same[-1]
+    if len(same) == 1:
+        when = f"try {first} at {attempt.started:%H:%M:%S}, {duration(attempt.took)}"
+    else:
+        when = f"tries {first} to {last}, from {attempt.started:%H:%M:%S} to {latest.started:%H:%M:%S}"
+    return f"[red]{when}: {plain(attempt.error)}[/red] {escape(_cut(attempt.sentence or '', full=full))}"
 
 
 def _said(text: str | None, *, full: bool) -> str:

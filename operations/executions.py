@@ -145,8 +145,8 @@ def of_order(environment: Environment, inspected: dict[str, Any]) -> Found:
     return _found(environment, named, "order_id", str(order["id"]), since)
 
 
-def of_stripe_id(environment: Environment, field: task_log.Field, value: str) -> Found:
-    """Give the executions whose tasks met this Stripe id, also where no order knows it."""
+def of_logged(environment: Environment, field: task_log.Field, value: str) -> Found:
+    """Give the executions whose tasks met this order or Stripe id, also where the database does not know it."""
     return _found(environment, [], field, value, datetime.now(UTC) - REMEMBERED)
 
 

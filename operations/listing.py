@@ -40,10 +40,14 @@ def executions(
     if order is None:
         found = executions_of_workflow.recent(desk.environment, statuses=statuses, since=moment, limit=limit)
     else:
-        inspected = order_view.find(desk.environment, str(order))
-        if inspected is None:
+        inspected, reachable = order_view.find_if_reachable(desk, str(order))
+        if inspected is None and reachable:
             raise Problem(f"There is no order {order}.")
-        of_order = executions_of_workflow.of_order(desk.environment, inspected)
+        of_order = (
+            executions_of_workflow.of_order(desk.environment, inspected)
+            if inspected
+            else executions_of_workflow.of_logged(desk.environment, "order_id", str(order))
+        )
         if not of_order.complete:
             desk.output.note("The functions' logs did not answer: only executions that changed the order are listed.")
         found = [

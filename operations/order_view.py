@@ -7,8 +7,10 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from operations.desk import Desk
 from operations.environment import Environment
 from operations.output import coloured, moment, plain, table
+from operations.problems import FunctionFailed
 from ticketing import money
 
 
@@ -24,6 +26,15 @@ def find(environment: Environment, wanted: str) -> dict[str, Any] | None:
     result = environment.invoke("InspectOrderFunction", question_of(wanted))
     found = result["found"]
     return found if isinstance(found, dict) else None
+
+
+def find_if_reachable(desk: Desk, wanted: str) -> tuple[dict[str, Any] | None, bool]:
+    """Find an order as `find` does, and say whether the database answered: an operator looks when it does not, too."""
+    try:
+        return find(desk.environment, wanted), True
+    except FunctionFailed as failure:
+        desk.output.note(f"[yellow]{plain(failure.sentence)}[/yellow] What follows is from the functions' logs alone.")
+        return None, False
 
 
 def question_of(wanted: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class FunctionFailed(Problem):
         """Take the function's logical name in the template, its error's class and its sentence."""
         super().__init__(
             f"{function} failed with {error}: {sentence}",
-            advice="See docs/runbook.md for the error's name; cachao doctor says what else is broken.",
+            advice=f"See docs/runbook.md#{error.lower().replace('.', '')}; cachao doctor says what else is broken.",
         )
         self.error = error
 

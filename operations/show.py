@@ -56,10 +56,14 @@ def show(
     desk: Desk = context.obj
     environment = desk.environment
     if wanted.isascii() and wanted.isdigit():
-        inspected = order_view.find(environment, wanted)
-        if inspected is None:
+        inspected, reachable = order_view.find_if_reachable(desk, wanted)
+        if inspected is None and reachable:
             raise Problem(f"There is no order {wanted}.", advice="cachao executions lists what came in lately.")
-        found = executions.of_order(environment, inspected)
+        found = (
+            executions.of_order(environment, inspected)
+            if inspected
+            else executions.of_logged(environment, "order_id", wanted)
+        )
         _show_order(desk, inspected, found, picture=picture, full=full, last=last)
     elif _STRIPE_ID.match(wanted):
         _show_stripe_id(desk, wanted, picture=picture, full=full, last=last)
@@ -74,13 +78,13 @@ def show(
 
 def _show_stripe_id(desk: Desk, wanted: str, *, picture: Path | None, full: bool, last: int) -> None:
     environment = desk.environment
-    inspected = order_view.find(environment, wanted)
-    found = executions.of_stripe_id(environment, _FIELDS[wanted.split("_", 1)[0]], wanted)
+    inspected, reachable = order_view.find_if_reachable(desk, wanted)
+    found = executions.of_logged(environment, _FIELDS[wanted.split("_", 1)[0]], wanted)
     if inspected is not None and not wanted.startswith("evt_"):
         found = executions.of_order(environment, inspected)
     elif inspected is not None and not found.complete:
         found = _of_event(environment, inspected, wanted)
-    if inspected is None and not found.executions:
+    if inspected is None and reachable and not found.executions:
         raise Problem(
             f"Neither the orders nor the workflow know {wanted}.",
             advice="If Stripe has it, its event has not come in: cachao doctor walks the chain from Stripe to here.",
@@ -101,7 +105,7 @@ def _show_order(
     timelines = [(execution, executions.timeline(environment, execution)) for execution in newest]
     shown: list[RenderableType] = []
     if inspected is None:
-        shown.append(Text.from_markup("[yellow]No order belongs to it.[/yellow]"))
+        shown.append(Text.from_markup("[yellow]No order is known to belong to it.[/yellow]"))
     else:
         shown.extend(_spaced(order_view.render(inspected)))
     shown.append(execution_view.listing("Executions", found.executions))

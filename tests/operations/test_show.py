@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.cloud import LocalCloud
-from local.lambda_answers import InvokeResult, throttled
+from local.lambda_answers import InvokeResult, function_error, throttled
 from local.lambda_pool import Invocation
 from local.lambda_workers import Proceed
 from tests.factories import create_order, create_ticket, row_of
@@ -136,7 +136,7 @@ def test_attempts_that_failed_before_one_succeeded_are_shown(
     [step] = [step for step in shown["steps"] if step["name"] == "LookUpOrder"]
     assert step["result"] == "succeeded"
     assert [attempt["error"] for attempt in step["attempts"]] == ["Lambda.TooManyRequestsException"] * 2 + [None]
-    assert "try 2 at" in cachao("show", ended.name).text
+    assert "tries 1 to 2, from" in cachao("show", ended.name).text
 
 
 @pytest.mark.parametrize("ending", ["svg", "html"])
@@ -185,3 +185,23 @@ def test_failed_and_running_at_once_is_no_question(cachao: Cachao) -> None:
     assert cachao("executions", "--failed", "--running").exit_code == 2
     assert cachao("executions", "--since", "yesterday").exit_code == 2
     assert cachao("executions", "--order", 999999).exit_code == 1
+
+
+def test_an_order_is_shown_from_the_logs_while_the_database_is_away(
+    run: Run, cachao: Cachao, database: Database, cloud: LocalCloud
+) -> None:
+    order_id = create_order(database)
+    event = paid_event(database, order_id)
+    ended = run(event)
+
+    def away(invocation: Invocation, proceed: Proceed) -> InvokeResult:
+        if invocation.function.logical_id != "InspectOrderFunction":
+            return proceed(invocation)
+        return function_error("DatabaseUnavailable", "The database could not finish the transaction")
+
+    cloud.lambdas.interceptors.append(away)
+    for words in (["show", order_id], ["show", event["detail"]["id"]], ["executions", "--order", order_id]):
+        answer = cachao(*words, json=True)
+        assert answer.exit_code == 0
+        assert [found["execution"] for found in answer.data["executions"]] == [ended.name]
+        assert "DatabaseUnavailable" in answer.notes
