@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import create_code, create_order, create_ticket, envelope, row_of, session_of
+from tests.factories import create_code, create_order, create_ticket, dispute_of, envelope, row_of, session_of
 from tests.workflow.conftest import Run
 from ticketing.database import Database
 
@@ -62,3 +62,17 @@ def test_another_amount_ends_in_one_alert_and_changes_nothing(run: Run, alerts: 
     [alert] = alerts()
     assert alert["Subject"] == f"Cachao: AmountMismatch - order {order_id}"
     assert alert["MessageAttributes"]["error"]["Value"] == "AmountMismatch"
+
+
+def test_a_dispute_is_told_with_what_became_of_the_money(run: Run, alerts: Alerts, database: Database) -> None:
+    order = row_of(database, "ticket_orders", create_order(database))
+    run(envelope("checkout.session.completed", session_of(order)))
+    for event_type, status, told in (
+        ("charge.dispute.created", "needs_response", "The bank may take it back."),
+        ("charge.dispute.closed", "won", "It stays with the shop."),
+        ("charge.dispute.closed", "lost", "The bank has taken it back."),
+    ):
+        ended = run(envelope(event_type, dispute_of(order, status=status)))
+        assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+        assert f"Was money taken: yes. {told}" in alerts()[-1]["Message"]
+    assert row_of(database, "ticket_orders", order["id"])["status"] == "refunded"
