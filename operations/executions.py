@@ -66,14 +66,14 @@ def recent(
     environment: Environment, *, statuses: Iterable[str] = (), since: datetime | None = None, limit: int
 ) -> list[Execution]:
     """Give the newest executions, newest first, at most `limit`."""
-    # Each status comes newest first: the newest of all are among the first of each.
-    found = [arn for status in tuple(statuses) or (None,) for arn in _first(environment, status, since, limit)]
-    executions = describe_all(environment, found)
-    return sorted(executions, key=lambda execution: execution.started, reverse=True)[:limit]
-
-
-def _first(environment: Environment, status: str | None, since: datetime | None, limit: int) -> list[str]:
-    return [found["executionArn"] for found in islice(listed(environment, status=status, since=since), limit)]
+    # Each status comes newest first, so the newest of all are among the first of each.
+    found = [
+        execution
+        for status in tuple(statuses) or (None,)
+        for execution in islice(listed(environment, status=status, since=since), limit)
+    ]
+    newest = sorted(found, key=lambda execution: execution["startDate"], reverse=True)[:limit]
+    return describe_all(environment, [execution["executionArn"] for execution in newest])
 
 
 def describe_all(environment: Environment, execution_arns: Iterable[str]) -> list[Execution]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
@@ -23,6 +24,8 @@ from operations.executions import Execution
 from operations.output import coloured, moment, plain, table
 from operations.problems import USAGE, Problem
 from operations.time_spans import parse_since
+
+_AT_ONCE: Final = 8
 
 Intention = Literal["replay", "repaired already", "being replayed"]
 
@@ -119,12 +122,11 @@ def _failed(environment: Environment, since: str, error: str | None) -> list[Exe
 
 def plan(environment: Environment, originals: Iterable[Execution], *, named: bool) -> list[Plan]:
     """Say what is to happen to each; replays of one original are one. `named`: also what is repaired already."""
-    plans: dict[str, Plan] = {}
+    firsts: dict[str, Execution] = {}
     for original in sorted(originals, key=lambda execution: execution.started):
-        root = execution_names.root_of(original.name)
-        if root not in plans:
-            plans[root] = _plan_one(environment, original, root, named=named)
-    return list(plans.values())
+        firsts.setdefault(execution_names.root_of(original.name), original)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda first: _plan_one(environment, first[1], first[0], named=named), firsts.items()))
 
 
 def _plan_one(environment: Environment, original: Execution, root: str, *, named: bool) -> Plan:

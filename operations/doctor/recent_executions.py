@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from operations import execution_names, executions
+from operations import executions, replay
 from operations.doctor.finding import NO_ORDER_ID, NOT_PROCESSED, Finding, fine
 from operations.environment import Environment
 from operations.executions import Execution
@@ -17,27 +17,23 @@ from operations.output import counted
 LINK: Final = "Recent executions"
 _LOOK_BACK: Final = timedelta(days=1)
 _MOST: Final = 500
+# Each is a request of its own.
+_MOST_FAILED: Final = 200
 _RUNS_LONG: Final = timedelta(minutes=30)
 
 
 def check(environment: Environment) -> Iterator[Finding]:
     """Whether executions of the last 24 hours failed and were not repaired by a replay, and which run for too long."""
     since = datetime.now(UTC) - _LOOK_BACK
-    succeeded = list(islice(executions.listed(environment, status="SUCCEEDED", since=since), _MOST))
-    repaired = {
-        execution_names.root_of(found["name"]) for found in succeeded if execution_names.is_replay(found["name"])
-    }
-    failed = [
-        execution
-        for execution in executions.recent(environment, statuses=executions.FAILED, since=since, limit=_MOST)
-        if execution_names.root_of(execution.name) not in repaired
-    ]
-    # A replay that failed again is the same trouble, not a second one.
-    failed = list({execution_names.root_of(execution.name): execution for execution in failed}.values())
+    succeeded = sum(1 for _ in islice(executions.listed(environment, status="SUCCEEDED", since=since), _MOST))
+    recent = executions.recent(environment, statuses=executions.FAILED, since=since, limit=_MOST_FAILED)
+    # A replay that failed again is the same trouble, not a second one; one that succeeded ended it.
+    plans = replay.plan(environment, recent, named=False)
+    failed = [planned.original for planned in plans if planned.intention != "repaired already"]
     problems = [*_without_order(failed), *_by_error(failed), *_slow(environment)]
     yield from problems
     if not problems:
-        yield fine(LINK, _said(len(succeeded)))
+        yield fine(LINK, _said(succeeded))
 
 
 def _said(number: int) -> str:
