@@ -74,6 +74,8 @@ def run_stack(given: argparse.Namespace) -> int:
 
 def print_addresses(stack: "LocalStack") -> None:
     """Say where everything is, and how to use it."""
+    from local.sample_shop import something_to_buy  # noqa: PLC0415 -- imported late, see run_stack
+
     database = stack.database_address
     mysql = f"mariadb --host={database.host} --port={database.port} --user={database.user} --password {database.name}"
     rows = [
@@ -91,7 +93,12 @@ def print_addresses(stack: "LocalStack") -> None:
     print()
     for name, value in rows:
         print(f"  {name:<14} {value}")
-    print("\nThe database is kept until `make run FRESH=1`; executions are forgotten when this stops.")
+    event_id, ticket_id = something_to_buy(stack.database_address)
+    print("\nBuy a ticket, open the checkout_url that comes back, and pay with 4242 4242 4242 4242:\n")
+    print(f"  curl -X POST {stack.api_url}/events/{event_id}/tickets/{ticket_id}/checkout \\")
+    print('    -H \'Content-Type: application/json\' -d \'{"quantity": 1, "email": "you@example.com"}\'')
+    print("\nLook on with .venv/bin/cachao watch, ask with .venv/bin/cachao doctor.")
+    print("The database is kept until `make run FRESH=1`; executions are forgotten when this stops.")
     print("Ctrl-C stops everything.", flush=True)
 
 

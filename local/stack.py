@@ -31,6 +31,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_API_PORT = 8000
 DEFAULT_STRIPE_PORT = 12111
 DEFAULT_FRONTEND_ORIGINS = ("http://localhost:3000", "http://localhost:5173")
+_DESTINATION_ID = "ed_test_CachaoLocal"
 _WEBHOOK_SECRET = "whsec_local"  # noqa: S105 - of this machine only, and known to the stand-in
 
 
@@ -312,6 +313,8 @@ class LocalStack:
         stand_in = StripeStandIn(
             deliver=self._deliver,
             path=file,
+            # One name over all restarts, so that scripts that put events on the partner bus stay right.
+            destination=EventDestination(id=_DESTINATION_ID),
             port=free_port(self.options.stripe_port),
         )
         self.stripe = stand_in
@@ -365,7 +368,9 @@ class LocalStack:
             "api_key": self.options.stripe_secret_key or "sk_test_local",
             "webhook_signing_secret": self.options.stripe_webhook_secret,
         }
-        source = self.stripe.destination.source if self.stripe is not None else EventDestination().source
+        source = (
+            self.stripe.destination.source if self.stripe is not None else EventDestination(id=_DESTINATION_ID).source
+        )
         return {
             "StripeEventSourceName": source,
             "CreatePartnerEventBus": "true",
@@ -379,8 +384,6 @@ class LocalStack:
             "CognitoIssuer": self.cognito["issuer"],
             "CognitoClientIds": self.cognito["client_id"],
             "CognitoJwksUrl": self.cognito["jwks_url"],
-            # CloudFormation would call the function while it deploys; here it is called afterwards.
-            "MigrateOnDeploy": "false",
             **self.options.parameters,
         }
 

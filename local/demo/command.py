@@ -59,8 +59,9 @@ def run_demo(given: argparse.Namespace) -> int:
 
 def _play(stage: Stage, given: argparse.Namespace) -> None:
     from local.demo import scenes  # noqa: PLC0415 -- see above
+    from local.sample_shop import open_sample_shop  # noqa: PLC0415 -- see above
 
-    shop = stage.open_shop()
+    shop = open_sample_shop(stage.stack.database_address)
     if given.event is not None:
         scenes.send_file(stage, shop, given.event, as_it_is=given.as_is)
         return

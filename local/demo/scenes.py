@@ -6,7 +6,8 @@ import uuid
 from pathlib import Path
 
 from local.demo import envelopes, screen
-from local.demo.stage import CODE, DemoError, Shop, Stage
+from local.demo.stage import DemoError, Stage
+from local.sample_shop import CODE, SampleShop
 
 _OK = 200
 _PASSWORD = "Demo-Password-1"  # noqa: S105 -- of a buyer who lives as long as the demo
@@ -15,7 +16,7 @@ _PASSWORD = "Demo-Password-1"  # noqa: S105 -- of a buyer who lives as long as t
 _IBAN = "AT321904300235473204"
 
 
-def buy_a_ticket(stage: Stage, shop: Shop) -> str:
+def buy_a_ticket(stage: Stage, shop: SampleShop) -> str:
     """A buyer with an account buys two tickets with a discount code; gives the Stripe event's id."""
     screen.headline(stage.screen, 1, "A buyer checks out, pays at Stripe, and has a ticket")
     token = _log_in(stage)
@@ -55,7 +56,7 @@ def buy_a_ticket(stage: Stage, shop: Shop) -> str:
     return next(str(told["event_id"]) for told in reversed(stage.stripe.deliveries()))
 
 
-def deliver_again(stage: Stage, shop: Shop, event_id: str) -> None:
+def deliver_again(stage: Stage, shop: SampleShop, event_id: str) -> None:
     """Stripe delivers the same event once more: nothing changes."""
     screen.headline(stage.screen, 2, "Stripe delivers the same event again")
     before = stage.counts(shop)
@@ -66,7 +67,7 @@ def deliver_again(stage: Stage, shop: Shop, event_id: str) -> None:
     stage.check("It changed nothing", holds=stage.counts(shop) == before and execution.output["changed"] is False)
 
 
-def pay_a_wrong_amount(stage: Stage, shop: Shop) -> None:
+def pay_a_wrong_amount(stage: Stage, shop: SampleShop) -> None:
     """Stripe reports another amount than the order's: one alert, nothing changed."""
     screen.headline(stage.screen, 3, "Stripe reports a wrong amount")
     order_id = stage.place_pending_order(shop, session_id=f"cs_test_demo{uuid.uuid4().hex[:12]}")
@@ -88,7 +89,7 @@ def pay_a_wrong_amount(stage: Stage, shop: Shop) -> None:
         screen.alert(stage.screen, alert)
 
 
-def pay_by_bank_debit(stage: Stage, shop: Shop) -> None:
+def pay_by_bank_debit(stage: Stage, shop: SampleShop) -> None:
     """A delayed payment method: processing first, paid when the bank says so."""
     screen.headline(stage.screen, 4, "A buyer pays by bank debit: the result comes later")
     status, reply = stage.call(
@@ -112,7 +113,7 @@ def pay_by_bank_debit(stage: Stage, shop: Shop) -> None:
     stage.check("The bank paid: the order is paid", holds=after["status"] == "paid")
 
 
-def pay_too_late(stage: Stage, shop: Shop) -> None:
+def pay_too_late(stage: Stage, shop: SampleShop) -> None:
     """The order expired before its payment arrived: its seat is taken again while one is free."""
     screen.headline(stage.screen, 5, "A payment arrives after its order has expired")
     order_id = stage.place_pending_order(shop, session_id=f"cs_test_demo{uuid.uuid4().hex[:12]}")
@@ -130,7 +131,7 @@ def pay_too_late(stage: Stage, shop: Shop) -> None:
     stage.check("There was a seat left, so the buyer has a ticket", holds=after["status"] == "paid")
 
 
-def send_file(stage: Stage, shop: Shop, file: Path, *, as_it_is: bool) -> None:
+def send_file(stage: Stage, shop: SampleShop, file: Path, *, as_it_is: bool) -> None:
     """Send the event of a file, fitted to an order of the demo's shop unless told otherwise."""
     envelope = envelopes.read_envelope(file)
     screen.headline(stage.screen, 1, f"The event of {file.name}")

@@ -7,32 +7,19 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-import pymysql
-from pymysql.cursors import DictCursor
 from rich.console import Console
 
+from local.sample_shop import PRICE, SampleShop, query
 from local.stack import LocalStack
 from local.stripe_stand_in import StripeStandIn
 
-PRICE = Decimal("25.00")
-CODE = "SALSA10"
 _HTTP_SECONDS = 40
 
 
 class DemoError(RuntimeError):
     """The demo cannot go on; the message says why."""
-
-
-@dataclass(frozen=True)
-class Shop:
-    """The rows that the demo sells from."""
-
-    event_id: int
-    ticket_id: int
-    code_id: int
 
 
 @dataclass(frozen=True)
@@ -72,40 +59,9 @@ class Stage:
 
     def query(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
         """Run a statement on the shop's database and give its rows."""
-        address = self.stack.database_address
-        connection = pymysql.connect(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password,
-            database=address.name,
-            cursorclass=DictCursor,
-            autocommit=True,
-        )
-        with connection, connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            return list(cursor.fetchall())
+        return query(self.stack.database_address, sql, *parameters)
 
-    def open_shop(self) -> Shop:
-        """Create an event, a ticket with 100 seats, and a discount code of 10 % with 5 uses."""
-        [event] = self.query(
-            "INSERT INTO events (name, cognito_sub, start_date, end_date) VALUES ('Salsa Night', 'organizer',"
-            " UTC_TIMESTAMP() + INTERVAL 30 DAY, UTC_TIMESTAMP() + INTERVAL 31 DAY) RETURNING id"
-        )
-        [ticket] = self.query(
-            "INSERT INTO tickets (event_id, name, price, max_quantity) VALUES (%s, 'Standard', %s, 100) RETURNING id",
-            event["id"],
-            PRICE,
-        )
-        [code] = self.query(
-            "INSERT INTO discount_codes (event_id, code, discount_type, discount_value, max_uses)"
-            " VALUES (%s, %s, 'percentage', 10, 5) RETURNING id",
-            event["id"],
-            CODE,
-        )
-        return Shop(event["id"], ticket["id"], code["id"])
-
-    def place_pending_order(self, shop: Shop, *, session_id: str, quantity: int = 1) -> int:
+    def place_pending_order(self, shop: SampleShop, *, session_id: str, quantity: int = 1) -> int:
         """Insert a pending order as the live shop has them: of the time before holds existed."""
         [order] = self.query(
             "INSERT INTO ticket_orders (event_id, ticket_id, email, quantity, unit_price, total_amount, status,"
@@ -124,7 +80,7 @@ class Stage:
         [row] = self.query("SELECT * FROM ticket_orders WHERE id = %s", order_id)
         return row
 
-    def counts(self, shop: Shop) -> dict[str, int]:
+    def counts(self, shop: SampleShop) -> dict[str, int]:
         """The ticket's and the code's counters."""
         [row] = self.query(
             "SELECT sold_quantity, tickets.held_quantity, used_count, held_count FROM tickets, discount_codes"
