@@ -79,7 +79,7 @@ def _first(inject: Inject, attempts: int = 1) -> Inject:
 
 
 def _until_it_happened(inject: Inject) -> Inject:
-    """Try it with each attempt until it comes about: on a busy machine the rival may be late."""
+    """Try it with each attempt until it comes about: the first may meet a connection that an earlier cell cut."""
 
     def inject_until(attempt: Attempt) -> InvokeResult:
         if attempt.happening.is_set() or attempt.number > FAILING_ATTEMPTS:
@@ -103,7 +103,9 @@ def _afterwards(answer: Callable[[Attempt], InvokeResult]) -> Inject:
     """Let the function do its work, and lose its reply."""
 
     def inject(attempt: Attempt) -> InvokeResult:
-        attempt.run()
+        result = attempt.run()
+        if result.function_error is not None:
+            return result  # there is no reply that could be lost
         attempt.happened()
         return answer(attempt)
 
@@ -210,28 +212,30 @@ _WRONG_FIELDS: Mapping[str, Any] = {
 }
 
 FAULTS = (
-    Fault("worker killed before its commit", _first(_at_last_commit(_kill_instead_of_commit)), needs="commit"),
+    Fault(
+        "worker killed before its commit", _until_it_happened(_at_last_commit(_kill_instead_of_commit)), needs="commit"
+    ),
     Fault("worker killed before it began", _first(_instead(_died), FAILING_ATTEMPTS)),
     Fault("raises an unforeseen error", _instead(_unforeseen), ends_as="ValueError"),
-    Fault("dies after its commit, before its reply", _first(_afterwards(_died))),
-    Fault("out of memory after its commit", _first(_afterwards(_out_of_memory))),
+    Fault("dies after its commit, before its reply", _until_it_happened(_afterwards(_died))),
+    Fault("out of memory after its commit", _until_it_happened(_afterwards(_out_of_memory))),
     Fault("times out before its work", _first(_instead(_timed_out))),
-    Fault("times out after its work", _first(_afterwards(_timed_out), 2)),
+    Fault("times out after its work", _until_it_happened(_afterwards(_timed_out))),
     Fault("given up by the workflow, works late", _first(_given_up), impatient=True),
     Fault("always times out", _instead(_timed_out), ends_as="Sandbox.Timedout"),
     Fault(
         "connection lost before COMMIT arrives",
-        _first(_at_last_commit(lambda _, connection: connection.cut()), 2),
+        _until_it_happened(_at_last_commit(lambda _, connection: connection.cut())),
         needs="commit",
     ),
     Fault(
         "connection lost after COMMIT",
-        _first(_at_last_commit(lambda _, connection: connection.lose_after_commit())),
+        _until_it_happened(_at_last_commit(lambda _, connection: connection.lose_after_commit())),
         needs="commit",
     ),
     Fault("deadlock", _until_it_happened(_deadlock), needs="two locks"),
-    Fault("lock-wait timeout, first lock", _first(_lock_wait(ORDERS)), needs="lock"),
-    Fault("lock-wait timeout, later lock", _first(_lock_wait(*ALL_OTHERS)), needs="two locks"),
+    Fault("lock-wait timeout, first lock", _until_it_happened(_lock_wait(ORDERS)), needs="lock"),
+    Fault("lock-wait timeout, later lock", _until_it_happened(_lock_wait(*ALL_OTHERS)), needs="two locks"),
     Fault("throttled by Lambda", _first(_instead(lambda _: throttled()), FAILING_ATTEMPTS)),
     Fault("always throttled", _instead(lambda _: throttled()), ends_as="Lambda.TooManyRequestsException"),
     Fault(
