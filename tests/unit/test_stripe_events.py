@@ -359,8 +359,9 @@ def test_no_message_repeats_a_person(make: Callable[[str], object], text: str) -
 
 
 @pytest.mark.parametrize("body", [refund(status=EMAIL), refund(status=NAME)])
-def test_no_result_repeats_a_person(body: object) -> None:
-    assert read("refund.updated", body).status == "?"
+def test_a_refunds_status_that_is_none_is_refused_unrepeated(body: object) -> None:
+    # Recorded under a status that nobody knows, it would count as money that went back.
+    assert refusal(envelope("refund.updated", body)) == "The refund's status is no status."
 
 
 # --- Whatever comes ---------------------------------------------------------------------------------------------------
