@@ -51,7 +51,8 @@ _CLIENT_ERRORS = range(CR.CR_ERROR_FIRST, CR.CR_ERROR_LAST + 1)
 # the server's wait_timeout may have closed it. One round trip, and only after a pause.
 _IDLE_SECONDS_BEFORE_PING = 20.0
 
-_SESSION_SETTINGS = "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5"
+# Idle functions stay for hours; the server need not keep their connections so long (they are tried before use).
+_SESSION_SETTINGS = "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5, wait_timeout = 60"
 # Each statement sees what is committed: the guards are in the statements themselves, and the gap locks of
 # REPEATABLE READ would only add deadlocks.
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
