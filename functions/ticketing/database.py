@@ -24,7 +24,7 @@ from ticketing.errors import DatabaseUnavailable
 Row = dict[str, Any]
 
 # Server errors that may pass: lock-wait timeout, deadlock, too many connections (overall and per user), shutdown,
-# killed connection or statement, read-only primary (a failover under way), aborted connection.
+# killed connection or statement, read-only primary (a failover under way), aborted connection, old schema.
 _PASSING_SERVER_ERRORS = frozenset(
     {
         ER.LOCK_WAIT_TIMEOUT,
@@ -42,6 +42,9 @@ _PASSING_SERVER_ERRORS = frozenset(
         ER.NET_READ_INTERRUPTED,
         ER.NET_ERROR_ON_WRITE,
         ER.NET_WRITE_INTERRUPTED,
+        # New functions before the migration that belongs to them has run (docs/deploy.md): it soon has.
+        ER.BAD_FIELD_ERROR,
+        ER.NO_SUCH_TABLE,
     }
 )
 # Client errors have a range of numbers of their own; all of them mean that the connection is gone.
