@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from handlers import migrate_database
 from tests.conftest import Connect
 from ticketing.errors import DataInconsistent
 from ticketing.schema import apply_migrations, pending_migrations
@@ -133,3 +134,9 @@ def test_a_live_schema_that_cannot_carry_the_shop_is_named(empty_schema: Connect
     run(empty_schema, change)
     with pytest.raises(DataInconsistent, match=told):
         apply_migrations(empty_schema)
+
+
+def test_the_function_of_the_template_applies_them(empty_schema: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate_database, "connect_to_database", empty_schema)
+    assert migrate_database.handler({}, None) == {"applied": ALL}
+    assert migrate_database.handler({}, None) == {"applied": []}
