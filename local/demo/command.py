@@ -25,13 +25,31 @@ def add_demo_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
 
 
 def run_demo(given: argparse.Namespace) -> int:
-    """Play the demo; returns 0 when all was as it should be, 1 when not."""
+    """Play the demo; returns 0 when all was as it should be, 1 when not, 130 when interrupted."""
     # Imported late: they take seconds, and a wrong argument should be told at once.
-    from rich.console import Console  # noqa: PLC0415
+    from local.cloud import DeploymentError  # noqa: PLC0415
+    from local.mariadb import MariaDBUnavailableError  # noqa: PLC0415
+    from local.signals import INTERRUPTED, stop_as_by_ctrl_c  # noqa: PLC0415
+    from local.stack import MigrationError  # noqa: PLC0415
+    from local.template import TemplateError  # noqa: PLC0415
 
-    from local.demo.stage import DemoError, Stage  # noqa: PLC0415
-    from local.quiet import quieten_libraries  # noqa: PLC0415
-    from local.stack import LocalStack, StackOptions  # noqa: PLC0415
+    stop_as_by_ctrl_c()
+    try:
+        return _run(given)
+    except (DeploymentError, MariaDBUnavailableError, MigrationError, TemplateError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(given: argparse.Namespace) -> int:
+    from rich.console import Console  # noqa: PLC0415 -- see above
+
+    from local.demo.stage import DemoError, Stage  # noqa: PLC0415 -- see above
+    from local.quiet import quieten_libraries  # noqa: PLC0415 -- see above
+    from local.stack import LocalStack, StackOptions  # noqa: PLC0415 -- see above
 
     quieten_libraries()
     screen = Console(width=None if sys.stdout.isatty() else 110)

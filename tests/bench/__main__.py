@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local.quiet import quieten_libraries
+from local.signals import INTERRUPTED, stop_as_by_ctrl_c
 from tests.bench.checkout_speed import checkout
 from tests.bench.imports import imports
 from tests.bench.payment_speed import handlers, throughput
@@ -37,8 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = set(given.sections) - set(SECTIONS)
     if unknown:
         _parser().error(f"no such section: {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
-    # As Ctrl-C: what was started is stopped, what was written is removed.
-    signal.signal(signal.SIGTERM, _interrupt)
+    stop_as_by_ctrl_c()
     quieten_libraries()
     console = Console(width=None if sys.stdout.isatty() else 120)
     found = []
@@ -52,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
                     progress.start()
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        return 130
+        return INTERRUPTED
     met = all(section.met for section in found)
     if given.json:
         sys.stdout.write(json.dumps({"met": met, "sections": [section.as_json() for section in found]}, indent=2))
@@ -96,10 +94,6 @@ def _progress() -> Progress:
         console=Console(stderr=True),
         transient=True,
     )
-
-
-def _interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

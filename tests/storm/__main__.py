@@ -11,6 +11,7 @@ _PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(_PROJECT), str(_PROJECT / "functions")]
 
 from local.quiet import quieten_libraries  # noqa: E402 -- the path is set above
+from local.signals import INTERRUPTED, stop_as_by_ctrl_c  # noqa: E402 -- the same
 from tests.storm.sizes import FULL, SMALL  # noqa: E402 -- the path is set above
 from tests.storm.storm import StormError, run_storm  # noqa: E402 -- the same
 
@@ -22,11 +23,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of a storm that is to come again")
     given = parser.parse_args()
     quieten_libraries()
+    stop_as_by_ctrl_c()
     try:
         balance = run_storm(SMALL if given.small else FULL, seed=given.seed, say=_say)
     except StormError as error:
         _say(f"The storm did not end well: {error}")
         return 1
+    except KeyboardInterrupt:
+        _say("Interrupted.")
+        return INTERRUPTED
     _say("The balance is exact." if not balance.off else f"The balance is OFF: {', '.join(balance.off)}.")
     return 1 if balance.off else 0
 
