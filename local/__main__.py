@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 DEFAULT_DIRECTORY = Path(".local")
 
 
-class _StopRequestedError(Exception):
+_stop_requested = threading.Event()
+_LOOK_SECONDS = 0.5
+
+
+class _StopRequested(BaseException):  # like KeyboardInterrupt: nobody's `except Exception` may swallow it
     """A signal asked us to stop."""
 
 
@@ -62,14 +67,16 @@ def run_stack(given: argparse.Namespace) -> int:
         print("Starting …", flush=True)
         with LocalStack(given.directory, options) as stack:
             print_addresses(stack)
-            while True:
-                signal.pause()
-    except _StopRequestedError:
-        print("\nStopped.", flush=True)
-        return 0
+            # Looked at, not only raised: a signal may come inside a library's clean-up, which swallows anything.
+            while not _stop_requested.wait(_LOOK_SECONDS):
+                pass
+    except _StopRequested:
+        pass
     except (AlreadyRunningError, DeploymentError, MariaDBUnavailableError, MigrationError, TemplateError) as error:
         print(f"{error}", file=sys.stderr)
         return 1
+    print("\nStopped.", flush=True)
+    return 0
 
 
 def print_addresses(stack: "LocalStack") -> None:
@@ -106,7 +113,8 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     # A second Ctrl-C while stopping must not leave anything half stopped.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    raise _StopRequestedError
+    _stop_requested.set()
+    raise _StopRequested
 
 
 if __name__ == "__main__":
