@@ -11,7 +11,8 @@ from typing import Literal
 
 from ticketing import order_status
 from ticketing.database import Database
-from ticketing.errors import DataInconsistent, OrderNotFound
+from ticketing.errors import DataInconsistent
+from ticketing.order_lock import lock_order
 
 TicketCount = Literal["counted", "already_counted", "not_due"]
 DiscountCount = Literal["counted", "already_counted", "not_due", "no_discount", "used_up"]
@@ -29,13 +30,12 @@ def count_ticket_sale(database: Database, order_id: int) -> TicketCount:
         DatabaseUnavailable: try again.
     """
     with database.transaction() as tx:
-        order = tx.one(
-            "SELECT id, status, ticket_id, quantity, held_quantity, ticket_counted_at FROM ticket_orders"
-            " WHERE id = %s FOR UPDATE",
+        order = lock_order(
+            tx,
             order_id,
+            "id, status, ticket_id, quantity, held_quantity, ticket_counted_at",
+            gone=f"Order {order_id} is gone, its seats cannot be counted.",
         )
-        if order is None:
-            raise OrderNotFound(f"Order {order_id} is gone, its seats cannot be counted.")
         if order["ticket_counted_at"] is not None:
             return "already_counted"
         if order["status"] != order_status.PAID:
@@ -77,13 +77,12 @@ def count_discount_use(database: Database, order_id: int) -> DiscountCount:
         DatabaseUnavailable: try again.
     """
     with database.transaction() as tx:
-        order = tx.one(
-            "SELECT id, status, discount_code_id, code_held, discount_counted_at FROM ticket_orders"
-            " WHERE id = %s FOR UPDATE",
+        order = lock_order(
+            tx,
             order_id,
+            "id, status, discount_code_id, code_held, discount_counted_at",
+            gone=f"Order {order_id} is gone, its discount use cannot be counted.",
         )
-        if order is None:
-            raise OrderNotFound(f"Order {order_id} is gone, its discount use cannot be counted.")
         if order["discount_code_id"] is None:
             return "no_discount"
         if order["discount_counted_at"] is not None:

@@ -12,11 +12,11 @@ from ticketing.database import Database, Row, Transaction
 from ticketing.errors import (
     DataInconsistent,
     DuplicatePayment,
-    OrderNotFound,
     PaidButSoldOut,
     PaymentForClosedOrder,
     PermanentError,
 )
+from ticketing.order_lock import lock_order
 from ticketing.stripe_events import Payment
 
 Role = Literal["accepted", "duplicate", "sold_out", "closed_order"]
@@ -50,12 +50,12 @@ def mark_order_paid(database: Database, order_id: int, payment: Payment) -> Paid
         DatabaseUnavailable: try again.
     """
     with database.transaction() as tx:
-        order = tx.one(
-            f"SELECT {refunds.ORDER_COLUMNS} FROM ticket_orders WHERE id = %s FOR UPDATE",  # noqa: S608 -- constants
+        order = lock_order(
+            tx,
             order_id,
+            refunds.ORDER_COLUMNS,
+            gone=f"Order {order_id} was there a moment ago and is gone. Payment: {payment.key}.",
         )
-        if order is None:
-            raise OrderNotFound(f"Order {order_id} was there a moment ago and is gone. Payment: {payment.key}.")
         verdict = _settle(tx, order, payment)
     if verdict.error is not None:
         raise verdict.error

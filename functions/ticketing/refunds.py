@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
-from ticketing import history, money, order_status, payment_ledger, returns
+from ticketing import history, money, order_lock, order_status, payment_ledger, returns
 from ticketing.database import Database, Row, Transaction
-from ticketing.errors import DataInconsistent, OrderNotFound, RefundFailed
+from ticketing.errors import DataInconsistent, RefundFailed
 from ticketing.payment_ledger import CARRYING_ROLES, LedgerPayment
 from ticketing.stripe_events import Payment
 
@@ -59,13 +59,9 @@ def lock_order(tx: Transaction, order_id: int) -> Row:
     Raises:
         OrderNotFound: the order is gone.
     """
-    order = tx.one(
-        f"SELECT {ORDER_COLUMNS} FROM ticket_orders WHERE id = %s FOR UPDATE",  # noqa: S608 -- constants
-        order_id,
+    return order_lock.lock_order(
+        tx, order_id, ORDER_COLUMNS, gone=f"Order {order_id} is gone, its refund or dispute cannot be recorded."
     )
-    if order is None:
-        raise OrderNotFound(f"Order {order_id} is gone, its refund or dispute cannot be recorded.")
-    return order
 
 
 def apply(tx: Transaction, order: Row, payment: Payment) -> RefundRecorded:

@@ -9,6 +9,7 @@ import msgspec
 from ticketing import history, holds
 from ticketing.database import Database
 from ticketing.errors import OrderNotFound
+from ticketing.order_lock import lock_order
 
 # How long a delayed payment is left alone before reconciliation asks Stripe about it, in seconds. A bank transfer
 # or SEPA debit takes days (https://docs.stripe.com/payments/sepa-debit); asking once a day is cheap.
@@ -37,13 +38,12 @@ def release_order(
     """
     ends = ("pending", "processing") if lost_as == "failed" else ("pending",)
     with database.transaction() as tx:
-        order = tx.one(
-            "SELECT id, status, ticket_id, held_quantity, discount_code_id, code_held FROM ticket_orders"
-            " WHERE id = %s FOR UPDATE",
+        order = lock_order(
+            tx,
             order_id,
+            "id, status, ticket_id, held_quantity, discount_code_id, code_held",
+            gone=f"Order {order_id} is gone, nothing can be given back.",
         )
-        if order is None:
-            raise OrderNotFound(f"Order {order_id} is gone, nothing can be given back.")
         changed = order["status"] in ends
         if changed:
             tx.change(
