@@ -2,30 +2,21 @@
 
 import argparse
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from local.demo.command import add_demo_command
 from local.quiet import quieten_libraries
+from local.signals import stop_as_by_ctrl_c, stop_asked
 from local.stripe_stand_in.client import add_pay_command
 
 if TYPE_CHECKING:
     from local.stack import LocalStack
 
 DEFAULT_DIRECTORY = Path(".local")
-
-
-_stop_requested = threading.Event()
 _LOOK_SECONDS = 0.5
-
-
-class _StopRequested(BaseException):  # like KeyboardInterrupt: nobody's `except Exception` may swallow it
-    """A signal asked us to stop."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,12 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run_stack(given: argparse.Namespace) -> int:
     """Start the stack, print its addresses, wait for a signal, stop it."""
     quieten_libraries()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    stop_as_by_ctrl_c()
     stripe_secret_key = os.environ.get("STRIPE_SECRET_KEY") or None
     if stripe_secret_key and not stripe_secret_key.startswith(("sk_test_", "rk_test_")):
         print("STRIPE_SECRET_KEY must be a test key (sk_test_…): nothing local may touch real money.", file=sys.stderr)
         return 1
+    try:
+        return _run_until_asked_to_stop(given.directory, fresh=given.fresh, stripe_secret_key=stripe_secret_key)
+    except KeyboardInterrupt:
+        print("\nStopped.", flush=True)
+        return 0
+
+
+def _run_until_asked_to_stop(directory: Path, *, fresh: bool, stripe_secret_key: str | None) -> int:
     # Imported late: they take seconds, and a wrong argument should be told at once.
     from local.cloud import DeploymentError  # noqa: PLC0415
     from local.mariadb import MariaDBUnavailableError  # noqa: PLC0415
@@ -59,29 +57,26 @@ def run_stack(given: argparse.Namespace) -> int:
     from local.template import TemplateError  # noqa: PLC0415
 
     options = StackOptions(
-        fresh=given.fresh,
+        fresh=fresh,
         stripe_secret_key=stripe_secret_key,
         stripe_webhook_secret=os.environ.get("STRIPE_WEBHOOK_SECRET") or "whsec_local",
     )
     try:
         print("Starting …", flush=True)
-        with LocalStack(given.directory, options) as stack:
+        with LocalStack(directory, options) as stack:
             print_addresses(stack)
             # Looked at, not only raised: a signal may come inside a library's clean-up, which swallows anything.
-            while not _stop_requested.wait(_LOOK_SECONDS):
+            while not stop_asked.wait(_LOOK_SECONDS):
                 pass
-    except _StopRequested:
-        pass
+            raise KeyboardInterrupt
     except (AlreadyRunningError, DeploymentError, MariaDBUnavailableError, MigrationError, TemplateError) as error:
         print(f"{error}", file=sys.stderr)
         return 1
-    print("\nStopped.", flush=True)
-    return 0
 
 
 def print_addresses(stack: "LocalStack") -> None:
     """Say where everything is, and how to use it."""
-    from local.sample_shop import something_to_buy  # noqa: PLC0415 -- imported late, see run_stack
+    from local.sample_shop import something_to_buy  # noqa: PLC0415 -- imported late, as above
 
     database = stack.database_address
     mysql = f"mariadb --host={database.host} --port={database.port} --user={database.user} --password {database.name}"
@@ -107,14 +102,6 @@ def print_addresses(stack: "LocalStack") -> None:
     print("\nLook on with .venv/bin/cachao watch, ask with .venv/bin/cachao doctor.")
     print("The database is kept until `make run FRESH=1`; executions are forgotten when this stops.")
     print("Ctrl-C stops everything.", flush=True)
-
-
-def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
-    # A second Ctrl-C while stopping must not leave anything half stopped.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    _stop_requested.set()
-    raise _StopRequested
 
 
 if __name__ == "__main__":

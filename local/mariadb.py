@@ -16,6 +16,7 @@ from typing import IO, Self
 import pymysql
 
 from local.processes import LOOPBACK, free_port, spawn, stop
+from local.signals import stop_if_asked
 
 DEFAULT_PORT = 3307
 # sockaddr_un.sun_path holds 108 bytes, the last of which is NUL (unix(7)).
@@ -285,6 +286,7 @@ class MariaDB:
             with contextlib.suppress(pymysql.err.OperationalError):
                 self.connect().close()
                 return
+            stop_if_asked()
             time.sleep(_POLL_SECONDS)
         raise MariaDBUnavailableError(f"mariadbd did not answer in {_START_SECONDS:.0f} s. {self._last_log_lines()}")
 

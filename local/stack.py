@@ -23,6 +23,7 @@ from local.http_api import HttpApi
 from local.mariadb import DEFAULT_PORT as DEFAULT_DATABASE_PORT
 from local.mariadb import DatabaseAddress, MariaDB
 from local.processes import free_port
+from local.signals import undisturbed
 from local.stripe_stand_in import EventDestination, StripeStandIn
 from local.template import load_template
 from local.web_server import WebServer
@@ -198,14 +199,16 @@ class LocalStack:
             MigrationError: the schema could not be brought up to date.
         """
         try:
-            self._start()
+            with undisturbed():
+                self._start()
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
         """Stop everything, in reverse order; nothing is left but the data and the logs."""
-        self._parts.close()
+        with undisturbed():
+            self._parts.close()
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - see LocalCloud.client
         """A boto3 client of the local cloud."""

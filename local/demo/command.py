@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.signals import INTERRUPTED, stop_as_by_ctrl_c
+
 if TYPE_CHECKING:
     from local.demo.stage import Stage
 
@@ -26,22 +28,26 @@ def add_demo_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
 
 def run_demo(given: argparse.Namespace) -> int:
     """Play the demo; returns 0 when all was as it should be, 1 when not, 130 when interrupted."""
+    stop_as_by_ctrl_c()
+    try:
+        return _run_or_say_why_not(given)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run_or_say_why_not(given: argparse.Namespace) -> int:
     # Imported late: they take seconds, and a wrong argument should be told at once.
     from local.cloud import DeploymentError  # noqa: PLC0415
     from local.mariadb import MariaDBUnavailableError  # noqa: PLC0415
-    from local.signals import INTERRUPTED, stop_as_by_ctrl_c  # noqa: PLC0415
     from local.stack import MigrationError  # noqa: PLC0415
     from local.template import TemplateError  # noqa: PLC0415
 
-    stop_as_by_ctrl_c()
     try:
         return _run(given)
     except (DeploymentError, MariaDBUnavailableError, MigrationError, TemplateError) as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
-        return INTERRUPTED
 
 
 def _run(given: argparse.Namespace) -> int:
