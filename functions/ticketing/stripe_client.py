@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -30,8 +31,10 @@ _TOO_MANY_REQUESTS = 429
 _CONFLICT = 409
 _SERVER_ERROR = 500
 
-# Stripe quotes what it was given; an address must not reach a log.
+# Stripe quotes what it was given; an address must not reach a log. The package logs those words, too, at INFO, which
+# is what Lambda's runtime writes for every package (AWS_LAMBDA_LOG_LEVEL).
 _EMAIL_ADDRESS = re.compile(r"\S+@\S+")
+logging.getLogger("stripe").setLevel(logging.WARNING)
 
 
 class StripeRefused(PermanentError):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+from awslambdaric.lambda_runtime_log_utils import JsonFormatter
+
+from handlers import runtime
 
 # Keys of Stripe's objects and of requests under which a buyer, a secret or a token is.
 _PERSONAL = frozenset(
@@ -50,6 +56,26 @@ class LogGuard(io.StringIO):
             lower = line.lower()
             for text in self._forbidden:
                 assert text.lower() not in lower, f"{text!r} is in a log line: {line[:600]}"
+
+
+@contextlib.contextmanager
+def everything_logged_to(guard: LogGuard) -> Iterator[None]:
+    """Write there what our functions log, and what any other package does: Lambda's runtime takes that from INFO on."""
+    root, ours = logging.getLogger(), runtime.logger.registered_handler
+    as_the_runtime_does = logging.StreamHandler(guard)
+    as_the_runtime_does.setFormatter(JsonFormatter())  # ends its lines itself
+    as_the_runtime_does.terminator = ""
+    as_the_runtime_does.addFilter(lambda record: record.name != runtime.logger.name)  # Powertools keeps its own apart
+    assert isinstance(ours, logging.StreamHandler)
+    level, stream = root.level, ours.setStream(guard)
+    root.addHandler(as_the_runtime_does)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(as_the_runtime_does)
+        ours.setStream(stream)
 
 
 def personal_texts(value: Any) -> Iterator[str]:

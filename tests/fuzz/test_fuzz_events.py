@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 
-from handlers import runtime
 from local.cloud import LocalCloud
 from tests.conftest import Connect
 from tests.faults.rows import Rows, read_rows
 from tests.fuzz import machine, oracle, world
-from tests.fuzz.log_guard import LogGuard, personal_texts
+from tests.fuzz.log_guard import LogGuard, everything_logged_to, personal_texts
 from tests.fuzz.mutations import mutate
 from tests.workflow.conftest import ended
 from ticketing.database import Database
@@ -54,12 +53,10 @@ def test_no_event_breaks_anything(
     database: Database,
     chance: random.Random,
     fuzz_count: int,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     mutants = _Mutants(connect, database, chance)
     guard = LogGuard(personal_texts(mutants.seeds))
-    monkeypatch.setattr(runtime.logger.registered_handler, "stream", guard)
     before, results = _rows(database), Counter[str]()
     for number in range(fuzz_count):
         if number % _WORLD_LASTS == 0:
@@ -67,7 +64,7 @@ def test_no_event_breaks_anything(
             before = _rows(database)
         event = mutants.next()
         try:
-            with contextlib.redirect_stdout(guard):
+            with everything_logged_to(guard), contextlib.redirect_stdout(guard):
                 result = machine.run(event)
             results[result.name] += 1
             guard.check()

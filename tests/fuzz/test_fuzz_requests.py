@@ -19,14 +19,14 @@ from typing import Any
 import jwt
 import pytest
 
-from handlers import receive_stripe_webhook, runtime
+from handlers import receive_stripe_webhook
 from local.stripe_stand_in import StripeStandIn, sign
 from tests.api.conftest import CLIENT, HANDLERS, ISSUER, KEY, SIGNING_SECRET, Api, Reply, hold_against_description
 from tests.conftest import Connect, empty_tables
 from tests.factories import create_code, create_event, create_order, create_ticket
 from tests.faults.rows import Rows, read_rows
 from tests.fuzz import world
-from tests.fuzz.log_guard import LogGuard
+from tests.fuzz.log_guard import LogGuard, everything_logged_to
 from tests.fuzz.mutations import mutate
 from tests.fuzz.oracle import check_sums
 from ticketing.database import Database
@@ -108,11 +108,9 @@ def test_no_request_breaks_anything(
     event_bridge: _EventBridge,
     chance: random.Random,
     fuzz_count: int,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     guard = LogGuard(_FORBIDDEN)
-    monkeypatch.setattr(runtime.logger.registered_handler, "stream", guard)
     seeds, tokens = _requests(), _tokens()
     results, orders = Counter[str](), set[str]()
     before: Rows = {}
@@ -125,7 +123,7 @@ def test_no_request_breaks_anything(
         if route == _CHECKOUT and chance.random() < 0.1:
             stripe.fail_next(2, status=chance.choice((500, 503, 402, 429)), path_prefix="/v1/checkout")
         try:
-            with contextlib.redirect_stdout(guard):
+            with everything_logged_to(guard), contextlib.redirect_stdout(guard):
                 reply = _call(route, event)
             stripe.clear_faults()
             guard.check()

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import logging
+
 import pytest
 import stripe
 
+from local.stripe_stand_in import StripeStandIn
 from ticketing import stripe_client
 from ticketing.errors import ConfigurationError, StripeUnavailable
 from ticketing.stripe_client import StripeRefused, stripe_errors
@@ -69,3 +72,12 @@ def test_nobody_answers() -> None:
     client = stripe_client.client("sk_test_1", api_base="http://127.0.0.1:1", network_retries=0)
     with pytest.raises(StripeUnavailable), stripe_errors("look at a session"):
         client.v1.checkout.sessions.retrieve("cs_1")
+
+
+def test_what_stripe_quotes_is_not_logged_by_its_package_either(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)  # as Lambda's runtime sets it for every package
+    with StripeStandIn() as stand_in:
+        client = stripe_client.client("sk_test_log", api_base=stand_in.url, network_retries=0)
+        with pytest.raises(stripe.InvalidRequestError, match="jo@nowhere"):
+            client.v1.checkout.sessions.create({"mode": "payment", "customer_email": "jo@nowhere"})
+    assert "jo@nowhere" not in caplog.text
