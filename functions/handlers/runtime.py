@@ -105,9 +105,11 @@ def _trace(given: TaskInput) -> None:
     """Annotate the trace of a sampled invocation, so that X-Ray finds it by order, event or execution."""
     if "Sampled=1" not in os.environ.get("_X_AMZN_TRACE_ID", "") or "AWS_XRAY_DAEMON_ADDRESS" not in os.environ:
         return
-    tracer = _tracer()
-    with tracer.provider.in_subsegment("task") as segment:
-        for key in ("execution_id", "stripe_event_id", "order_id"):
-            value = getattr(given, key)
-            if value is not None:
-                segment.put_annotation(key, value)
+    try:
+        with _tracer().provider.in_subsegment("task") as segment:
+            for key in ("execution_id", "stripe_event_id", "order_id"):
+                value = getattr(given, key)
+                if value is not None:
+                    segment.put_annotation(key, value)
+    except Exception:  # whatever is wrong with a trace, no payment may fail for it
+        logger.warning("The trace could not be annotated", exc_info=True)

@@ -200,7 +200,7 @@ def test_what_a_function_writes_can_be_read(lambdas: LambdaService) -> None:
     log = lambdas.log_file(lambdas.function("stack-fail")).read_text()
     assert f"START RequestId: {result.request_id}" in log
     assert "about to fail" in log
-    assert "OutOfSortsError: oh" in log
+    assert '"errorType": "OutOfSortsError"' in log
     assert f"REPORT RequestId: {result.request_id}" in log
     assert log.index("START") < log.index("about to fail") < log.index("END") < log.index("REPORT")
 

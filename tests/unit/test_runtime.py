@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,9 +14,9 @@ import pytest
 from handlers import runtime, validate_event
 from local.sample_events.cases import COMPLETED, SAMPLES
 from local.sample_events.files import envelope
+from tests.unit.bundle_only import run_in_the_bundle
 from ticketing.errors import DatabaseUnavailable, InvalidEvent, OrderNotFound
 
-PROJECT = Path(__file__).resolve().parents[2]
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:TicketPayment:1"
 INPUT = {"execution_id": EXECUTION, "stripe_event_id": "evt_1", "order_id": 12}
 CONTEXT = type("Context", (), {"aws_request_id": "request-1"})()
@@ -167,24 +163,7 @@ print("x-ray" if "aws_xray_sdk" in sys.modules else "no x-ray")
 
 def run_as_a_function(event: object, **environment: str) -> str:
     """Run a handler in a process of its own, as Lambda does; its last line says whether the X-Ray SDK was loaded."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        input=json.dumps(event),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(PROJECT / "functions"),
-            "STRIPE_LIVEMODE": "false",
-            "LAMBDA_TASK_ROOT": str(PROJECT / "functions"),
-            "POWERTOOLS_SERVICE_NAME": "ticket-payment",
-            "POWERTOOLS_METRICS_NAMESPACE": "Cachao",
-            **environment,
-        },
-    )
-    return done.stdout.splitlines()[-1]
+    return run_in_the_bundle(SCRIPT, event, environment).splitlines()[-1]
 
 
 TASK = {"execution_id": EXECUTION, "order_id": 12, "envelope": envelope(SAMPLES[0], "partner")}
@@ -213,3 +192,16 @@ def test_a_sampled_trace_can_be_found_by_order_and_execution() -> None:
     sent = json.loads(segment)
     assert sent["trace_id"] == "1-5759e988-bd862e3fe1be46a994272793"
     assert sent["annotations"] == {"execution_id": EXECUTION, "order_id": 12}
+
+
+def test_a_trace_that_cannot_be_annotated_loses_no_payment(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("the daemon's address is malformed")
+
+    monkeypatch.setattr(runtime, "_tracer", broken)
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", SAMPLED)
+    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000")
+    assert handler_that({"status": "done"})(INPUT, CONTEXT) == {"status": "done"}
+    [warning] = [line for line in log.lines if line["level"] == "WARNING"]
+    assert warning["order_id"] == 12
+    assert "trace" in warning["message"]
