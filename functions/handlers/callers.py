@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 
 from handlers.http import Request
 from handlers.settings import required
@@ -44,8 +45,10 @@ def logged_in(request: Request) -> Buyer:
 @functools.cache
 def _verifier() -> TokenVerifier:
     clients = (client.strip() for client in required("COGNITO_CLIENT_IDS").split(","))
+    issuer = required("COGNITO_ISSUER")
     return TokenVerifier(
-        issuer=required("COGNITO_ISSUER"),
+        issuer=issuer,
         client_ids=frozenset(client for client in clients if client),
-        keys=PublicKeys(required("COGNITO_JWKS_URL")),
+        # https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
+        keys=PublicKeys(os.environ.get("COGNITO_JWKS_URL") or f"{issuer.rstrip('/')}/.well-known/jwks.json"),
     )

@@ -128,17 +128,26 @@ def test_a_ticket_that_is_deleted_while_it_is_ordered(
     assert status_of_orders(database) == []
 
 
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        # template.yaml's default: the issuer's own place
+        ("", "https://issuer.example/.well-known/jwks.json"),
+        ("http://127.0.0.1:1/jwks.json", "http://127.0.0.1:1/jwks.json"),
+    ],
+)
 def test_the_user_pool_is_what_the_deployment_says(
-    api: Api, monkeypatch: pytest.MonkeyPatch, token: Callable[..., dict[str, str]]
+    api: Api, monkeypatch: pytest.MonkeyPatch, token: Callable[..., dict[str, str]], given: str, used: str
 ) -> None:
     monkeypatch.undo()
     callers._verifier.cache_clear()
     monkeypatch.setenv("COGNITO_ISSUER", "https://issuer.example")
     monkeypatch.setenv("COGNITO_CLIENT_IDS", "client1, client2,")
-    monkeypatch.setenv("COGNITO_JWKS_URL", "http://127.0.0.1:1/jwks.json")
+    monkeypatch.setenv("COGNITO_JWKS_URL", given)
     verifier = callers._verifier()
     callers._verifier.cache_clear()
     assert (verifier._issuer, verifier._client_ids) == ("https://issuer.example", frozenset({"client1", "client2"}))
+    assert verifier._keys._url == used
 
 
 def test_the_event_bus_is_asked_within_stripes_patience(monkeypatch: pytest.MonkeyPatch) -> None:
