@@ -63,7 +63,7 @@ def replay(desk: Desk, *, yes: bool, wait_seconds: float) -> None:
     if not output.as_json:
         output.answer(None, _table(f"The first of about {waiting} events that could not be delivered", seen))
     output.confirm(f"Start an execution for each of them in {environment.name}?", yes=yes)
-    arns, left = [], []
+    begun, left = starting.Begun(), []
     try:
         for letter in _drain(environment):
             if letter.reason is not None:
@@ -72,7 +72,12 @@ def replay(desk: Desk, *, yes: bool, wait_seconds: float) -> None:
             name = execution_names.dead_letter_name(letter.event_id)
             _, arn = starting.start(environment, name, letter.body)
             environment.client("sqs").delete_message(QueueUrl=queue_url(environment), ReceiptHandle=letter.receipt)
-            arns.append(arn)
+            begun.inputs[arn] = letter.body
+    except (Exception, KeyboardInterrupt) as error:
+        if not begun.inputs:
+            raise
+        # What was started is told all the same.
+        begun.stopped_by = error
     finally:
         for letter in left:
             environment.client("sqs").change_message_visibility(
@@ -83,7 +88,7 @@ def replay(desk: Desk, *, yes: bool, wait_seconds: float) -> None:
         if not output.as_json:
             output.answer(None, _table("Left in the queue", left))
     data = [{"error_code": letter.error_code, "reason": letter.reason, "body": letter.body[:500]} for letter in left]
-    starting.report(desk, list(dict.fromkeys(arns)), wait_seconds=wait_seconds, extra={"left": data})
+    starting.report(desk, begun, wait_seconds=wait_seconds, extra={"left": data})
 
 
 def _drain(environment: Environment) -> Iterator[DeadLetter]:

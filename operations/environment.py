@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,11 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.config import Config
 
+from operations import pacing
 from operations.problems import CANNOT_REACH, USAGE, FunctionFailed, Problem, error_code
-from ticketing import stripe_client
 
 if TYPE_CHECKING:
-    import stripe
     from botocore.config import _RetryDict
 
 _LOCAL_FILE: Final = Path(".local") / "stack.json"
@@ -64,6 +64,24 @@ class Environment:
     def region(self) -> str:
         """The AWS region."""
         return str(self._session.region_name)
+
+    @property
+    def aws_options(self) -> str:
+        """What makes a command of AWS's own (`aws …`) mean this place: region and profile, or the local address."""
+        address = ["--endpoint-url", self._local["aws_endpoint_url"]] if self._local else self._profile
+        return shlex.join(["--region", self.region, *address])
+
+    @property
+    def cachao_options(self) -> str:
+        """What makes another `cachao` command mean this place; `--local` for the local stack."""
+        if self._local:
+            return "--local"
+        return shlex.join(["--stack", self.stack["StackName"], "--region", self.region, *self._profile])
+
+    @property
+    def _profile(self) -> list[str]:
+        # boto3 calls it so where none was given.
+        return [] if self._session.profile_name == "default" else ["--profile", self._session.profile_name]
 
     @functools.cached_property
     def stack(self) -> dict[str, Any]:
@@ -167,6 +185,8 @@ class Environment:
                     max_pool_connections=20,
                 ),
             )
+            if service == "stepfunctions" and not self.is_local:
+                pacing.pace(self._clients[service])
         return self._clients[service]
 
     def invoke(self, function: str, payload: dict[str, Any]) -> Any:  # noqa: ANN401 -- each function's own result
@@ -185,22 +205,6 @@ class Environment:
                 function, str(failure.get("errorType", "Lambda.Unknown")), str(failure.get("errorMessage", result))
             )
         return result
-
-    def stripe(self) -> stripe.StripeClient:
-        """Give a client of the Stripe account that this deployment uses, with the deployment's own key.
-
-        Raises:
-            Problem: the secret has not the shape of Stripe's.
-        """
-        arn = self.parameters.get("StripeSecretArn", "")
-        text = self.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
-        try:
-            key = json.loads(text)["api_key"]
-        except (ValueError, KeyError, TypeError):
-            raise Problem(
-                f'The secret {arn} is not {{"api_key": "sk_…"}}.', advice="Store it anew; see docs/deploy.md."
-            ) from None
-        return stripe_client.client(str(key), api_base=self.parameters.get("StripeApiBase", "https://api.stripe.com"))
 
     def _no_stack(self) -> Problem:
         return Problem(

@@ -15,7 +15,7 @@ from operations import execution_view, executions
 from operations.desk import Desk
 from operations.environment import Environment
 from operations.executions import Execution
-from operations.problems import BROKEN, USAGE, Problem
+from operations.problems import BROKEN, STILL_RUNNING, USAGE, Problem
 from ticketing.stripe_events import HANDLED_EVENTS, OWN_SOURCE, PARTNER_SOURCE_PREFIX
 
 _LOOK_EVERY_SECONDS: Final = 0.5
@@ -36,7 +36,7 @@ def event(
 
     [bold]Examples[/bold]
 
-        cachao event events/checkout_session_completed.json
+        cachao event events/default/checkout.session.completed.json
 
         stripe events retrieve evt_… | cachao event - --yes
     """
@@ -69,6 +69,9 @@ def event(
     )
     if execution.failed:
         raise typer.Exit(BROKEN)
+    if execution.status == executions.RUNNING:
+        output.note(f"It still runs: cachao show {execution.name} tells what became of it.")
+        raise typer.Exit(STILL_RUNNING)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -29,6 +29,12 @@ def is_replay(name: str) -> bool:
     return _REPLAY.match(name) is not None
 
 
+def number_of(name: str) -> int:
+    """Give the number of a replay: 2 of `replay-2-…`; 0 of anything else."""
+    replay = _REPLAY.match(name)
+    return int(replay[1]) if replay else 0
+
+
 def replay_name(root: str, number: int) -> str:
     """Name the replay of this number of an original (`root_of`)."""
     return f"replay-{number}-{root}"

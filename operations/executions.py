@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,8 +19,10 @@ FAILED: Final = ("FAILED", "TIMED_OUT", "ABORTED")
 RUNNING: Final = "RUNNING"
 # Step Functions forgets an execution after so many days, and so do the logs.
 REMEMBERED: Final = timedelta(days=90)
-# DescribeExecution's own limits are well above this (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+# Requests under way at the same time; how many a second is bounded by `pacing`.
 _AT_ONCE: Final = 8
+# ListExecutions gives so many at once at most, and may be asked less often than any other.
+_PAGE_SIZE: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,10 @@ def listed(
     environment: Environment, *, status: str | None = None, since: datetime | None = None
 ) -> Iterator[dict[str, Any]]:
     """Give executions as `ListExecutions` does, newest first, page by page as they are asked for."""
-    wanted = {"statusFilter": status} if status else {}
+    wanted: dict[str, Any] = {"statusFilter": status} if status else {}
     pages = environment.client("stepfunctions").get_paginator("list_executions")
-    for page in pages.paginate(stateMachineArn=environment.state_machine_arn, **wanted):
+    pages_of = {"PageSize": _PAGE_SIZE}
+    for page in pages.paginate(stateMachineArn=environment.state_machine_arn, PaginationConfig=pages_of, **wanted):
         for found in page["executions"]:
             if since is not None and found["startDate"] < since:
                 return
@@ -76,11 +79,23 @@ def recent(
     return describe_all(environment, [execution["executionArn"] for execution in newest])
 
 
-def describe_all(environment: Environment, execution_arns: Iterable[str]) -> list[Execution]:
-    """Describe executions, in the order given; those that Step Functions has forgotten are left out."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(lambda arn: describe(environment, arn), dict.fromkeys(execution_arns))
-        return [execution for execution in found if execution is not None]
+def describe_all(
+    environment: Environment, execution_arns: Iterable[str], *, told: Callable[[], object] = lambda: None
+) -> list[Execution]:
+    """Describe executions, in the order given; those that Step Functions has forgotten are left out.
+
+    On AWS many take their time (`pacing`): eight a second. `told` is called after each.
+    """
+    found = []
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        for execution in pool.map(lambda arn: describe(environment, arn), dict.fromkeys(execution_arns)):
+            found.append(execution)
+            told()
+    finally:
+        # After an error, or Ctrl-C, hundreds may be left that nobody waits for.
+        pool.shutdown(cancel_futures=True)
+    return [execution for execution in found if execution is not None]
 
 
 def describe(environment: Environment, arn: str) -> Execution | None:

@@ -23,7 +23,12 @@ from ticketing.errors import ConfigurationError, StripeUnavailable, TicketingErr
 FINE: Final = 0
 BROKEN: Final = 1
 USAGE: Final = 2
+# Also: AWS asks to try again later.
 CANNOT_REACH: Final = 3
+# What was started had not ended when the waiting was over.
+STILL_RUNNING: Final = 4
+# Of the doctor: nothing is known to be broken, but not everything could be looked at.
+NOT_ALL_SEEN: Final = 5
 
 _ACCESS_DENIED: Final = frozenset(
     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
@@ -37,6 +42,18 @@ _BAD_CREDENTIALS: Final = frozenset(
         "SignatureDoesNotMatch",
         "InvalidAccessKeyId",
         "RequestExpired",
+    }
+)
+_TOO_FAST: Final = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "SlowDown",
     }
 )
 _SIGN_IN: Final = "Sign in (aws sso login, or aws configure), or choose credentials with --profile NAME."
@@ -101,6 +118,12 @@ def _of_answer(error: ClientError) -> Problem:
     if code in _BAD_CREDENTIALS:
         return Problem(
             f"AWS does not take your credentials ({code}): {message}", advice=_SIGN_IN, exit_code=CANNOT_REACH
+        )
+    if code in _TOO_FAST:
+        return Problem(
+            f"AWS asks to slow down ({operation}, {code}), also after several tries.",
+            advice="Somebody else in this account asks a lot, too: try again in a minute. Repeating harms nothing.",
+            exit_code=CANNOT_REACH,
         )
     return Problem(f"AWS refused {operation} ({code}): {message}")
 

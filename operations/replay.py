@@ -9,25 +9,32 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
+from rich.progress import Progress
 
 from operations import dead_letters, execution_names, executions, starting
 from operations.desk import Desk
 from operations.environment import Environment
 from operations.execution_input import summarise
 from operations.executions import Execution
-from operations.output import coloured, moment, plain, table
+from operations.output import coloured, counted, moment, plain, table
 from operations.problems import USAGE, Problem
 from operations.time_spans import parse_since
 
-_AT_ONCE: Final = 8
-
 Intention = Literal["replay", "repaired already", "being replayed"]
+
+
+class Replay(NamedTuple):
+    """A replay of an original, by its number."""
+
+    number: int
+    arn: str
+    name: str
+    status: str
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Plan:
     original: Execution
     intention: Intention
     name: str
-    latest_replay: Execution | None
+    latest_replay: Replay | None
 
 
 def replay(  # noqa: PLR0913 -- one parameter an option
@@ -48,7 +55,9 @@ def replay(  # noqa: PLR0913 -- one parameter an option
     *,
     failed: Annotated[bool, typer.Option("--failed", help="All that failed since --since.")] = False,
     since: Annotated[str, typer.Option(help="With --failed: 30m, 12h, 2d, or a date (UTC).")] = "2d",
-    error: Annotated[str | None, typer.Option(help="With --failed: only those that failed with this error.")] = None,
+    error: Annotated[
+        str | None, typer.Option(help="With --failed: only those with this error, or this status (ABORTED).")
+    ] = None,
     order: Annotated[
         int | None, typer.Option(help="Of one EXECUTION: with this order in its event's metadata.", min=1)
     ] = None,
@@ -90,7 +99,7 @@ def replay(  # noqa: PLR0913 -- one parameter an option
         named = [executions.get(environment, name) for name in wanted]
         plans = plan(environment, named if order is None else [_as_of_order(named[0], order)], named=True)
     else:
-        plans = plan(environment, _failed(environment, since, error), named=False)
+        plans = _failed(desk, since, error)
     _carry_out(desk, plans, yes=yes, wait_seconds=wait)
 
 
@@ -109,58 +118,107 @@ def _as_of_order(original: Execution, order: int) -> Execution:
     return dataclasses.replace(original, input=text, event=summarise(text))
 
 
-def _failed(environment: Environment, since: str, error: str | None) -> list[Execution]:
-    moment_ = parse_since(since)
-    arns = [
-        found["executionArn"]
-        for status in executions.FAILED
-        for found in executions.listed(environment, status=status, since=moment_)
-    ]
-    found = executions.describe_all(environment, arns)
-    return [execution for execution in found if error is None or execution.error == error]
+def _failed(desk: Desk, since: str, error: str | None) -> list[Plan]:
+    """Plan what failed since then; what a replay has repaired is only counted, because each look costs a request."""
+    environment, output = desk.environment, desk.output
+    listed = list(executions.listed(environment, since=parse_since(since)))
+    replays = _latest_replays(listed)
+    failed: dict[str, str] = {}
+    for found in listed:
+        if found["status"] in executions.FAILED:
+            failed.setdefault(execution_names.root_of(found["name"]), found["executionArn"])
+    due = [arn for root, arn in failed.items() if root not in replays or replays[root].status != "SUCCEEDED"]
+    if len(due) < len(failed):
+        output.note(f"{counted(len(failed) - len(due), 'execution')} that failed since then: repaired already.")
+    with Progress(console=output.errors, disable=not output.is_live, transient=True) as progress:
+        bar = progress.add_task("reading what failed", total=len(due))
+        described = executions.describe_all(environment, due, told=lambda: progress.advance(bar))
+    wanted = [found for found in described if error is None or error == (found.error or found.status)]
+    return [_plan_one(found, replays) for found in sorted(wanted, key=lambda one: one.started)]
 
 
 def plan(environment: Environment, originals: Iterable[Execution], *, named: bool) -> list[Plan]:
-    """Say what is to happen to each; replays of one original are one. `named`: also what is repaired already."""
-    firsts: dict[str, Execution] = {}
+    """Say what is to happen to each; replays of one original are one: the last of those that are given.
+
+    Their replays are found in the list of all executions since then, or (`named`: a few, of any age, also what is
+    repaired already) by asking for each.
+    """
+    latest: dict[str, Execution] = {}
     for original in sorted(originals, key=lambda execution: execution.started):
-        firsts.setdefault(execution_names.root_of(original.name), original)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda first: _plan_one(environment, first[1], first[0], named=named), firsts.items()))
+        latest[execution_names.root_of(original.name)] = original
+    if not latest:
+        return []
+    if named:
+        replays = {root: found for root in latest if (found := _ask_for_replays(environment, root)) is not None}
+    else:
+        since = min(original.started for original in latest.values())
+        replays = _latest_replays(executions.listed(environment, since=since))
+    return [_plan_one(original, replays, named=named) for original in latest.values()]
 
 
-def _plan_one(environment: Environment, original: Execution, root: str, *, named: bool) -> Plan:
+def _latest_replays(listed: Iterable[dict[str, Any]]) -> dict[str, Replay]:
+    """Give the last replay of each original that has one, by the original's name as replays have it."""
+    latest: dict[str, Replay] = {}
+    for found in listed:
+        name = found["name"]
+        if execution_names.is_replay(name):
+            replay_ = Replay(execution_names.number_of(name), found["executionArn"], name, found["status"])
+            root = execution_names.root_of(name)
+            latest[root] = max(latest.get(root, replay_), replay_)
+    return latest
+
+
+def _ask_for_replays(environment: Environment, root: str) -> Replay | None:
     number, latest = 1, None
     while found := executions.describe(
         environment,
         execution_names.arn_of(environment.state_machine_arn, execution_names.replay_name(root, number)),
     ):
-        number, latest = number + 1, found
+        number, latest = number + 1, Replay(number, found.arn, found.name, found.status)
+    return latest
+
+
+def _plan_one(original: Execution, replays: Mapping[str, Replay], *, named: bool = False) -> Plan:
+    root = execution_names.root_of(original.name)
+    latest = replays.get(root)
     intention: Intention = "replay"
     if latest is not None and latest.status == executions.RUNNING:
         intention = "being replayed"
     elif latest is not None and latest.status == "SUCCEEDED" and not named:
         intention = "repaired already"
-    return Plan(original, intention, execution_names.replay_name(root, number), latest)
+    return Plan(original, intention, execution_names.replay_name(root, latest.number + 1 if latest else 1), latest)
 
 
 def _carry_out(desk: Desk, plans: list[Plan], *, yes: bool, wait_seconds: float) -> None:
     environment, output = desk.environment, desk.output
     due = [planned for planned in plans if planned.intention == "replay"]
-    if not output.as_json:
+    running = [planned for planned in plans if planned.intention == "being replayed"]
+    if plans and not output.as_json:
         output.answer(None, _plan_table(plans))
-    if not due and not any(planned.intention == "being replayed" for planned in plans):
+    if not due and not running:
         output.answer({"replays": []}, "Nothing is to be replayed.")
         return
     if due:
-        output.confirm(f"Start {len(due)} new execution{'s' if len(due) > 1 else ''} in {environment.name}?", yes=yes)
-    arns = [planned.latest_replay.arn for planned in plans if _runs(planned) and planned.latest_replay]
-    arns += [starting.start(environment, planned.name, planned.original.input)[1] for planned in due]
-    starting.report(desk, arns, wait_seconds=wait_seconds)
+        output.confirm(f"Start {counted(len(due), 'new execution')} in {environment.name}?", yes=yes)
+    begun = starting.Begun({one.latest_replay.arn: one.original.input for one in running if one.latest_replay})
+    _start_all(desk, due, begun)
+    starting.report(desk, begun, wait_seconds=wait_seconds)
 
 
-def _runs(planned: Plan) -> bool:
-    return planned.intention == "being replayed"
+def _start_all(desk: Desk, due: list[Plan], begun: starting.Begun) -> None:
+    environment, output = desk.environment, desk.output
+    with Progress(console=output.errors, disable=not output.is_live, transient=True) as progress:
+        bar = progress.add_task("starting", total=len(due))
+        try:
+            for planned in due:
+                _, arn = starting.start(environment, planned.name, planned.original.input)
+                begun.inputs[arn] = planned.original.input
+                progress.advance(bar)
+        except (Exception, KeyboardInterrupt) as error:
+            if not begun.inputs:
+                raise
+            # What was started is told all the same.
+            begun.stopped_by = error
 
 
 def _shortened(planned: Plan) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import typer
@@ -12,13 +15,27 @@ from rich.progress import Progress
 from operations import execution_names, execution_view, executions
 from operations.desk import Desk
 from operations.environment import Environment
+from operations.execution_input import summarise
 from operations.executions import Execution
-from operations.output import Output
-from operations.problems import BROKEN, error_code
+from operations.output import Output, counted
+from operations.problems import BROKEN, STILL_RUNNING, Problem, error_code, explain
 
 _LOOK_EVERY_SECONDS: Final = (0.2, 3.0)
+# So many of the ended ones are described between two looks at the clock: five seconds' worth on AWS.
+_SLICE: Final = 40
+# The status of an execution that was started, and then not looked at any more.
+_NOT_LOOKED_AT: Final = "STARTED"
 
 Started = Literal["started", "was started before"]
+
+
+@dataclass
+class Begun:
+    """What a command has started, and when: inputs by the executions' ARNs, and what kept it from starting the rest."""
+
+    inputs: dict[str, str] = field(default_factory=dict)
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    stopped_by: BaseException | None = None
 
 
 def start(environment: Environment, name: str, text: str) -> tuple[Started, str]:
@@ -36,38 +53,118 @@ def start(environment: Environment, name: str, text: str) -> tuple[Started, str]
         return "was started before", execution_names.arn_of(machine, name)
 
 
-def wait(environment: Environment, output: Output, arns: Sequence[str], *, timeout_seconds: float) -> list[Execution]:
+def wait(environment: Environment, output: Output, begun: Begun, *, timeout_seconds: float) -> list[Execution]:
     """Wait until the executions have ended, or the time is over; give them as they are then, in the order given.
 
-    Ctrl-C ends the waiting only: executions go on by themselves.
+    Ctrl-C, and AWS's asking to slow down, end the waiting only: executions go on by themselves. What was not looked
+    at any more has the status `STARTED`.
     """
-    running, ended = list(arns), dict[str, Execution]()
+    seen: dict[str, Execution] = {}
+    if timeout_seconds and begun.stopped_by is None:
+        with Progress(console=output.errors, disable=not output.is_live, transient=True) as progress:
+            bar = progress.add_task("waiting for the executions", total=len(begun.inputs))
+            try:
+                _follow(environment, begun.inputs, seen, timeout_seconds, lambda: progress.advance(bar))
+            except KeyboardInterrupt:
+                output.note("Not waited for any longer; the executions go on.")
+            except Exception as error:  # noqa: BLE001 -- told in `report`, after what was started
+                begun.stopped_by = error
+    return [seen.get(arn) or _only_started(arn, text, begun.at) for arn, text in begun.inputs.items()]
+
+
+def _follow(
+    environment: Environment,
+    inputs: Mapping[str, str],
+    seen: dict[str, Execution],
+    timeout_seconds: float,
+    told: Callable[[], object],
+) -> None:
+    """Describe each execution when it has ended; which ones still run, one request tells of a thousand of them."""
     deadline, pause = time.monotonic() + timeout_seconds, _LOOK_EVERY_SECONDS[0]
-    with Progress(console=output.errors, disable=not output.is_live, transient=True) as progress:
-        bar = progress.add_task("waiting for the executions", total=len(running))
-        try:
-            while running and time.monotonic() < deadline:
-                for execution in executions.describe_all(environment, running):
-                    if execution.status != executions.RUNNING:
-                        ended[execution.arn] = execution
-                running = [arn for arn in running if arn not in ended]
-                progress.update(bar, completed=len(ended))
-                if running:
-                    time.sleep(pause)
-                    pause = min(pause * 1.5, _LOOK_EVERY_SECONDS[1])
-        except KeyboardInterrupt:
-            output.note("Not waited for any longer; the executions go on. cachao executions --running shows them.")
-    found = {execution.arn: execution for execution in executions.describe_all(environment, running)} | ended
-    return [found[arn] for arn in arns if arn in found]
+    looked: Counter[str] = Counter()
+    open_ = set(inputs)
+    while open_:
+        for arn in open_:
+            seen.pop(arn, None)  # what it was a while ago is not told as what it is
+        running = {found["executionArn"]: found for found in executions.listed(environment, status=executions.RUNNING)}
+        seen.update({arn: _listed(running[arn], inputs[arn]) for arn in open_ & running.keys()})
+        # The list may come later than the start: what was looked at in vain waits for its turn.
+        over = sorted(open_ - running.keys(), key=lambda arn: looked[arn])
+        looked.update(over[:_SLICE])
+        found = executions.describe_all(environment, over[:_SLICE])
+        seen.update({execution.arn: execution for execution in found})
+        ended = {execution.arn for execution in found if execution.status != executions.RUNNING}
+        for _ in ended:
+            told()
+        open_ -= ended
+        if open_ and not (ended and len(over) > _SLICE):
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LOOK_EVERY_SECONDS[1])
 
 
-def report(desk: Desk, arns: list[str], *, wait_seconds: float, extra: dict[str, Any] | None = None) -> None:
-    """Wait for executions and show what became of them; ends the command with 1 where one failed."""
-    results = wait(desk.environment, desk.output, arns, timeout_seconds=wait_seconds)
-    desk.output.answer(
-        {"replays": [execution_view.as_data(execution) for execution in results], **(extra or {})},
+def _listed(found: Mapping[str, Any], text: str) -> Execution:
+    return _open(found["executionArn"], text, executions.RUNNING, found["startDate"])
+
+
+def _only_started(arn: str, text: str, at: datetime) -> Execution:
+    return _open(arn, text, _NOT_LOOKED_AT, at)
+
+
+def _open(arn: str, text: str, status: str, started: datetime) -> Execution:
+    return Execution(
+        arn=arn,
+        name=arn.rpartition(":")[2],
+        status=status,
+        started=started,
+        stopped=None,
+        event=summarise(text),
+        input=text,
+        error=None,
+        cause=None,
+        output=None,
+    )
+
+
+def report(desk: Desk, begun: Begun, *, wait_seconds: float, extra: dict[str, Any] | None = None) -> None:
+    """Wait for executions and show what became of them.
+
+    Ends the command with 1 where one failed, with 4 where one still runs although it was waited for, and after the
+    list with the problem that kept it from starting or from looking, where there was one.
+    """
+    output = desk.output
+    results = wait(desk.environment, output, begun, timeout_seconds=wait_seconds)
+    problem = explain(begun.stopped_by) if begun.stopped_by is not None else None
+    output.answer(
+        {
+            "replays": [execution_view.as_data(execution) for execution in results],
+            **({"problem": problem.sentence} if problem else {}),
+            **(extra or {}),
+        },
         execution_view.listing("What became of them", results) if results else "Nothing was started.",
     )
-    if any(execution.failed for execution in results):
-        desk.output.note("Some failed again: cachao show EXECUTION says in which step and why; see docs/runbook.md.")
+    _end(output, results, begun.stopped_by, problem, waited=bool(wait_seconds))
+
+
+def _end(
+    output: Output, results: list[Execution], stopped_by: BaseException | None, problem: Problem | None, *, waited: bool
+) -> None:
+    open_ = sum(execution.stopped is None for execution in results)
+    failed = any(execution.failed for execution in results)
+    if failed:
+        output.note("Some failed again: cachao show EXECUTION says in which step and why; see docs/runbook.md.")
+    if open_:
+        output.note(
+            f"{counted(open_, 'execution')} had not ended, or could not be looked at: cachao executions --running shows"
+            " what runs. Say the same command again later: it starts only what is not repaired and does not run."
+        )
+    if problem is not None:
+        output.note(f"[red]{problem.sentence}[/red] {problem.advice}")
+        raise typer.Exit(problem.exit_code)
+    if stopped_by is not None:
+        raise stopped_by
+    if failed:
         raise typer.Exit(BROKEN)
+    if open_ and waited:
+        raise typer.Exit(STILL_RUNNING)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.live import Live
@@ -42,25 +42,32 @@ class Watcher:
         self._environment = environment
         self._since = since
         self._rows = rows
-        self._ended: dict[str, Seen] = {}
+        self._seen: dict[str, Seen] = {}
 
     def look(self) -> list[Seen]:
         """Give the newest executions, oldest first."""
         listed = list(islice(executions.listed(self._environment, since=self._since), self._rows))
-        unknown = [found["executionArn"] for found in listed if found["executionArn"] not in self._ended]
-        seen = dict(self._ended)
-        for number, execution in enumerate(executions.describe_all(self._environment, unknown)):
-            seen[execution.arn] = Seen(execution, self._step(execution, ask=number < _STEPS_AT_ONCE))
+        # The list says which still run; describing those again and again would be too many requests.
+        changed = [found["executionArn"] for found in listed if self._status(found) != found["status"]]
+        seen = dict(self._seen)
+        seen.update({e.arn: Seen(e, self._step(e)) for e in executions.describe_all(self._environment, changed)})
+        running = [one.execution for one in seen.values() if one.execution.status == executions.RUNNING]
+        seen.update({e.arn: Seen(e, self._step_under_way(e)) for e in running[-_STEPS_AT_ONCE:]})
         arns = [found["executionArn"] for found in reversed(listed)]
         shown = [seen[arn] for arn in arns if arn in seen]
-        self._ended = {one.execution.arn: one for one in shown if one.execution.status != executions.RUNNING}
+        self._seen = {one.execution.arn: one for one in shown}
         return shown
 
-    def _step(self, execution: Execution, *, ask: bool) -> str:
-        if execution.status != executions.RUNNING:
-            return execution_view.result_of(execution) or (execution.cause or "").partition(":")[0]
-        if not ask:
+    def _status(self, found: dict[str, Any]) -> str | None:
+        known = self._seen.get(found["executionArn"])
+        return known.execution.status if known else None
+
+    def _step(self, execution: Execution) -> str:
+        if execution.status == executions.RUNNING:
             return "…"
+        return execution_view.result_of(execution) or (execution.cause or "").partition(":")[0]
+
+    def _step_under_way(self, execution: Execution) -> str:
         events = self._environment.client("stepfunctions").get_execution_history(
             executionArn=execution.arn, reverseOrder=True, maxResults=_HISTORY_TAIL, includeExecutionData=False
         )["events"]

@@ -51,9 +51,11 @@ class Faults:
             self._armed.append(fault)
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Forget all faults, and let requests that a `timeout` holds go."""
         with self._lock:
             self._armed.clear()
+            self._released.set()
+            self._released = threading.Event()  # for the next ones
 
     def release(self) -> None:
         """Let requests that a `timeout` holds go, because the stand-in stops."""

@@ -247,7 +247,7 @@ class StripeStandIn:
         self._faults.arm(Fault(n, status, path_prefix, method, when, seconds))
 
     def clear_faults(self) -> None:
-        """Forget faults that have not happened."""
+        """Forget faults that have not happened, and end those that hold a request."""
         self._faults.clear()
 
     def set_rate_limit(self, per_second: int | None) -> None:

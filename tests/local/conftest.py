@@ -44,12 +44,13 @@ def lambdas(tmp_path: Path) -> Iterator[LambdaService]:
         max_workers=3,
         retry_wait_factor=0.001,
     )
-    service.deploy([example_function(name) for name in ("echo", "environment", "fail", "leave", "large", "sleep")])
+    functions = [example_function(name) for name in ("echo", "environment", "fail", "leave", "large")]
+    service.deploy([*functions, example_function("sleep", timeout_seconds=0.5)])
     yield service
     service.close()
 
 
-def example_function(name: str, *, timeout_seconds: float = 0.5, module: str = "example") -> LambdaFunction:
+def example_function(name: str, *, timeout_seconds: float = 30, module: str = "example") -> LambdaFunction:
     return LambdaFunction(
         name=f"stack-{name}",
         logical_id=f"{name.title()}Function",

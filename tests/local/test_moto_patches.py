@@ -3,7 +3,6 @@
 import copy
 import inspect
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +31,7 @@ from local import moto_patches
 from local.lambda_answers import InvokeResult
 from local.moto_patches.event_bridge import EventDelivery
 from local.moto_patches.replacing import Replacements
+from tests.local.conftest import wait_until
 
 PASS = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
 PARTNER_BUS = "aws.partner/example.com/ed_1"
@@ -95,8 +95,10 @@ def test_jsonata_variables_are_pasted_without_escaping() -> None:
 def test_executions_without_a_name_are_all_called_none() -> None:
     sfn = client("stepfunctions")
     arn = sfn.create_state_machine(name="m", definition=PASS, roleArn=ROLE)["stateMachineArn"]
-    assert sfn.start_execution(stateMachineArn=arn)["executionArn"].endswith(":None")
-    time.sleep(0.2)
+    execution = sfn.start_execution(stateMachineArn=arn)["executionArn"]
+    assert execution.endswith(":None")
+    # While the first one runs, the second is the same one.
+    assert wait_until(lambda: sfn.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
     with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
         sfn.start_execution(stateMachineArn=arn)
 
@@ -125,11 +127,15 @@ def test_pages_by_status_break_off_when_an_execution_ends() -> None:
     waiting = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 60, "End": True}}})
     arn = sfn.create_state_machine(name="m", definition=waiting, roleArn=ROLE)["stateMachineArn"]
     started = [sfn.start_execution(stateMachineArn=arn, name=f"e{n}")["executionArn"] for n in range(3)]
-    time.sleep(0.2)
+
+    def in_state(status: str) -> int:
+        return len(sfn.list_executions(stateMachineArn=arn, statusFilter=status)["executions"])
+
+    assert wait_until(lambda: in_state("RUNNING") == len(started))
     page = sfn.list_executions(stateMachineArn=arn, statusFilter="RUNNING", maxResults=1)
     for execution in started:
         sfn.stop_execution(executionArn=execution)
-    time.sleep(0.2)
+    assert wait_until(lambda: in_state("ABORTED") == len(started))
     with pytest.raises(ClientError, match="InvalidToken"):
         sfn.list_executions(stateMachineArn=arn, statusFilter="RUNNING", maxResults=1, nextToken=page["nextToken"])
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,12 +37,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_it_is_quick_when_all_is_there() -> None:
-    began = time.monotonic()
+def test_it_does_nothing_when_all_is_there() -> None:
+    if not (setup.is_up_to_date() and setup.has_mariadb()):
+        pytest.skip("the environment was made by hand, or before the lock last changed: this would install packages")
+    # It says what it installs before it does; no word is nothing done.
     done = subprocess.run([sys.executable, str(setup.PROJECT / "local" / "setup.py")], capture_output=True, check=False)
-    if setup.is_up_to_date():  # elsewhere the environment may have been made by hand
-        assert (done.returncode, done.stdout) == (0, b"")
-        assert time.monotonic() - began < 2
+    assert (done.returncode, done.stdout) == (0, b"")
 
 
 def test_packages_are_installed_once_and_again_when_the_lock_changes(project: Path, commands: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -53,9 +54,24 @@ def test_all_failed_ones_are_replayed_once_and_then_left_alone(
     assert (f"replay-1-{ended.name[:69]}", "SUCCEEDED") in statuses(first)
     second = cachao("replay", "--failed", "--since", "1h", "--error", "AmountMismatch", "--yes", json=True)
     assert not [name for name, _ in statuses(second) if ended.name[:69] in name]
-    text = cachao("replay", "--failed", "--since", "1h", "--error", "AmountMismatch", "--yes").text
-    assert "repaired already" in text
+    assert "repaired already" in cachao("replay", "--failed", "--since", "1h", "--yes").notes
     assert counts(database, order_id) == ("paid", 1)
+
+
+def test_an_execution_that_outlasts_the_waiting_ends_with_4(
+    cachao: Cachao, database: Database, cloud: LocalCloud, mismatched: tuple[int, Ended]
+) -> None:
+    held = threading.Event()
+
+    def wait(invocation: Any, proceed: Any) -> Any:
+        held.wait(10)
+        return proceed(invocation)
+
+    cloud.lambdas.interceptors.append(wait)
+    answer = cachao("replay", mismatched[1].name, "--yes", "--wait", "0.5", json=True)
+    held.set()
+    assert (answer.exit_code, [status for _, status in statuses(answer)]) == (4, ["RUNNING"])
+    assert "cachao executions --running" in answer.notes
 
 
 def test_nothing_is_done_without_a_yes(cachao: Cachao, mismatched: tuple[int, Ended], cloud: LocalCloud) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,6 +11,7 @@ import requests
 import stripe
 
 from local.stripe_stand_in import StripeStandIn
+from tests.local.conftest import wait_until
 from tests.stand_in.support import KEY, Clock, client_of, headers_of
 
 Make = Callable[..., Any]
@@ -117,7 +117,7 @@ def test_an_error_of_the_endpoint_is_replayed(
 
 
 def test_a_key_in_use_is_a_conflict(stand_in: StripeStandIn, client: stripe.StripeClient, parameters: Make) -> None:
-    stand_in.fail_next(status="timeout", when="after", seconds=0.6)
+    stand_in.fail_next(status="timeout", method="POST", when="after", seconds=60)  # until it is released
     sent = parameters()
 
     def create() -> Any:
@@ -125,9 +125,12 @@ def test_a_key_in_use_is_a_conflict(stand_in: StripeStandIn, client: stripe.Stri
 
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(create)
-        time.sleep(0.3)
-        with pytest.raises(stripe.APIError) as caught:
-            create()
+        try:
+            assert wait_until(lambda: _sessions(client) == 1)  # made, so the first request holds the key
+            with pytest.raises(stripe.APIError) as caught:
+                create()
+        finally:
+            stand_in.clear_faults()
         with pytest.raises(stripe.APIConnectionError):
             slow.result()
 
