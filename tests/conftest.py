@@ -16,7 +16,7 @@ from local.cloud import LocalCloud
 from local.mariadb import MariaDB
 from local.stripe_stand_in import StripeStandIn
 from local.template import load_template
-from ticketing.database import Database, connector
+from ticketing.database import FOR_REQUESTS, Database, Patience, connector
 from ticketing.schema import apply_migrations
 
 # Quoted: only the stubs know that a Connection has a kind of cursor.
@@ -78,10 +78,16 @@ def database(connect: Connect) -> Database:
     return Database(connect)
 
 
-def connect_to(server: MariaDB, name: str) -> Connect:
+def connect_to(server: MariaDB, name: str, patience: Patience = FOR_REQUESTS) -> Connect:
     """Give the shop's own connector to a database of the test server."""
     return connector(
-        host=server.host, port=server.port, user=server.user, password=server.password, name=name, ca_file=None
+        host=server.host,
+        port=server.port,
+        user=server.user,
+        password=server.password,
+        name=name,
+        ca_file=None,
+        patience=patience,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from handlers.runtime import TaskInput, task
-from handlers.settings import connect_to_database
+from handlers.settings import connect_for_migrations
 from ticketing.schema import apply_migrations
 
 
@@ -23,5 +23,5 @@ class MigrateDatabaseResult(msgspec.Struct):
 
 @task(MigrateDatabaseInput)
 def handler(_given: MigrateDatabaseInput) -> MigrateDatabaseResult:
-    """Raises DataInconsistent where the live schema is not what the shop needs."""
-    return MigrateDatabaseResult(apply_migrations(connect_to_database))
+    """Raises DataInconsistent where the live schema lacks what the shop needs, DatabaseUnavailable where it is busy."""
+    return MigrateDatabaseResult(apply_migrations(connect_for_migrations))

@@ -16,7 +16,7 @@ from pymysql.connections import Connection
 from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
-from ticketing.database import connector
+from ticketing.database import FOR_MIGRATIONS, FOR_REQUESTS, Patience, connector
 from ticketing.errors import ConfigurationError, DatabaseUnavailable
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -73,7 +73,7 @@ def stripe_secret() -> StripeSecret:
     return _secret("STRIPE_SECRET_ARN", StripeSecret)
 
 
-def connect_to_database() -> Connection[DictCursor]:
+def connect_to_database(patience: Patience = FOR_REQUESTS) -> Connection[DictCursor]:
     """Open a connection with the credentials of the database's secret.
 
     Raises:
@@ -82,15 +82,20 @@ def connect_to_database() -> Connection[DictCursor]:
         pymysql.err.MySQLError: the database does not answer.
     """
     try:
-        return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret))
+        return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret), patience)
     except pymysql.err.OperationalError as error:
         if error.args[0] != ER.ACCESS_DENIED_ERROR:
             raise
     # The password was rotated since it was fetched: fetch it anew, once.
-    return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret, fresh=True))
+    return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret, fresh=True), patience)
 
 
-def _connect(secret: DatabaseSecret) -> Connection[DictCursor]:
+def connect_for_migrations() -> Connection[DictCursor]:
+    """Open a connection as `connect_to_database` does, whose statements may take minutes."""
+    return connect_to_database(FOR_MIGRATIONS)
+
+
+def _connect(secret: DatabaseSecret, patience: Patience) -> Connection[DictCursor]:
     return connector(
         host=secret.host,
         port=secret.port,
@@ -98,6 +103,7 @@ def _connect(secret: DatabaseSecret) -> Connection[DictCursor]:
         password=secret.password,
         name=secret.dbname,
         ca_file=_ca_file(),
+        patience=patience,
     )()
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pymysql
@@ -54,8 +55,30 @@ _CLIENT_ERRORS = range(CR.CR_ERROR_FIRST, CR.CR_ERROR_LAST + 1)
 # the server's wait_timeout may have closed it. One round trip, and only after a pause.
 _IDLE_SECONDS_BEFORE_PING = 20.0
 
-# Idle functions stay for hours; the server need not keep their connections so long (they are tried before use).
-_SESSION_SETTINGS = "SET time_zone = '+00:00', innodb_lock_wait_timeout = 5, wait_timeout = 60"
+
+@dataclass(frozen=True)
+class Patience:
+    """How long connections wait, in seconds.
+
+    Attributes:
+        answer: for the answer to a statement. Longer than the locks', so that the server answers first.
+        row_lock: for a row that another transaction has locked.
+        table_lock: for a table that another connection changes, or, to change it, for those that use it. Whatever
+            comes behind a waiting change of a table waits with it, so this is short for migrations, too.
+        rest: between two statements, before the server drops the connection.
+    """
+
+    answer: int
+    row_lock: int
+    table_lock: int
+    rest: int
+
+
+# Together with the connect time-out shorter than the functions' own time-out in template.yaml. Idle functions stay for
+# hours; the server need not keep their connections so long (they are tried before use).
+FOR_REQUESTS = Patience(answer=8, row_lock=5, table_lock=5, rest=60)
+# Shorter than the migration function's time-out: an index on a large table takes its time.
+FOR_MIGRATIONS = Patience(answer=880, row_lock=10, table_lock=10, rest=900)
 # Each statement sees what is committed: the guards are in the statements themselves, and the gap locks of
 # REPEATABLE READ would only add deadlocks.
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
@@ -129,7 +152,7 @@ class Database:
             if is_passing(error):
                 self.close()
                 raise DatabaseUnavailable(
-                    f"The database could not finish the transaction: {_describe(error)}"
+                    f"The database could not finish the transaction: {describe(error)}"
                 ) from error
             self._roll_back()
             raise
@@ -168,11 +191,16 @@ def connector(
     password: str,
     name: str,
     ca_file: str | None,
+    patience: Patience = FOR_REQUESTS,
 ) -> Callable[[], Connection[DictCursor]]:
-    """Give a function that opens a connection with this shop's session settings and time-outs (seconds).
+    """Give a function that opens a connection with this shop's session settings and time-outs.
 
     With `ca_file` the connection is made over TLS, and the server's certificate and name are verified against it.
     """
+    session_settings = (
+        f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {patience.row_lock},"
+        f" lock_wait_timeout = {patience.table_lock}, wait_timeout = {patience.rest}"
+    )
 
     def connect() -> Connection[DictCursor]:
         connection = pymysql.connect(
@@ -185,11 +213,9 @@ def connector(
             cursorclass=DictCursor,
             autocommit=False,
             connect_timeout=4,
-            # Longer than innodb_lock_wait_timeout, so that the server answers first; together with the connect
-            # time-out shorter than the function's own time-out in template.yaml.
-            read_timeout=8,
-            write_timeout=8,
-            init_command=_SESSION_SETTINGS,
+            read_timeout=patience.answer,
+            write_timeout=patience.answer,
+            init_command=session_settings,
             ssl_ca=ca_file,
             ssl_verify_cert=ca_file is not None,
             ssl_verify_identity=ca_file is not None,
@@ -201,8 +227,9 @@ def connector(
     return connect
 
 
-def _describe(error: BaseException) -> str:
-    # The server's number is what an operator looks up; the text of an OSError names the host, which is no secret.
+def describe(error: BaseException) -> str:
+    """Give a database error's number, which is what an operator looks up, and its words."""
+    # The text of an OSError names the host, which is no secret.
     if isinstance(error, pymysql.err.MySQLError) and len(error.args) > 1:
         return f"error {error.args[0]}: {str(error.args[1])[:200]}"
     return f"{type(error).__name__}: {str(error)[:200]}"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import pymysql
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 from yoyo import read_migrations
@@ -13,6 +14,7 @@ from yoyo.backends.core.mysql import MySQLBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import default_migration_table
 
+from ticketing.database import describe, is_passing
 from ticketing.errors import DatabaseUnavailable, DataInconsistent
 
 _MIGRATIONS: Final = str(Path(__file__).resolve().parent.parent / "migrations")
@@ -55,15 +57,28 @@ def apply_migrations(connect: Callable[[], Connection[Any]]) -> list[str]:
     short is simply run again. Two runs at once wait for each other.
 
     Args:
-        connect: opens a connection to the database.
+        connect: opens a connection to the database that may take minutes for a statement and rest as long
+            (`FOR_MIGRATIONS`).
 
     Returns:
         The names of the migrations that were applied now; empty when there was nothing to do.
 
     Raises:
-        DatabaseUnavailable: another run did not finish within a minute.
+        DatabaseUnavailable: another run did not finish within a minute, or somebody's transaction holds a table.
         DataInconsistent: the live schema is not what the shop needs; the message says what to change.
     """
+    try:
+        return _apply(connect)
+    except (pymysql.err.MySQLError, OSError) as error:
+        reason = _reason(error)
+        if not is_passing(reason):
+            raise
+        raise DatabaseUnavailable(
+            f"The migration stopped: {describe(reason)}. What is done is kept; run it again."
+        ) from error
+
+
+def _apply(connect: Callable[[], Connection[Any]]) -> list[str]:
     connection = connect()
     connection.cursorclass = Cursor
     try:
@@ -94,6 +109,13 @@ def pending_migrations(connect: Callable[[], Connection[Any]]) -> list[str]:
     finally:
         connection.close()
     return [migration.id for migration in read_migrations(_MIGRATIONS) if migration.id not in applied]
+
+
+def _reason(error: BaseException) -> BaseException:
+    """Give what came first: yoyo then goes back to a savepoint, which DDL has ended, and that fails, too."""
+    while isinstance(error.__context__, pymysql.err.MySQLError | OSError):
+        error = error.__context__
+    return error
 
 
 def _lock(connection: Connection[Any]) -> None:

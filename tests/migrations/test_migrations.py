@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from handlers import migrate_database
-from tests.conftest import Connect
-from ticketing.errors import DataInconsistent
+from local.mariadb import MariaDB
+from local.state_machine_lint.subject import load
+from tests.conftest import TEMPLATE, Connect, connect_to
+from ticketing import schema
+from ticketing.database import FOR_MIGRATIONS
+from ticketing.errors import DatabaseUnavailable, DataInconsistent
 from ticketing.schema import apply_migrations, pending_migrations
 
 ALL = sorted(path.stem for path in (Path(__file__).parents[2] / "functions" / "migrations").glob("*.sql"))
@@ -137,6 +143,41 @@ def test_a_live_schema_that_cannot_carry_the_shop_is_named(empty_schema: Connect
 
 
 def test_the_function_of_the_template_applies_them(empty_schema: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migrate_database, "connect_to_database", empty_schema)
+    monkeypatch.setattr(migrate_database, "connect_for_migrations", empty_schema)
     assert migrate_database.handler({}, None) == {"applied": ALL}
     assert migrate_database.handler({}, None) == {"applied": []}
+
+
+def test_a_migration_may_take_as_long_as_its_function(mariadb: MariaDB) -> None:
+    seconds = load(TEMPLATE).template["Resources"]["MigrateDatabaseFunction"]["Properties"]["Timeout"]
+    connection: Any = connect_to(mariadb, mariadb.name, FOR_MIGRATIONS)()
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute("SELECT @@wait_timeout AS rest, @@lock_wait_timeout AS held")
+        [settings] = cursor.fetchall()
+    # The connection that has the lock rests while the other one works.
+    assert settings["rest"] >= seconds
+    assert seconds - 60 < connection._read_timeout < seconds
+    # Whatever asks for a table waits behind a change of it that waits itself.
+    assert settings["held"] <= 10
+
+
+def test_a_table_in_use_is_left_alone(mariadb: MariaDB, empty_schema: Connect) -> None:
+    run(empty_schema, LIVE_SCHEMA)
+    impatient = connect_to(mariadb, f"{mariadb.name}_empty", replace(FOR_MIGRATIONS, table_lock=1))
+    reader = empty_schema()
+    with contextlib.closing(reader), reader.cursor() as cursor:
+        cursor.execute("SELECT * FROM ticket_orders")
+        with pytest.raises(DatabaseUnavailable, match=r"stopped: error 1205.* run it again"):
+            apply_migrations(impatient)
+    apply_migrations(impatient)
+    assert pending_migrations(empty_schema) == []
+
+
+def test_a_run_that_another_one_holds_up_says_so(empty_schema: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "_LOCK_SECONDS", 1)
+    other = empty_schema()
+    with contextlib.closing(other), other.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(CONCAT('cachao_migrate_', DATABASE()), 0)")
+        with pytest.raises(DatabaseUnavailable, match="Another migration is running"):
+            apply_migrations(empty_schema)
+    assert apply_migrations(empty_schema) == ALL
