@@ -27,7 +27,8 @@ def reconcile(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     close_missing: Annotated[
-        bool, typer.Option("--close-missing", help="End orders whose session Stripe does not know.")
+        bool,
+        typer.Option("--close-missing", help="End orders whose session Stripe does not know, also those told before."),
     ] = False,
     rate: Annotated[float, typer.Option(help="Requests to Stripe a second.", min=0.1, max=80)] = 20,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -58,7 +59,8 @@ def reconcile(
         question["since"] = parse_since(since).isoformat()
     if not dry_run:
         which = f"all unpaid orders since {since}" if since else "the unpaid orders that are past their time"
-        output.confirm(f"Ask Stripe about {which} in {environment.name}, and bring them right?", yes=yes)
+        ended = " Those whose session Stripe does not know are ended." if close_missing else ""
+        output.confirm(f"Ask Stripe about {which} in {environment.name}, and bring them right?{ended}", yes=yes)
     counts, rows, done = _run(desk, question)
     needing = [row for row in rows if row["action"] in _NEED_A_PERSON]
     shown = rows if dry_run else needing

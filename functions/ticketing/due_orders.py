@@ -1,7 +1,8 @@
 """Which orders reconciliation asks Stripe about, page by page, each page by an index.
 
-By themselves: unpaid orders that are past their time. On demand: all unpaid orders since a date. A cursor says how
-far a run came, so that the next one, also in another process, goes on from there.
+By themselves: unpaid orders that are past their time. On demand: all unpaid orders since a date, or also those that
+were reported because Stripe does not know their session, and that would be asked about again only after a day. A cursor
+says how far a run came, so that the next one, also in another process, goes on from there.
 """
 
 from __future__ import annotations
@@ -25,6 +26,13 @@ _BEGINNING: Final = datetime(1970, 1, 1)  # noqa: DTZ001 -- MariaDB's DATETIME h
 _NOT_UNDER_WAY: Final = (
     " AND NOT (hold_expires_at > %s AND EXISTS (SELECT 1 FROM order_history AS h"
     " WHERE h.order_id = ticket_orders.id AND h.entry = 'reconcile_sent'))"
+)
+
+# The entry of an order's history that says that Stripe did not know its session.
+SESSION_MISSING: Final = "session_missing"
+_WAS_REPORTED: Final = (
+    f" AND EXISTS (SELECT 1 FROM order_history AS h"  # noqa: S608 -- a constant of this module
+    f" WHERE h.order_id = ticket_orders.id AND h.entry = '{SESSION_MISSING}')"
 )
 
 
@@ -52,16 +60,17 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_page(
-    database: Database, cursor: Cursor, *, since: datetime | None, size: int
+    database: Database, cursor: Cursor, *, since: datetime | None, reported_too: bool = False, size: int
 ) -> tuple[list[DueOrder], Cursor | None]:
     """Give the next orders, at most `size`, and the cursor after them; None at the end.
 
-    A page can be empty although more follow: each part of the selection ends with its own page.
+    A page can be empty although more follow: each part of the selection ends with its own page. `reported_too`: also
+    those whose session Stripe did not know, although it is not their time again; `since` has them in any case.
 
     Raises:
         DatabaseUnavailable: try again.
     """
-    parts = _PARTS_SINCE if since is not None else _PARTS_DUE
+    parts = _PARTS_SINCE if since is not None else _PARTS_DUE + (_PARTS_REPORTED if reported_too else ())
     with database.transaction() as tx:
         rows = parts[cursor.part](tx, cursor, since, size)
     orders = [_as_order(row) for row in rows]
@@ -73,7 +82,7 @@ def read_page(
     return orders, Cursor(now=cursor.now, part=cursor.part, after_time=time, after_id=last.order_id)
 
 
-def count(database: Database, cursor: Cursor, *, since: datetime | None) -> int:
+def count(database: Database, cursor: Cursor, *, since: datetime | None, reported_too: bool = False) -> int:
     """Count the orders of a run that begins at this cursor's `now`, for its progress.
 
     Raises:
@@ -90,10 +99,12 @@ def count(database: Database, cursor: Cursor, *, since: datetime | None) -> int:
             )
         else:
             row = tx.one(
-                "SELECT COUNT(*) AS n FROM ticket_orders WHERE status IN ('pending', 'processing')"
-                " AND (hold_expires_at <= %s OR (hold_expires_at IS NULL AND created_at <= %s))",
+                "SELECT COUNT(*) AS n FROM ticket_orders WHERE status IN ('pending', 'processing')"  # noqa: S608 -- constant
+                " AND (hold_expires_at <= %s OR (hold_expires_at IS NULL AND created_at <= %s)"
+                f"{f' OR (hold_expires_at > %s{_WAS_REPORTED})' if reported_too else ''})",
                 cursor.now,
                 cursor.now - _UNTIMED_AFTER,
+                *([cursor.now] if reported_too else []),
             )
     return int(row["n"]) if row else 0
 
@@ -130,6 +141,25 @@ def _untimed(status: str) -> _Part:
     return read
 
 
+def _reported(status: str) -> _Part:
+    def read(tx: Transaction, cursor: Cursor, since: datetime | None, size: int) -> list[Row]:
+        del since
+        after = max(cursor.after_time, cursor.now)
+        return tx.all(
+            f"SELECT {_COLUMNS} FROM ticket_orders WHERE status = %s AND hold_expires_at > %s"  # noqa: S608 -- constants
+            " AND (hold_expires_at > %s OR (hold_expires_at = %s AND id > %s))"
+            f"{_WAS_REPORTED} ORDER BY hold_expires_at, id LIMIT %s",
+            status,
+            cursor.now,
+            after,
+            after,
+            cursor.after_id,
+            size,
+        )
+
+    return read
+
+
 def _made_since(tx: Transaction, cursor: Cursor, since: datetime | None, size: int) -> list[Row]:
     return tx.all(
         f"SELECT {_COLUMNS} FROM ticket_orders WHERE status IN ('pending', 'processing')"  # noqa: S608 -- constants
@@ -151,6 +181,7 @@ _PARTS_DUE: Final[tuple[_Part, ...]] = (
     _untimed(order_status.PENDING),
     _untimed(order_status.PROCESSING),
 )
+_PARTS_REPORTED: Final[tuple[_Part, ...]] = (_reported(order_status.PENDING), _reported(order_status.PROCESSING))
 _PARTS_SINCE: Final[tuple[_Part, ...]] = (_made_since,)
 
 

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
-from ticketing import history, order_status, workflow_events
+from ticketing import due_orders, history, order_status, workflow_events
 from ticketing.database import Database, Transaction
 from ticketing.due_orders import DueOrder
 from ticketing.errors import DatabaseUnavailable, PermanentError
@@ -148,6 +148,9 @@ class Repair:
             mark_order_processing(self._database, order.order_id, stripe_event_id=cause)
         elif answer.finding in {"payment_awaited", "session_missing"}:
             self._ask_again(order.order_id, self._now + timedelta(seconds=_DAY_SECONDS))
+            if answer.finding == "session_missing":
+                # So that `close_missing` finds it before the day is over, and people see why its seats are held.
+                self._record_missing(order.order_id, cause, answer.session_id)
         elif answer.finding == "open" and answer.session is not None and order.hold_expires_at is None:
             ends = datetime.fromtimestamp(answer.session["expires_at"], tz=UTC).replace(tzinfo=None)
             self._ask_again(order.order_id, ends)
@@ -216,6 +219,16 @@ class Repair:
                 when,
                 order_id,
                 when,
+            )
+
+    def _record_missing(self, order_id: int, cause: str, session_id: str | None) -> None:
+        with self._database.transaction() as tx:
+            history.record(
+                tx,
+                order_id=order_id,
+                entry=due_orders.SESSION_MISSING,
+                stripe_event_id=cause,
+                stripe_object_id=session_id,
             )
 
     def _store_session(self, order_id: int, session_id: str) -> None:

@@ -37,7 +37,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is to do.
 
     `since`: all unpaid orders made from then on (UTC), not only those past their time. `dry_run`: only say what
-    would be done. `close_missing`: also end orders whose session Stripe does not know, instead of reporting them.
+    would be done. `close_missing`: end orders whose session Stripe does not know instead of reporting them, also
+    those that were reported before and are not due again.
     `cursor`: go on where an earlier run stopped.
     """
 
@@ -136,7 +137,9 @@ class _Run:
     def go(self) -> Report:
         cursor = self._cursor
         if cursor is not None and cursor.orders is not None:
-            self._total = due_orders.count(self._database, cursor.orders, since=self._options.since)
+            self._total = due_orders.count(
+                self._database, cursor.orders, since=self._options.since, reported_too=self._options.close_missing
+            )
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="stripe") as threads:
             while self._cursor is not None:
                 self._cursor = self._step(self._cursor, threads)
@@ -158,7 +161,13 @@ class _Run:
         """Do one page, and give the cursor after it; None at the end."""
         if cursor.orders is None:
             return self._step_through_payments(cursor, threads)
-        orders, after = due_orders.read_page(self._database, cursor.orders, since=self._options.since, size=_PAGE_SIZE)
+        orders, after = due_orders.read_page(
+            self._database,
+            cursor.orders,
+            since=self._options.since,
+            reported_too=self._options.close_missing,
+            size=_PAGE_SIZE,
+        )
         self._settle_page(orders, threads)
         return RunCursor(now=cursor.now, orders=after)
 

@@ -166,6 +166,29 @@ def test_orders_whose_events_were_lost_come_right(
     assert again.data["orders"] == 0
 
 
+def test_an_order_whose_session_is_missing_is_reported_and_then_closed(cachao: Cachao, database: Database) -> None:
+    order_id = create_order(database)
+    with database.transaction() as tx:
+        tx.change(
+            "UPDATE ticket_orders SET stripe_checkout_session_id = 'cs_test_of_another_account',"
+            " hold_expires_at = UTC_TIMESTAMP() - INTERVAL 1 HOUR WHERE id = %s",
+            order_id,
+        )
+    # As the schedule does it.
+    reported = cachao("reconcile", "--yes", json=True)
+    assert reported.exit_code == 1
+    assert (order_id, "session_missing", "reported") in {
+        (row["order_id"], row["finding"], row["action"]) for row in reported.data["rows"]
+    }
+    dry = cachao("reconcile", "--close-missing", "--dry-run", json=True)
+    assert (order_id, "released") in {(row["order_id"], row["action"]) for row in dry.data["rows"]}
+    assert status(database, order_id) == "pending"
+    # As the runbook says.
+    closed = cachao("reconcile", "--close-missing", "--yes")
+    assert "session missing" in closed.text
+    assert status(database, order_id) == "expired"
+
+
 def test_a_time_that_is_none_is_refused(cachao: Cachao) -> None:
     assert cachao("reconcile", "--since", "last week", "--yes").exit_code == 2
 

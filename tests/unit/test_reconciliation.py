@@ -267,8 +267,26 @@ def test_a_session_that_stripe_does_not_know_is_reported_and_closed_only_when_to
     assert (row.finding, row.action) == ("session_missing", "reported")
     assert (status(shop.database, order), seats(shop.database, order)) == ("pending", (0, 1))
     assert shop.run().rows == []  # once a day
-    assert done(shop.run(since=LONG_AGO, close_missing=True)) == {("session_missing", "released")}
+    assert done(shop.run(since=LONG_AGO, dry_run=True)) == {("session_missing", "reported")}
+    other = shop.order(due=False)  # a buyer is paying: not asked about
+    assert done(shop.run(close_missing=True, dry_run=True)) == {("session_missing", "released")}
+    report = shop.run(close_missing=True)
+    assert [(row.order_id, row.action) for row in report.rows] == [(order, "released")]
+    assert (report.done, report.total) == (1, 1)
     assert (status(shop.database, order), seats(shop.database, order)) == ("expired", (0, 0))
+    assert status(shop.database, other) == "pending"
+    assert "session_missing" in entries(shop.database, order)
+
+
+def test_closing_missing_ones_goes_through_them_page_by_page(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciliation, "_PAGE_SIZE", 3)
+    orders = [shop.order() for _ in range(8)]
+    assert {row.action for row in shop.run().rows} == {"reported"}
+    known = shop.session(orders[0], status="expired")
+    assert known
+    assert len(shop.run(close_missing=True, dry_run=True).rows) == 8
+    assert done(shop.run(close_missing=True)) == {("session_missing", "released"), ("expired", "released")}
+    assert {status(shop.database, order) for order in orders} == {"expired"}
 
 
 @pytest.mark.parametrize("metadata", [{}, {"order_id": "987654"}, {"order_id": "shirt-1"}])
@@ -516,6 +534,13 @@ def test_the_pages_use_the_indexes(shop: Shop) -> None:
             tx.one(
                 "EXPLAIN SELECT id, created_at FROM ticket_orders WHERE status = 'pending' AND hold_expires_at IS NULL"
                 " AND created_at <= UTC_TIMESTAMP() AND id > 50 ORDER BY id LIMIT 100"
+            ),
+            tx.one(
+                "EXPLAIN SELECT id FROM ticket_orders WHERE status = 'pending' AND hold_expires_at > UTC_TIMESTAMP()"
+                " AND (hold_expires_at > UTC_TIMESTAMP() OR (hold_expires_at = UTC_TIMESTAMP() AND id > 0))"
+                " AND EXISTS (SELECT 1 FROM order_history AS h"
+                " WHERE h.order_id = ticket_orders.id AND h.entry = 'session_missing')"
+                " ORDER BY hold_expires_at, id LIMIT 100"
             ),
         ]
     for plan in plans:
