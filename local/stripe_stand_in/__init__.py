@@ -10,8 +10,8 @@ idempotency keys replay, ids are as long as real ones, events carry a snapshot a
 Test cards and IBANs are Stripe's (instruments.py); what time does (expiry, debits, late refunds) happens
 by itself. Endpoints: Checkout Sessions (create, retrieve, list, line items, expire), PaymentIntents and
 Charges (retrieve), Refunds (create, retrieve, list), Disputes and Events (retrieve, list), Account
-(retrieve), and Event Destinations of API v2 (retrieve, list). `/_control/…` is not Stripe's: it is how
-tests and `python -m local pay` act as buyer, bank and misfortune.
+(retrieve), Webhook Endpoints (list), and Event Destinations of API v2 (retrieve, list). `/_control/…` is not
+Stripe's: it is how tests and `python -m local pay` act as buyer, bank and misfortune.
 
 What it does not imitate:
 - Modes but `payment`, pages but the hosted one, customers, saved prices and products, taxes, shipping,
@@ -23,7 +23,7 @@ What it does not imitate:
 - Payment methods but cards and SEPA Direct Debit; exchange rates are the caller's.
 - Live mode, publishable keys, permissions of restricted keys.
 - Eventual consistency and latency: lists show everything at once. Faults happen only when asked for.
-- API v2 beyond reading one event destination; thin events; webhook endpoints as objects.
+- API v2 beyond reading one event destination; thin events; webhook endpoints beyond a list that tests fill.
 - The search API, and creating PaymentIntents, Charges or Disputes by the API.
 """
 
@@ -33,6 +33,7 @@ from local.stripe_stand_in.event_destinations import SHOP_EVENTS, EventDestinati
 from local.stripe_stand_in.payments import PayResult
 from local.stripe_stand_in.seeding import SessionSeed
 from local.stripe_stand_in.stand_in import StripeStandIn
+from local.stripe_stand_in.webhook_endpoints import WebhookEndpoint
 
 __all__ = [
     "SHOP_EVENTS",
@@ -42,5 +43,6 @@ __all__ = [
     "SessionSeed",
     "StripeStandIn",
     "Webhook",
+    "WebhookEndpoint",
     "sign",
 ]

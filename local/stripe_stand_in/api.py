@@ -22,6 +22,7 @@ from local.stripe_stand_in.idempotency import Call, IdempotencyKeys, SavedAnswer
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.parameters import Raw, decode
 from local.stripe_stand_in.rate_limit import RateLimit
+from local.stripe_stand_in.webhook_endpoints import list_endpoints
 
 Endpoint = Callable[[Context, dict[str, Raw], RequestInfo, str], JsonObject]
 
@@ -49,6 +50,7 @@ _ROUTES: list[tuple[str, str, Endpoint]] = [
     ("GET", "/v1/events", lambda c, raw, _r, _: events.list_events(c, raw)),
     ("GET", "/v1/events/<id>", lambda c, _raw, _r, key: events.retrieve(c, key)),
     ("GET", "/v1/account", lambda c, _raw, _r, _: account(c.account_id)),
+    ("GET", "/v1/webhook_endpoints", lambda c, raw, _r, _: list_endpoints(c.webhook_endpoints, raw)),
     (
         "GET",
         "/v2/core/event_destinations",

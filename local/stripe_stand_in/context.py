@@ -1,11 +1,12 @@
 """What the parts of the stand-in share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from local.stripe_stand_in.event_destinations import EventDestination
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.store import Store
+from local.stripe_stand_in.webhook_endpoints import WebhookEndpoint
 
 # The version that stripe-python 16.1 asks for; events are written in the destination's version.
 API_VERSION = "2026-10-28.endive"
@@ -34,6 +35,7 @@ class Context:
         settle_delay: Seconds until a delayed payment is known to have succeeded or failed.
         has_event_bus: Whether somebody takes the envelopes.
         webhook_events: The event types that are forwarded to the webhook address; empty: no webhook.
+        webhook_endpoints: What the API lists; nothing is delivered there, see webhook_endpoints.py.
     """
 
     store: Store
@@ -46,6 +48,7 @@ class Context:
     settle_delay: float
     has_event_bus: bool
     webhook_events: tuple[str, ...]
+    webhook_endpoints: list[WebhookEndpoint] = field(default_factory=list)
 
     def now(self) -> int:
         """Return the Unix time in whole seconds."""
