@@ -1,8 +1,8 @@
 """`cachao`: the operators' desk. One command for looking at payments, repairing them, and finding what is broken.
 
 Exit codes: 0 fine, 1 something is broken or failed, 2 the command was used wrongly, 3 AWS or the stack cannot be
-reached, or asks to try again later, 4 what was started still ran when the waiting was over, 5 the doctor
-found nothing broken but could not look at everything.
+reached, or asks to try again later, 4 what was started still ran when the waiting was over, 5 the doctor found
+nothing broken, but could not look at everything.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="The options above may stand before or after the command. Exit codes: 0 fine, 1 something is broken or"
-    " failed, 2 wrong usage, 3 cannot reach, or try again later, 4 still running after --wait, 5 not all could be looked at (doctor). docs/runbook.md says"
-    " what to do about each alert.",
+    " failed, 2 wrong usage, 3 cannot reach, or try again later, 4 still running after --wait, 5 (doctor) not all could"
+    " be looked at. docs/runbook.md says what to do about each alert.",
 )
 
 

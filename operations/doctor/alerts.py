@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from operations.doctor.finding import Finding, fine, unknown
+from operations.doctor.finding import Finding, fine, not_local
+from operations.doctor.guarding import guarded
 from operations.environment import Environment
 
 LINK: Final = "Alerts"
@@ -17,6 +18,11 @@ _LOOK_BACK: Final = timedelta(days=1)
 def check(environment: Environment) -> Iterator[Finding]:
     """Whether the alert topic has a confirmed subscriber, and whether its messages arrived."""
     topic = environment.output("AlertTopicArn")
+    yield from guarded(LINK, _check_subscribers(environment, topic))
+    yield from guarded(LINK, _check_delivery(environment, topic))
+
+
+def _check_subscribers(environment: Environment, topic: str) -> Iterator[Finding]:
     pages = environment.client("sns").get_paginator("list_subscriptions_by_topic")
     subscriptions = [found for page in pages.paginate(TopicArn=topic) for found in page["Subscriptions"]]
     confirmed = [found for found in subscriptions if found["SubscriptionArn"] not in {_PENDING, "Deleted"}]
@@ -31,7 +37,6 @@ def check(environment: Environment) -> Iterator[Finding]:
         )
     else:
         yield fine(LINK, f"{len(confirmed)} confirmed: {', '.join(sorted({f['Protocol'] for f in confirmed}))}.")
-    yield from _check_delivery(environment, topic)
 
 
 def _check_delivery(environment: Environment, topic: str) -> Iterator[Finding]:
@@ -53,7 +58,7 @@ def _check_delivery(environment: Environment, topic: str) -> Iterator[Finding]:
             "Look at the subscription: does its address still exist? cachao executions --failed lists what they said.",
         )
     elif environment.is_local:
-        yield unknown(LINK, "Whether each was delivered is not measured locally.")
+        yield not_local(LINK, "Whether each was delivered is not measured locally.")
 
 
 def _subscribe(topic: str) -> str:

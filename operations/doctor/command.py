@@ -12,8 +12,8 @@ from rich.text import Text
 from operations.desk import Desk
 from operations.doctor.examination import examine
 from operations.doctor.finding import Finding
-from operations.output import coloured, plain
-from operations.problems import BROKEN
+from operations.output import coloured, counted, plain
+from operations.problems import BROKEN, NOT_ALL_SEEN
 
 _MARKS: Final = {"fine": "✔", "broken": "✘", "cannot tell": "?"}
 _COLOURS: Final = {"fine": "green", "broken": "red", "cannot tell": "yellow"}
@@ -22,7 +22,8 @@ _COLOURS: Final = {"fine": "green", "broken": "red", "cannot tell": "yellow"}
 def doctor(context: typer.Context) -> None:
     """Walk the whole chain from Stripe to the paid order, and say of each link whether it is fine, and what to do.
 
-    Changes nothing. Ends with 1 where a link is broken. The names in brackets are those of docs/runbook.md.
+    Changes nothing. Ends with 1 where a link is broken, with 5 where none is but not all could be looked at. The
+    names in brackets are those of docs/runbook.md.
 
     [bold]Examples[/bold]
 
@@ -37,15 +38,16 @@ def doctor(context: typer.Context) -> None:
         for finding in examine(desk.environment):
             findings.append(finding)
             status.update(f"looking at: {finding.link}")
-    broken = [finding for finding in findings if finding.state == "broken"]
+    broken = sum(finding.state == "broken" for finding in findings)
+    unsure = sum(finding.state == "cannot tell" and not finding.only_on_aws for finding in findings)
     desk.output.answer(
-        {"stack": name, "broken": len(broken), "findings": findings},
+        {"stack": name, "broken": broken, "cannot_tell": unsure, "findings": findings},
         Text.from_markup(f"[bold]{plain(name)}[/bold]"),
         _table(findings),
-        Text.from_markup(_conclusion(findings, broken)),
+        Text.from_markup(_conclusion(broken, unsure)),
     )
-    if broken:
-        raise typer.Exit(BROKEN)
+    if broken or unsure:
+        raise typer.Exit(BROKEN if broken else NOT_ALL_SEEN)
 
 
 def _table(findings: list[Finding]) -> RenderableType:
@@ -78,8 +80,13 @@ def _sentences(finding: Finding) -> str:
     return said
 
 
-def _conclusion(findings: list[Finding], broken: list[Finding]) -> str:
+def _conclusion(broken: int, unsure: int) -> str:
+    unseen = f"{counted(unsure, 'thing')} could not be looked at" if unsure else ""
     if broken:
-        return f"\n[red]{len(broken)} broken.[/red] Begin with the first: what comes after may only be its consequence."
-    unsure = sum(finding.state == "cannot tell" for finding in findings)
-    return "\n[green]Nothing is broken.[/green]" + (f" {unsure} could not be looked at." if unsure else "")
+        also = f" {unseen}." if unseen else ""
+        return (
+            f"\n[red]{broken} broken.[/red]{also} Begin with the first: what comes after may only be its consequence."
+        )
+    if unseen:
+        return f"\n[yellow]Nothing is known to be broken, but {unseen}.[/yellow]"
+    return "\n[green]Nothing is broken.[/green]"

@@ -40,6 +40,16 @@ def check(environment: Environment) -> Iterator[Finding]:
 
 
 def _failed(failure: FunctionFailed) -> Finding:
+    if failure.error not in {"ConfigurationError", "DatabaseUnavailable"}:
+        return Finding(
+            LINK,
+            "broken",
+            f"{failure.sentence}. So nobody can tell how the database is.",
+            "inspection_failing",
+            "A time-out: do its subnets have a way to Secrets Manager (VpcSubnetIds: a NAT gateway, or an endpoint)?"
+            " Anything else: its log has the stack trace; deploy again (docs/deploy.md, 3).",
+            NOT_PROCESSED,
+        )
     if failure.error == "ConfigurationError":
         return Finding(
             LINK,

@@ -21,7 +21,7 @@ class Finding:
     """One finding about one link.
 
     `cause` names a break in one word, e.g. `rule_disabled`; `case` says which of the three troubleshooting cases it
-    belongs to.
+    belongs to. `only_on_aws`: nobody can tell because the local stack does not have it, which is no fault.
     """
 
     link: str
@@ -30,6 +30,7 @@ class Finding:
     cause: str = ""
     todo: str = ""
     case: str = ""
+    only_on_aws: bool = False
 
 
 Check = Callable[[Environment], Iterator[Finding]]
@@ -43,3 +44,8 @@ def fine(link: str, says: str) -> Finding:
 def unknown(link: str, says: str, todo: str = "") -> Finding:
     """Say that nobody can tell."""
     return Finding(link, "cannot tell", says, todo=todo)
+
+
+def not_local(link: str, says: str) -> Finding:
+    """Say that the local stack does not have what would have to be looked at."""
+    return Finding(link, "cannot tell", says, only_on_aws=True)

@@ -50,12 +50,23 @@ def trusts(environment: Environment, role_arn: str, service: str) -> bool:
 
 
 def _simulate(iam: Any, role_arn: str, action: str, resources: list[str]) -> list[str] | None:  # noqa: ANN401 -- a client
+    # One resource a request: of several, EvalDecision speaks of the whole, and EvalResourceName need not be there.
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+    refused = []
     try:
-        answer = iam.simulate_principal_policy(PolicySourceArn=role_arn, ActionNames=[action], ResourceArns=resources)
+        for resource in resources:
+            asked = {"PolicySourceArn": role_arn, "ActionNames": [action], "ResourceArns": [resource]}
+            results = iam.simulate_principal_policy(**asked)["EvaluationResults"]
+            if any(_decision(found) != "allowed" for found in results):
+                refused.append(resource)
     except ClientError:
         return None  # not allowed to ask: read
-    results = answer["EvaluationResults"]
-    return [found["EvalResourceName"] for found in results if found["EvalDecision"] != "allowed"]
+    return refused
+
+
+def _decision(found: dict[str, Any]) -> str:
+    specific = found.get("ResourceSpecificResults") or []
+    return str(specific[0]["EvalResourceDecision"] if specific else found["EvalDecision"])
 
 
 def _statements(iam: Any, role_name: str) -> Iterator[dict[str, Any]]:  # noqa: ANN401 -- a boto3 client

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from operations.doctor import event_pattern, sample_events
+from operations.doctor import left_over_rules, rule_trials
 from operations.doctor.finding import NOT_REACHING, Finding, fine
+from operations.doctor.guarding import guarded
 from operations.environment import Environment
 from operations.problems import error_code
 from ticketing.stripe_events import HANDLED_EVENTS, OWN_SOURCE
@@ -20,11 +21,15 @@ def check(environment: Environment) -> Iterator[Finding]:
     """Whether events of every type pass the rule of their bus, tried out on EventBridge itself where it answers."""
     source = environment.event_source_name
     if source:
-        yield from _check_rule(environment, "PartnerPaymentRule", source, source)
-    yield from _check_rule(environment, "DefaultBusPaymentRule", _DEFAULT, OWN_SOURCE)
-    leftover = list(_left_over(environment, source))
-    yield from leftover
-    if not leftover:
+        yield from guarded(LINK, _check_rule(environment, "PartnerPaymentRule", source, source))
+    yield from guarded(LINK, _check_rule(environment, "DefaultBusPaymentRule", _DEFAULT, OWN_SOURCE))
+    yield from guarded(LINK, _check_others(environment))
+
+
+def _check_others(environment: Environment) -> Iterator[Finding]:
+    told = list(left_over_rules.look(environment, LINK, rule_name(environment, "DefaultBusPaymentRule")))
+    yield from told
+    if not told:
         yield fine(LINK, "No rule for Stripe's events waits on the wrong bus.")
 
 
@@ -58,26 +63,11 @@ def _check_rule(environment: Environment, logical_id: str, bus: str, source: str
             f"aws events enable-rule --event-bus-name '{bus}' --name {name}"
             "\nThen cachao reconcile --since 3d, for what was missed.",
         )
-    missed = _missed(environment, str(rule.get("EventPattern") or "{}"), source)
+    missed = rule_trials.missed(environment, str(rule.get("EventPattern") or "{}"), source)
     if missed:
         yield _pattern_problem(name, bus, source, str(rule.get("EventPattern")), missed)
     elif rule.get("State") != "DISABLED":
         yield fine(LINK, f"{name} on {bus} lets all {len(HANDLED_EVENTS)} event types through.")
-
-
-def _missed(environment: Environment, pattern: str, source: str) -> list[str]:
-    return [
-        event_type
-        for event_type in sorted(HANDLED_EVENTS)
-        if not event_pattern.matches(environment, pattern, _sample(environment, source, event_type))
-    ]
-
-
-def _sample(environment: Environment, source: str, event_type: str) -> dict[str, Any]:
-    place = {"account": environment.account_id, "region": environment.region}
-    if source == OWN_SOURCE:
-        return sample_events.own_event(event_type, **place)
-    return sample_events.partner_event(source, event_type, **place)
 
 
 def _pattern_problem(name: str, bus: str, source: str, pattern: str, missed: list[str]) -> Finding:
@@ -92,47 +82,6 @@ def _pattern_problem(name: str, bus: str, source: str, pattern: str, missed: lis
         f"The rule {name} on {bus} does not let {_spoken(missed)} through.",
         "Somebody changed its pattern: deploy again (docs/deploy.md, 3).",
     )
-
-
-def _left_over(environment: Environment, source: str) -> Iterator[Finding]:
-    """Find rules on the default bus that wait for partner events, or take our own events elsewhere."""
-    ours = rule_name(environment, "DefaultBusPaymentRule")
-    sample_source = source or "aws.partner/stripe.com/ed_test_sample"
-    for rule in _all_rules(environment):
-        pattern, name = rule.get("EventPattern"), rule["Name"]
-        if not pattern or name == ours:
-            continue
-        if "partner/stripe.com" in pattern and _lets_through(environment, pattern, sample_source):
-            yield _broken(
-                "rule_on_wrong_bus",
-                f"The rule {name} waits on the default bus for Stripe's partner events, which never come there.",
-                f"Partner events come over the bus {source or 'of the name of their source'} only. Delete this rule:"
-                f"\n{_deletion(environment, name)}",
-            )
-        elif OWN_SOURCE in _sources(pattern) and _lets_through(environment, pattern, OWN_SOURCE):
-            yield _broken(
-                "left_over_rule",
-                f"The rule {name} on the default bus also takes events of the source stripe.com.",
-                "From an older set-up? Stripe's own events never pass it, and those of the webhook door are handled"
-                f" twice. Delete it:\n{_deletion(environment, name)}",
-            )
-
-
-def _deletion(environment: Environment, name: str) -> str:
-    targets = environment.client("events").list_targets_by_rule(Rule=name)["Targets"]
-    ids = " ".join(target["Id"] for target in targets)
-    first = f"aws events remove-targets --rule {name} --ids {ids} && " if ids else ""
-    return f"{first}aws events delete-rule --name {name}"
-
-
-def _lets_through(environment: Environment, pattern: str, source: str) -> bool:
-    return len(_missed(environment, pattern, source)) < len(HANDLED_EVENTS)
-
-
-def _all_rules(environment: Environment) -> Iterator[dict[str, Any]]:
-    pages = environment.client("events").get_paginator("list_rules")
-    for page in pages.paginate(EventBusName=_DEFAULT):
-        yield from page["Rules"]
 
 
 def _sources(pattern: str) -> list[Any]:

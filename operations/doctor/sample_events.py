@@ -18,17 +18,8 @@ _OBJECTS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def partner_event(environment_source: str, event_type: str, *, account: str, region: str) -> dict[str, Any]:
+def partner_event(source: str, event_type: str, *, account: str, region: str) -> dict[str, Any]:
     """Give an event of this type as Stripe delivers it over a partner event source."""
-    return _event(environment_source, event_type, account=account, region=region)
-
-
-def own_event(event_type: str, *, account: str, region: str) -> dict[str, Any]:
-    """Give an event of this type as this account itself puts it on the default bus."""
-    return _event("stripe.com", event_type, account=account, region=region)
-
-
-def _event(source: str, event_type: str, *, account: str, region: str) -> dict[str, Any]:
     event = copy.deepcopy(_recorded())
     event.update({"source": source, "detail-type": event_type, "account": account, "region": region})
     event["resources"] = []

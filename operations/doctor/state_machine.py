@@ -8,6 +8,7 @@ from typing import Final
 
 from operations.doctor import permissions
 from operations.doctor.finding import NOT_PROCESSED, Finding, fine, unknown
+from operations.doctor.guarding import guarded
 from operations.environment import Environment
 from operations.problems import error_code
 
@@ -31,8 +32,8 @@ def check(environment: Environment) -> Iterator[Finding]:
         return
     functions = sorted(set(_FUNCTION.findall(machine["definition"])))
     problems = [
-        *(problem for function in functions for problem in _check_function(environment, function)),
-        *_check_role(environment, machine["roleArn"], functions),
+        *(problem for function in functions for problem in guarded(LINK, _check_function(environment, function))),
+        *guarded(LINK, _check_role(environment, machine["roleArn"], functions)),
     ]
     yield from problems
     if not problems:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from operations.doctor.finding import NOT_REACHING, Finding, fine, unknown
+from operations.doctor import stripe_secret
+from operations.doctor.finding import NOT_REACHING, Finding, fine
 from operations.environment import Environment
 from ticketing.errors import ConfigurationError
 from ticketing.stripe_client import stripe_errors
@@ -34,9 +35,6 @@ def check(environment: Environment) -> Iterator[Finding]:
     except ConfigurationError as error:
         yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret; see docs/deploy.md, 1.")
         return
-    if destinations is None:
-        yield unknown(LINK, "This package of stripe cannot list event destinations.", _WHERE)
-        return
     found = next((known for known in destinations if _source_of(known) == wanted), None)
     if found is None:
         yield _missing(environment, wanted, destinations)
@@ -47,8 +45,8 @@ def check(environment: Environment) -> Iterator[Finding]:
         yield fine(LINK, f"{found.id} is enabled and sends whole events of all {len(HANDLED_EVENTS)} types here.")
 
 
-def _list(environment: Environment) -> list[EventDestination] | None:
-    client = environment.stripe()
+def _list(environment: Environment) -> list[EventDestination]:
+    client = stripe_secret.client(environment)
     with stripe_errors("list event destinations"):
         pages = client.v2.core.event_destinations.list(params={"limit": 100})
         return list(islice(pages.auto_paging_iter(), _MOST))

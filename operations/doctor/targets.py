@@ -9,6 +9,7 @@ from typing import Any, Final
 from operations import dead_letters
 from operations.doctor import permissions
 from operations.doctor.finding import NOT_PROCESSED, Finding, fine, unknown
+from operations.doctor.guarding import guarded
 from operations.doctor.rules import bus_of, rule_name
 from operations.environment import Environment
 from operations.output import counted
@@ -25,8 +26,9 @@ def check(environment: Environment) -> Iterator[Finding]:
     if environment.event_source_name:
         logical_ids.insert(0, "PartnerPaymentRule")
     for logical_id in logical_ids:
-        yield from _check_target(environment, logical_id)
-    yield from _check_queue(environment)
+        yield from guarded(LINK, _check_target(environment, logical_id))
+    yield from guarded(LINK, _check_queue_policy(environment))
+    yield from guarded(LINK, _check_queue(environment))
 
 
 def _check_target(environment: Environment, logical_id: str) -> Iterator[Finding]:
@@ -43,29 +45,50 @@ def _check_target(environment: Environment, logical_id: str) -> Iterator[Finding
         others = ", ".join(found["Arn"] for found in targets) or "nothing"
         yield _broken("target_missing", f"The rule {name} starts {others}, not {machine}.", _DEPLOY)
         return
-    problems = [*_check_role(environment, name, target), *_check_dead_letter_config(name, target)]
+    problems = [
+        *_check_role(environment, name, target.get("RoleArn")),
+        *_check_dead_letter_config(name, target),
+    ]
     yield from problems
     if not problems:
         yield fine(LINK, f"{name} starts the workflow, and keeps what it cannot deliver.")
 
 
-def _check_role(environment: Environment, rule: str, target: dict[str, Any]) -> Iterator[Finding]:
-    role, machine = target.get("RoleArn"), environment.state_machine_arn
+def _check_role(environment: Environment, rule: str, role: str | None) -> Iterator[Finding]:
     if not role:
         yield _broken("role_missing", f"The target of {rule} has no role: EventBridge may not start anything.", _DEPLOY)
         return
+    # Whoever may not see the trust policy may perhaps ask what the role may do, and the other way round.
+    for part in (_check_trust(environment, rule, role), _check_permission(environment, rule, role)):
+        findings = list(guarded(LINK, part))
+        yield from findings
+        if any(found.cause == "role_missing" for found in findings):
+            return
+
+
+def _check_trust(environment: Environment, rule: str, role: str) -> Iterator[Finding]:
     try:
         trusted = permissions.trusts(environment, role, "events.amazonaws.com")
-        denied = permissions.denied(environment, role, _ACTION, [machine])
     except Exception as error:
         if error_code(error) != "NoSuchEntity":
             raise
-        yield _broken("role_missing", f"The role {role} of {rule}'s target does not exist.", _DEPLOY)
+        yield _no_such_role(rule, role)
         return
     if not trusted:
         yield _broken(
             "role_not_trusted", f"EventBridge may not take on the role {role}.", f"Mend its trust policy: {_DEPLOY}"
         )
+
+
+def _check_permission(environment: Environment, rule: str, role: str) -> Iterator[Finding]:
+    machine = environment.state_machine_arn
+    try:
+        denied = permissions.denied(environment, role, _ACTION, [machine])
+    except Exception as error:
+        if error_code(error) != "NoSuchEntity":
+            raise
+        yield _no_such_role(rule, role)
+        return
     if denied is None:
         yield unknown(LINK, f"Whether {role} may do {_ACTION} cannot be read.", "You need iam:SimulatePrincipalPolicy.")
     elif denied:
@@ -74,6 +97,10 @@ def _check_role(environment: Environment, rule: str, target: dict[str, Any]) -> 
             f"The role {role} may not do {_ACTION} on {machine}: events go to the dead-letter queue at once.",
             f"{_DEPLOY} Then: cachao replay --dead-letters",
         )
+
+
+def _no_such_role(rule: str, role: str) -> Finding:
+    return _broken("role_missing", f"The role {role} of {rule}'s target does not exist.", _DEPLOY)
 
 
 def _check_dead_letter_config(rule: str, target: dict[str, Any]) -> Iterator[Finding]:
@@ -85,11 +112,15 @@ def _check_dead_letter_config(rule: str, target: dict[str, Any]) -> Iterator[Fin
         )
 
 
-def _check_queue(environment: Environment) -> Iterator[Finding]:
+def _check_queue_policy(environment: Environment) -> Iterator[Finding]:
     url = dead_letters.queue_url(environment)
-    policy = environment.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
-    if not environment.is_local and "events.amazonaws.com" not in policy.get("Attributes", {}).get("Policy", ""):
+    answer = environment.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+    # The local AWS does not deploy a queue's policy, and does not ask for one.
+    if not environment.is_local and "events.amazonaws.com" not in answer.get("Attributes", {}).get("Policy", ""):
         yield _broken("queue_closed", "EventBridge may not put anything into the dead-letter queue.", _DEPLOY)
+
+
+def _check_queue(environment: Environment) -> Iterator[Finding]:
     waiting = dead_letters.count(environment)
     if not waiting:
         yield fine(LINK, "The dead-letter queue is empty.")

@@ -186,7 +186,8 @@ def test_access_denied_in_the_middle_stops_no_other_link(
         return original(self, service)
 
     monkeypatch.setattr(Environment, "client", client)
-    states = {finding["link"]: finding for finding in cachao("doctor", json=True).data["findings"]}
+    answer = cachao("doctor", json=True)
+    states = {finding["link"]: finding for finding in reversed(answer.data["findings"])}
     assert states["Alerts"]["state"] == "cannot tell"
     assert "may not do this" in states["Alerts"]["says"]
     assert states["Database"]["state"] == "fine"

@@ -108,6 +108,7 @@ def test_a_healthy_chain_is_fine_link_by_link(patient: Patient, cachao: Cachao) 
     states = {(finding["link"], finding["state"]) for finding in answer.data["findings"]}
     assert answer.exit_code == 0, answer.text
     assert {link for link, _ in states} == {
+        "Stripe secret",
         "Stripe event destination",
         "Partner event source",
         "Partner event bus",
@@ -116,6 +117,7 @@ def test_a_healthy_chain_is_fine_link_by_link(patient: Patient, cachao: Cachao) 
         "State machine",
         "Recent executions",
         "Alerts",
+        "Reconciliation",
         "Database",
         "Pending orders",
     }
@@ -185,7 +187,7 @@ def test_a_stripe_that_does_not_answer_stops_nothing(patient: Patient, cachao: C
         patient.stripe.clear_faults()
     states = {finding["link"]: finding["state"] for finding in answer.data["findings"]}
     assert states["Stripe event destination"] == "cannot tell"
-    assert (states["Rules"], answer.exit_code) == ("fine", 0)
+    assert (states["Rules"], answer.exit_code) == ("fine", 5)
 
 
 # --- EventBridge ---------------------------------------------------------------------------------------------------
@@ -359,7 +361,7 @@ def test_dead_letters_are_counted_and_their_reason_is_told(patient: Patient, cau
     found = causes(targets.LINK)
     assert set(found) == {"dead_letters"}
     assert "NO_PERMISSIONS (1)" in found["dead_letters"].says
-    assert "cachao replay --dead-letters" in found["dead_letters"].todo
+    assert "cachao replay --local --dead-letters" in found["dead_letters"].todo
 
 
 # --- The workflow --------------------------------------------------------------------------------------------------

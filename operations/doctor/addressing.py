@@ -1,0 +1,23 @@
+"""Makes the commands that the doctor advises mean this stack, wherever they are pasted.
+
+Without a region or a profile `aws events delete-rule` would do its work in whatever account the shell is signed in to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from operations.doctor.finding import Finding
+from operations.environment import Environment
+
+# Words that only follow where a command is meant, not the name.
+_CACHAO = re.compile(r"\bcachao (?:reconcile|replay|migrate|executions|show|refund)\b")
+_AWS = re.compile(r"\baws (?:events|sns|sqs|lambda|iam|secretsmanager) [a-z-]+")
+
+
+def addressed(environment: Environment, finding: Finding) -> Finding:
+    """Give the finding with the stack, region and profile in each command of its advice."""
+    todo = _CACHAO.sub(lambda found: f"{found[0]} {environment.cachao_options}", finding.todo)
+    todo = _AWS.sub(lambda found: f"{found[0]} {environment.aws_options}", todo)
+    return dataclasses.replace(finding, todo=todo)
