@@ -48,12 +48,14 @@ def count_ticket_sale(database: Database, order_id: int) -> TicketCount:
         held = order["held_quantity"]
         changed = tx.change(
             "UPDATE tickets SET sold_quantity = COALESCE(sold_quantity, 0) + %s, held_quantity = held_quantity - %s"
-            " WHERE id = %s AND held_quantity >= %s AND (max_quantity IS NULL"
+            # Seats that are held already take no more room, even where the limit was lowered meanwhile.
+            " WHERE id = %s AND held_quantity >= %s AND (%s <= 0 OR max_quantity IS NULL"
             " OR COALESCE(sold_quantity, 0) + held_quantity + %s <= max_quantity)",
             order["quantity"],
             held,
             order["ticket_id"],
             held,
+            order["quantity"] - held,
             order["quantity"] - held,
         )
         if changed != 1:
@@ -92,11 +94,12 @@ def count_discount_use(database: Database, order_id: int) -> DiscountCount:
         held = order["code_held"]
         changed = tx.change(
             "UPDATE discount_codes SET used_count = COALESCE(used_count, 0) + 1, held_count = held_count - %s"
-            " WHERE id = %s AND held_count >= %s AND (max_uses IS NULL"
+            " WHERE id = %s AND held_count >= %s AND (%s <= 0 OR max_uses IS NULL"
             " OR COALESCE(used_count, 0) + held_count + %s <= max_uses)",
             held,
             order["discount_code_id"],
             held,
+            1 - held,
             1 - held,
         )
         if changed != 1:

@@ -98,8 +98,8 @@ def _look_up_with_stripe(
     own = _session_waited_for(database, found.order_id, payment)
     if own is not None:
         session = session or find_session()
-        if session is not None and session.session_id != own:
-            return _of_another_session(found.order_id, own, payment, session)
+        if session is None or session.session_id != own:
+            return _of_another_payment(found.order_id, own, payment, session)
     return found
 
 
@@ -116,14 +116,15 @@ def _session_waited_for(database: Database, order_id: int, payment: Payment) -> 
     return order["stripe_checkout_session_id"] if order is not None else None
 
 
-def _of_another_session(order_id: int, own: str, payment: Payment, session: SessionOfPayment) -> ForeignRefund:
-    # What an OrderMismatch alert made somebody refund. The order still waits for its own payment.
+def _of_another_payment(order_id: int, own: str, payment: Payment, session: SessionOfPayment | None) -> ForeignRefund:
+    # What an OrderMismatch alert made somebody refund, or a payment that another application made, outside Checkout,
+    # with a number that happens to be an order's. The order still waits for its own payment.
     if payment.outcome == "refund":
         return ForeignRefund()
+    of = f"of session {session.session_id}" if session is not None else "that was not made in Checkout"
     raise OrderMismatch(
-        f"Dispute {payment.dispute_id} ({payment.status}) is about payment {payment.payment_intent_id} of session"
-        f" {session.session_id}, but order {order_id} belongs to {own}. Answer it in Stripe's dashboard."
-        " Nothing was changed."
+        f"Dispute {payment.dispute_id} ({payment.status}) is about payment {payment.payment_intent_id} {of},"
+        f" but order {order_id} belongs to {own}. Answer it in Stripe's dashboard. Nothing was changed."
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from ticketing import history, holds
+from ticketing import history, holds, order_status
 from ticketing.database import Database
 from ticketing.errors import OrderNotFound
 from ticketing.order_lock import lock_order
@@ -27,6 +27,8 @@ def release_order(
     database: Database, order_id: int, *, lost_as: Literal["failed", "expired"], stripe_event_id: str
 ) -> OrderMove:
     """End an unpaid order and give its hold back, once; an order that is paid or ended stays as it is.
+
+    What an operator cancelled keeps its status, and gives back what it still holds.
 
     `failed` ends a pending or processing order, `expired` only a pending one: a Checkout Session that was
     completed cannot expire (docs/rules.md, "Order states").
@@ -52,6 +54,9 @@ def release_order(
                 order_id,
                 order["status"],
             )
+            holds.give_back(tx, order)
+        elif order["status"] == order_status.CANCELLED:
+            # By an operator, in the table itself: what the order held was not given back by that.
             holds.give_back(tx, order)
         # A repeat of the event that ended the order has nothing new to tell.
         if changed or not history.has(tx, order_id=order_id, entry=lost_as, stripe_event_id=stripe_event_id):

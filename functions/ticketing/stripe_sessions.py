@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from ticketing.errors import StripeUnavailable
 from ticketing.order_lookup import SessionOfPayment
 from ticketing.session_findings import Session, order_reference
 from ticketing.stripe_client import StripeRefused, stripe_errors
@@ -89,13 +90,16 @@ class StripeSessions:
         """Give the session that a PaymentIntent belongs to, or None where it was not paid in Checkout.
 
         Raises:
-            StripeUnavailable: try again.
+            StripeUnavailable: try again; also where Stripe refuses to say.
             ConfigurationError: the API key is wrong.
         """
         try:
             with stripe_errors(f"find the Checkout Session of {payment_intent_id}"):
                 found = self._client.v1.checkout.sessions.list(params={"payment_intent": payment_intent_id, "limit": 1})
-        except StripeRefused:
+        except StripeRefused as refused:
+            if refused.code != "resource_missing":
+                # What the payment is cannot be decided; taken for a foreign one, its refund would be ignored.
+                raise StripeUnavailable(str(refused)) from None
             return None  # not a PaymentIntent of this account and mode
         for session in found.data:
             return SessionOfPayment(

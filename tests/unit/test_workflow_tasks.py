@@ -262,6 +262,21 @@ def test_a_count_that_would_leave_its_bounds_changes_nothing(database: Database)
     assert (order["ticket_counted_at"], order["discount_counted_at"], order["held_quantity"]) == (None, None, 1)
 
 
+@pytest.mark.parametrize("limit", [1, 0])
+def test_what_is_held_is_counted_even_where_the_limit_was_lowered_meanwhile(database: Database, limit: int) -> None:
+    code_id = create_code(database)
+    order_id = create_order(database, quantity=2, discount_code_id=code_id)
+    ticket_id = row_of(database, "ticket_orders", order_id)["ticket_id"]
+    with database.transaction() as tx:
+        tx.change("UPDATE tickets SET max_quantity = %s WHERE id = %s", limit, ticket_id)
+        tx.change("UPDATE discount_codes SET max_uses = 0 WHERE id = %s", code_id)
+    pay(database, order_id)
+    assert count_ticket_sale(database, order_id) == "counted"
+    assert count_discount_use(database, order_id) == "counted"
+    assert ticket_counts(database, ticket_id) == (2, 0)
+    assert code_counts(database, code_id) == (1, 0)
+
+
 # --- What is not paid ------------------------------------------------------------------------------------
 
 
@@ -317,6 +332,19 @@ def test_an_order_that_is_paid_or_closed_is_not_lost(database: Database, lost_as
         assert tx.one("SELECT entry FROM order_history WHERE order_id = %s", order_id) == {
             "entry": f"{lost_as}_ignored"
         }
+
+
+@pytest.mark.parametrize("lost_as", ["failed", "expired"])
+def test_what_an_operator_cancelled_gives_its_hold_back(database: Database, lost_as: Any) -> None:
+    code_id = create_code(database)
+    order_id = create_order(database, quantity=2, discount_code_id=code_id)
+    ticket_id = row_of(database, "ticket_orders", order_id)["ticket_id"]
+    set_status(database, order_id, "cancelled")
+    for event in ("evt_1", "evt_2"):
+        moved = release_order(database, order_id, lost_as=lost_as, stripe_event_id=event)
+        assert moved == OrderMove(status="cancelled", changed=False)
+    assert ticket_counts(database, ticket_id) == (0, 0)
+    assert code_counts(database, code_id) == (0, 0)
 
 
 def test_a_hold_that_the_counters_do_not_know_is_not_given_back_twice(database: Database) -> None:
