@@ -95,7 +95,7 @@ def _ticket_on_sale(tx: Transaction, request: CheckoutRequest, now: datetime) ->
     )
     if ticket is None:
         raise public_errors.not_found("This ticket")
-    if not ticket["is_active"] or validity.has_ended(ticket["end_date"], now):
+    if not ticket["is_active"] or validity.is_over_everywhere(ticket["end_date"], now):
         raise public_errors.not_on_sale()
     return ticket
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 
 Bound = date | datetime | None
+_LAST_ZONE = timedelta(hours=12)
 
 
 def utc_naive(moment: datetime) -> datetime:
@@ -35,6 +36,14 @@ def has_ended(until: Bound, now: datetime) -> bool:
     if start.time() == time.min:
         return now >= start + timedelta(days=1)
     return now > start
+
+
+def is_over_everywhere(end: Bound, now: datetime) -> bool:
+    """Tell whether an event that ends then has ended wherever it takes place. `now` is UTC without a zone.
+
+    An event's dates have no zone: they are the clock on the venue's wall. Twelve hours behind UTC is the last zone.
+    """
+    return has_ended(end, now - _LAST_ZONE)
 
 
 def _start(bound: date | datetime) -> datetime:

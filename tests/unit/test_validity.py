@@ -27,6 +27,20 @@ def test_the_end_is_included(until: date | datetime | None, ended: bool) -> None
 
 
 @pytest.mark.parametrize(
+    ("end", "over"),
+    [
+        (None, False),
+        (datetime(2026, 6, 30, 0, 0, 1), False),  # in Honolulu it has just begun
+        (datetime(2026, 6, 29, 23, 59, 59), True),  # twelve hours and a second ago
+        (date(2026, 6, 29), True),
+        (date(2026, 6, 30), False),
+    ],
+)
+def test_an_event_is_over_when_it_is_over_wherever_it_may_be(end: date | datetime | None, over: bool) -> None:
+    assert validity.is_over_everywhere(end, NOON) is over
+
+
+@pytest.mark.parametrize(
     ("since", "begun"),
     [
         (None, True),
