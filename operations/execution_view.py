@@ -43,9 +43,16 @@ def listing(title: str, executions: Sequence[Execution]) -> Table:
 
 def _event(execution: Execution) -> str | None:
     event = execution.event
+    return (
+        f"{event.event_type}{' (reconciliation)' if _by_reconciliation(execution) else ''}"
+        if event.event_type
+        else None
+    )
+
+
+def _by_reconciliation(execution: Execution) -> bool:
     # Reconciliation puts events of its own; EventBridge names their executions as any other's.
-    by = " (reconciliation)" if (event.event_id or "").startswith(_RECONCILED) else ""
-    return f"{event.event_type}{by}" if event.event_type else None
+    return (execution.event.event_id or "").startswith(_RECONCILED)
 
 
 def result_of(execution: Execution) -> str | None:
@@ -73,6 +80,7 @@ def as_data(execution: Execution, timeline: Timeline | None = None) -> dict[str,
         "result": result_of(execution),
         "error": execution.error,
         "cause": execution.cause,
+        "by_reconciliation": _by_reconciliation(execution),
         "replay_of": execution_names.root_of(execution.name) if execution_names.is_replay(execution.name) else None,
     }
     if timeline is not None:
@@ -137,6 +145,8 @@ def _headline(execution: Execution, timeline: Timeline) -> list[str]:
     ]
     if execution_names.is_replay(execution.name):
         lines.append(f"a replay of {plain(execution_names.root_of(execution.name))}")
+    if _by_reconciliation(execution):
+        lines.append("its event was made by reconciliation, because Stripe's own was lost")
     for step in timeline.failed:
         failure = step.failure
         error = failure.error if failure else timeline.error

@@ -83,6 +83,32 @@ INPUTS: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("event_id", "told"),
+    [
+        ("evt_1RWIaFPLMCn9OYH0FPPvZ1hz", "evt_1RWIaFPLMCn9OYH0FPPvZ1hz (so it says; the rest could not be read)"),
+        ("evt_jenny@example.com", "unreadable"),
+        ("evt_" + "9" * 100, "unreadable"),
+        ("evt_1\nStep: none", "unreadable"),
+        ("Jenny Rosen", "unreadable"),
+        (12, "unreadable"),
+        (["evt_1", "evt_2"], "unreadable"),
+        ({"id": "evt_1"}, "unreadable"),
+        (None, "unreadable"),
+    ],
+)
+def test_an_event_that_cannot_be_read_is_named_where_it_names_itself(
+    start: Callable[[Any], Ended], alerts: Alerts, event_id: object, told: str
+) -> None:
+    broken = envelope(COMPLETED, {"object": "checkout.session"})
+    broken["detail"]["id"] = event_id
+    assert start(broken).error == "InvalidEvent"
+    [alert] = alerts()
+    assert f"\nStripe event: {told}\n" in alert["Message"]
+    assert ("look the event up in Stripe" in alert["Message"]) == (told != "unreadable")
+    assert "enny" not in alert["Message"]
+
+
 @pytest.mark.parametrize("kind", INPUTS)
 def test_a_bad_input_is_one_alert_and_no_change(
     start: Callable[[Any], Ended], alerts: Alerts, database: Database, kind: str

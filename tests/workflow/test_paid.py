@@ -60,7 +60,7 @@ def test_another_amount_ends_in_one_alert_and_changes_nothing(run: Run, alerts: 
     ]
     assert row_of(database, "ticket_orders", order_id) == before
     [alert] = alerts()
-    assert alert["Subject"] == f"Cachao: AmountMismatch - order {order_id}"
+    assert alert["Subject"] == f"Cachao cachao-local: AmountMismatch - order {order_id}"
     assert alert["MessageAttributes"]["error"]["Value"] == "AmountMismatch"
 
 
