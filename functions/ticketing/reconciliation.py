@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from ticketing import due_orders, order_repair, session_search, stripe_payments
+from ticketing import cancelled_orders, due_orders, order_repair, session_search, stripe_payments
 from ticketing.database import Database
 from ticketing.due_orders import Cursor, DueOrder
 from ticketing.errors import StripeUnavailable
@@ -140,6 +140,8 @@ class _Run:
             self._total = due_orders.count(
                 self._database, cursor.orders, since=self._options.since, reported_too=self._options.close_missing
             )
+        if self._options.cursor is None:
+            self._rows += cancelled_orders.give_back(self._database, self._sessions, dry_run=self._options.dry_run)
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="stripe") as threads:
             while self._cursor is not None:
                 self._cursor = self._step(self._cursor, threads)

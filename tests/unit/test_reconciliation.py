@@ -559,3 +559,59 @@ def _make_due(database: Database, order: int) -> None:
 def _minutes_until_due(database: Database, order: int) -> float:
     due = order_row(database, order)["hold_expires_at"]
     return float((due - datetime.now(UTC).replace(tzinfo=None)).total_seconds() / 60)
+
+
+# --- What an operator cancelled ---------------------------------------------------------------------------------------
+
+
+def cancel(database: Database, order: int) -> None:
+    """As the runbook has it."""
+    with database.transaction() as tx:
+        tx.change("UPDATE ticket_orders SET status = 'cancelled' WHERE id = %s", order)
+
+
+def test_a_cancelled_order_gives_back_its_hold_and_its_open_session_ends(shop: Shop) -> None:
+    code = create_code(shop.database)
+    order = shop.order(quantity=2, discount_code_id=code, due=False)
+    session = shop.session(order, status="open")
+    cancel(shop.database, order)
+    assert [(row.finding, row.action) for row in shop.run(dry_run=True).rows] == [("cancelled", "released")]
+    assert (seats(shop.database, order), code_uses(shop.database, code)) == ((0, 2), (0, 1))
+    assert [(row.finding, row.action) for row in shop.run().rows] == [("cancelled", "released")]
+    assert (seats(shop.database, order), code_uses(shop.database, code)) == ((0, 0), (0, 0))
+    assert status(shop.database, order) == "cancelled"
+    assert shop.api.v1.checkout.sessions.retrieve(session).status == "expired"
+    assert shop.run().rows == []
+
+
+def test_a_paid_order_that_is_cancelled_gives_its_counts_back_once(shop: Shop) -> None:
+    code = create_code(shop.database)
+    order = shop.order(quantity=2, discount_code_id=code)
+    pay(shop.database, order)
+    cancel(shop.database, order)
+    shop.run()
+    shop.run()
+    assert (seats(shop.database, order), code_uses(shop.database, code)) == ((0, 0), (0, 0))
+    assert "cancelled" in entries(shop.database, order)
+    # The refund that belongs to it finds nothing more to give back.
+    refund_charge(shop.database, order, 4000)
+    assert (seats(shop.database, order), status(shop.database, order)) == ((0, 0), "cancelled")
+
+
+def test_a_cancelled_order_whose_counter_is_wrong_does_not_keep_the_others(shop: Shop) -> None:
+    wrong, right = shop.order(), shop.order()
+    with shop.database.transaction() as tx:
+        tx.change("UPDATE tickets SET held_quantity = 0 WHERE id = %s", order_row(shop.database, wrong)["ticket_id"])
+    for order in (wrong, right):
+        cancel(shop.database, order)
+    found = {row.order_id: (row.finding, row.action) for row in shop.run().rows}
+    assert found == {wrong: ("cancelled", "failed"), right: ("cancelled", "released")}
+
+
+def test_while_stripe_is_silent_a_cancelled_order_keeps_its_hold(shop: Shop) -> None:
+    order = shop.order(due=False)
+    shop.session(order, status="open")
+    cancel(shop.database, order)
+    shop.stand_in.fail_next(20, status=500, path_prefix="/v1/checkout/sessions/", method="POST")
+    assert [(row.finding, row.action) for row in shop.run().rows] == [("unanswered", "left")]
+    assert seats(shop.database, order) == (0, 1)
