@@ -29,6 +29,7 @@ TABLES = (
     "order_refunds",
     "order_payments",
     "idempotency_keys",
+    "reported_sessions",
     "ticket_orders",
     "discount_codes",
     "ticket_discounts",

@@ -112,7 +112,14 @@ def _order_of(
     tx: Transaction, session_id: str | None, payment_intent_id: str | None, stripe_event_id: str | None
 ) -> int | None:
     if session_id is not None:
-        return _id(tx.one("SELECT id FROM ticket_orders WHERE stripe_checkout_session_id = %s LIMIT 1", session_id))
+        # The second session that paid an order is not the order's own.
+        return _id(
+            tx.one("SELECT id FROM ticket_orders WHERE stripe_checkout_session_id = %s LIMIT 1", session_id)
+        ) or _id(
+            tx.one(
+                "SELECT order_id AS id FROM order_payments WHERE stripe_checkout_session_id = %s LIMIT 1", session_id
+            )
+        )
     if payment_intent_id is not None:
         return _id(
             tx.one("SELECT order_id AS id FROM order_payments WHERE payment_key = %s LIMIT 1", payment_intent_id)

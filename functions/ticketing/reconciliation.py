@@ -132,6 +132,7 @@ class _Run:
             database, bus, now=now, dry_run=options.dry_run, close_missing=options.close_missing
         )
         self._rows: list[Row] = []
+        self._told: list[str] = []
         self._done = self._total = 0
 
     def go(self) -> Report:
@@ -148,6 +149,9 @@ class _Run:
                 self._progress(Progress(done=self._done, total=max(self._done, self._total)))
                 if self._stop():  # after a page, so that every call comes further
                     break
+        if not self._options.dry_run:
+            # Last of all: what a run that failed had found is told by the next one.
+            stripe_payments.remember_told(self._database, self._told)
         counts = Counter((row.finding, row.action) for row in self._rows)
         return Report(
             dry_run=self._options.dry_run,
@@ -211,12 +215,18 @@ class _Run:
         page, more = self._sessions.page(
             created_from=_unix(since), created_until=_unix(cursor.now), status="complete", after=cursor.after_session
         )
-        unknown = stripe_payments.not_recorded(self._database, page)
-        self._rows += [stripe_payments.report(payment) for payment in unknown if payment.order_id is None]
-        lost = [payment for payment in unknown if payment.order_id is not None]
-        expanded = threads.map(lambda payment: self._sessions.retrieve(payment.session_id), lost)
-        for payment, session in zip(lost, expanded, strict=True):
-            if payment.order_id is not None and session is not None:
+        unrecorded = stripe_payments.not_recorded(self._database, page)
+        # Told once, or the alarm would never end; whoever asks since a date wants to see them all.
+        told = set() if self._options.since is not None else stripe_payments.told_before(self._database, unrecorded)
+        due = [payment for payment in unrecorded if payment.session_id not in told]
+        expanded = threads.map(lambda payment: self._sessions.retrieve(payment.session_id), due)
+        for payment, session in zip(due, expanded, strict=True):
+            if payment.order_id is None:
+                # Money that went back needs nobody any more.
+                if finding_of(session) != "refunded":
+                    self._rows.append(stripe_payments.report(payment))
+                    self._told.append(payment.session_id)
+            elif session is not None:
                 self._rows += self._repair.send_late(payment.order_id, session, again=self._options.since is not None)
         return RunCursor(now=cursor.now, orders=None, after_session=page[-1]["id"]) if more else None
 

@@ -53,6 +53,39 @@ def not_recorded(database: Database, sessions: Iterable[Session]) -> list[Unreco
     ]
 
 
+def told_before(database: Database, payments: Iterable[UnrecordedPayment]) -> set[str]:
+    """Give the sessions among those that belong to no order that an operator was told of before.
+
+    Raises:
+        DatabaseUnavailable: try again.
+    """
+    ids = [payment.session_id for payment in payments if payment.order_id is None]
+    if not ids:
+        return set()
+    with database.transaction() as tx:
+        rows = tx.all(
+            "SELECT stripe_checkout_session_id AS id FROM reported_sessions"  # noqa: S608 -- %s only
+            f" WHERE stripe_checkout_session_id IN ({_marks(ids)})",
+            *ids,
+        )
+    return {row["id"] for row in rows}
+
+
+def remember_told(database: Database, session_ids: Sequence[str]) -> None:
+    """Remember of which sessions an operator is told, so that he is told once.
+
+    Raises:
+        DatabaseUnavailable: try again.
+    """
+    if session_ids:
+        with database.transaction() as tx:
+            tx.change(
+                "INSERT IGNORE INTO reported_sessions (stripe_checkout_session_id)"  # noqa: S608 -- %s only
+                f" VALUES {', '.join(['(%s)'] * len(session_ids))}",
+                *session_ids,
+            )
+
+
 def report(payment: UnrecordedPayment) -> Row:
     """Say what an operator has to know of a payment that belongs to no order."""
     claim = (

@@ -9,7 +9,8 @@ import pytest
 
 from tests.factories import create_order, envelope, row_of, session_of
 from ticketing import history
-from ticketing.database import Database
+from ticketing.database import Database, Row, Transaction
+from ticketing.errors import DuplicatePayment
 from ticketing.order_inspection import database_health, find_order
 from ticketing.payments import mark_order_paid
 from ticketing.releases import release_order
@@ -38,6 +39,54 @@ def test_an_order_is_found_by_each_of_its_ids(database: Database) -> None:
         assert found.order["id"] == order_id
         assert [payment["role"] for payment in found.payments] == ["accepted"]
         assert [entry["entry"] for entry in found.history] == ["paid"]
+
+
+def test_a_second_payment_is_found_by_its_own_session(database: Database) -> None:
+    order_id, _ = paid_order(database)
+    order = row_of(database, "ticket_orders", order_id)
+    second = session_of(order, id="cs_test_second", payment_intent="pi_second")
+    payment = read_event(envelope("checkout.session.completed", second), livemode=False)
+    with pytest.raises(DuplicatePayment):
+        mark_order_paid(database, order_id, payment)
+    found = find_order(database, session_id="cs_test_second")
+    assert found is not None
+    assert found.order["id"] == order_id
+    assert [payment["role"] for payment in found.payments] == ["accepted", "duplicate"]
+
+
+def test_each_way_to_find_an_order_uses_an_index(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    with database.transaction() as tx:
+        tx.change(
+            "INSERT INTO ticket_orders (event_id, ticket_id, email, quantity, unit_price, total_amount, status,"
+            " stripe_checkout_session_id, stripe_payment_intent_id) SELECT 1, 1, 'b@example.com', 1, 20, 20, 'paid',"
+            " CONCAT('cs_', seq), CONCAT('pi_', seq) FROM seq_1_to_2000"
+        )
+        tx.change(
+            "INSERT INTO order_payments (order_id, payment_key, stripe_checkout_session_id, role, amount_minor,"
+            " currency) SELECT id, CONCAT('pi_', id), CONCAT('cs_', id), 'accepted', 2000, 'eur' FROM ticket_orders"
+        )
+        tx.change(
+            "INSERT INTO order_history (order_id, entry, stripe_event_id)"
+            " SELECT id, 'paid', CONCAT('evt_', id) FROM ticket_orders"
+        )
+        for table in ("ticket_orders", "order_payments", "order_history"):
+            tx.all(f"ANALYZE TABLE {table}")
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    real = Transaction.one
+
+    def watching(tx: Transaction, sql: str, *parameters: object) -> Row | None:
+        asked.append((sql, parameters))
+        return real(tx, sql, *parameters)
+
+    monkeypatch.setattr(Transaction, "one", watching)
+    for wanted in ({"session_id": "cs_none"}, {"payment_intent_id": "pi_none"}, {"stripe_event_id": "evt_none"}):
+        assert find_order(database, **wanted) is None  # type: ignore[arg-type]
+    monkeypatch.undo()
+    assert len(asked) == 5
+    with database.transaction() as tx:
+        for sql, parameters in asked:
+            for step in tx.all(f"EXPLAIN {sql}", *parameters):
+                assert step["type"] not in {"ALL", "index"}, sql
 
 
 @pytest.mark.parametrize(
