@@ -24,6 +24,8 @@ _LONGEST_SOCKET_PATH = 107
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.02
+_PROBE_SECONDS = 2.0
+_PORTS_TRIED = 3
 _EXECUTABLE_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
 
 # Throw-away servers only: nothing is written to disk before a COMMIT returns.
@@ -122,7 +124,7 @@ class MariaDB:
         self.stop()
 
     def connect(
-        self, *, user: str | None = None, database: str | None = None
+        self, *, user: str | None = None, database: str | None = None, read_seconds: float | None = None
     ) -> "pymysql.Connection[pymysql.cursors.Cursor]":
         """Open a new connection (autocommit), as the ordinary user unless told otherwise."""
         return pymysql.connect(
@@ -133,6 +135,7 @@ class MariaDB:
             database=database or self.name,
             autocommit=True,
             connect_timeout=5,
+            read_timeout=read_seconds,
         )
 
     def start(self) -> None:
@@ -148,11 +151,23 @@ class MariaDB:
             )
         self.directory.mkdir(parents=True, exist_ok=True)
         self.password = self._load_or_make_password()
-        if not self._had_port:  # after a kill it must come back where its clients look for it
-            self.port = free_port(self.port)
-            self._had_port = True
         self._create_data_directory()
         startup_sql = self._write_startup_sql()
+        for tries_left in reversed(range(_PORTS_TRIED)):
+            if not self._had_port:  # after a kill it must come back where its clients look for it
+                self.port = free_port(self.port)
+            log_began_at = self.log_file.stat().st_size if self.log_file.exists() else 0
+            try:
+                self._launch_and_wait(server, startup_sql)
+            except MariaDBUnavailableError:
+                # Between the look for a free port and the server's bind() somebody else may take it.
+                if self._had_port or not tries_left or not self._port_was_taken(log_began_at):
+                    raise
+            else:
+                self._had_port = True
+                return
+
+    def _launch_and_wait(self, server: str, startup_sql: Path) -> None:
         try:
             with self.log_file.open("ab") as log:
                 self._launch(server, startup_sql, log)
@@ -284,11 +299,17 @@ class MariaDB:
             if not self.running:
                 raise MariaDBUnavailableError(f"mariadbd ended while starting. {self._last_log_lines()}")
             with contextlib.suppress(pymysql.err.OperationalError):
-                self.connect().close()
+                # Whoever has the port need not be a MariaDB, and may never say a word.
+                self.connect(read_seconds=_PROBE_SECONDS).close()
                 return
             stop_if_asked()
             time.sleep(_POLL_SECONDS)
         raise MariaDBUnavailableError(f"mariadbd did not answer in {_START_SECONDS:.0f} s. {self._last_log_lines()}")
+
+    def _port_was_taken(self, log_began_at: int) -> bool:
+        with self.log_file.open("rb") as log:
+            log.seek(log_began_at)
+            return b"Address already in use" in log.read()
 
     def _last_log_lines(self) -> str:
         lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]

@@ -8,11 +8,15 @@ runs everything in one process, in the same order of groups: it takes longer, an
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
+
+from local.signals import INTERRUPTED, stop_as_by_ctrl_c
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUPS = ("not cloud", "cloud")
@@ -26,8 +30,13 @@ def main(arguments: list[str]) -> int:
         leftover.unlink()
     with tempfile.TemporaryDirectory(prefix="cachao-test-run-") as folder:
         outputs = {group: Path(folder) / group.replace(" ", "-") for group in GROUPS}
-        running = {group: _start(group, outputs[group], arguments) for group in GROUPS}
-        codes = {group: _wait(group, process, begin) for group, process in running.items()}
+        running: dict[str, subprocess.Popen[bytes]] = {}
+        try:
+            for group in GROUPS:
+                running[group] = _start(group, outputs[group], arguments)
+            codes = {group: _wait(group, process, begin) for group, process in running.items()}
+        finally:
+            _stop(running.values())
         for group in GROUPS:
             print(f"\n===== Tests: {group} =====", flush=True)
             print(outputs[group].read_text(encoding="utf-8", errors="replace"), flush=True)
@@ -60,6 +69,15 @@ def _start(group: str, output: Path, arguments: list[str]) -> subprocess.Popen[b
         )
 
 
+def _stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+    """End what still runs, as Ctrl-C would: pytest then stops the servers that it started."""
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+    for process in processes:
+        process.wait()
+
+
 def _wait(group: str, process: subprocess.Popen[bytes], begin: float) -> int:
     while True:
         try:
@@ -72,4 +90,8 @@ def _wait(group: str, process: subprocess.Popen[bytes], begin: float) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    stop_as_by_ctrl_c()
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

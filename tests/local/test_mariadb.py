@@ -10,6 +10,7 @@ import pytest
 
 from local import mariadb
 from local.mariadb import MariaDB, MariaDBUnavailableError
+from local.processes import free_port
 from tests.local.conftest import environment_for_python, is_alive, wait_until
 
 
@@ -67,6 +68,16 @@ def test_another_port_is_taken_where_the_preferred_one_is_in_use(tmp_path: Path)
         MariaDB(tmp_path, port=other.getsockname()[1], durable=False) as server,
     ):
         assert server.port != other.getsockname()[1]
+
+
+def test_a_port_that_somebody_takes_meanwhile_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        taken = somebody.getsockname()[1]
+        ports = iter([taken, free_port()])
+        monkeypatch.setattr(mariadb, "free_port", lambda _: next(ports))
+        with MariaDB(tmp_path, port=0, durable=False) as server:
+            assert server.port != taken
+            server.connect().close()
 
 
 def test_it_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
