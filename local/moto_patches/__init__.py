@@ -6,7 +6,7 @@ shows for each that plain moto still lacks it, so that a patch that is no longer
 | module          | what it mends |
 |-----------------|---------------|
 | `jsonata`       | expressions cannot be evaluated at all; AWS's own functions; errors as AWS reports them |
-| `execution`     | executions are not run, names, retries that sleep, late answers, speed |
+| `execution`     | executions are not run, names, limits, retries that sleep, late answers, speed |
 | `lambda_tasks`  | tasks call Lambda through HTTP and boto3; unknown errors |
 | `event_bridge`  | state machines and functions as targets, dead letters, partner buses, disabled rules |
 | `speed`         | work done again and again |

@@ -7,12 +7,15 @@ What moto 5.2.5 lacks:
 - retries cannot be shortened for tests, nor interrupted by `StopExecution`;
 - a Fail state, or a failed branch, cannot carry on an error of the service (`States.Timeout`): it becomes
   `States.Runtime`;
+- arguments of a task beyond 256 KiB are passed on, and a Catch of `States.ALL` catches `States.DataLimitExceeded`,
+  which ends an execution on AWS;
 - a task that timed out (`States.Timeout`) and answers later still writes its answer into the history;
 - pages of `ListExecutions` by status break off (`InvalidToken`) when an execution changes its status meanwhile;
 - speed: the definition is parsed again for each execution (tens of milliseconds), and each has a thread at once.
 """
 
 import base64
+import json
 import queue
 import threading
 import uuid
@@ -25,8 +28,16 @@ from moto.core.config import default_user_config
 from moto.core.exceptions import AWSError
 from moto.stepfunctions import models as stepfunctions_models
 from moto.stepfunctions.models import StepFunctionBackend
+from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
 from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEvent,
+    FailureEventException,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.retry.max_attempts_decl import MaxAttemptsOutcome
 from moto.stepfunctions.parser.asl.component.common.retry.retrier_decl import RetrierDecl
 from moto.stepfunctions.parser.asl.component.common.retry.retrier_outcome import RetrierOutcome
@@ -36,6 +47,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
     StateTaskServiceLambda,
 )
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
@@ -43,7 +55,8 @@ from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from local.moto_patches.replacing import Replacements
 
-# StartExecution: "Maximum length of 262144" bytes of UTF-8.
+# StartExecution: "Maximum length of 262144" bytes of UTF-8. The same for what a task is given.
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 MAX_INPUT_BYTES = 262_144
 # ListExecutions without `maxResults`.
 _LISTED_AT_ONCE = 100
@@ -77,6 +90,8 @@ def apply(replacements: Replacements, *, retry_wait_factor: float, tasks_at_once
     replacements.set(CustomErrorName, "__init__", _init_error_name)
     replacements.set(RetrierDecl, "_eval_body", _retrier(retry_wait_factor))
     replacements.set(ExecutionState, "_evaluate_with_timeout", _admitted(_Admission(tasks_at_once)))
+    replacements.set(StateTaskService, "_before_eval_execution", _before_eval_execution)
+    replacements.set(ErrorEqualsDecl, "_eval_body", _eval_error_equals)
     replacements.set(StateTaskService, "_after_eval_execution", _drop_late_answers())
     pool = _ExecutionPool(MAX_RUNNING_EXECUTIONS)
     replacements.set(ExecutionWorker, "start", lambda self: pool.submit(self._execution_logic))
@@ -85,6 +100,8 @@ def apply(replacements: Replacements, *, retry_wait_factor: float, tasks_at_once
 _moto_start_execution = StepFunctionsParserBackend.start_execution
 _moto_parse = AmazonStateLanguageParser.parse
 _moto_evaluate_with_timeout = ExecutionState._evaluate_with_timeout  # noqa: SLF001
+_moto_before_eval_execution = StateTaskService._before_eval_execution  # noqa: SLF001
+_moto_eval_error_equals = ErrorEqualsDecl._eval_body  # noqa: SLF001
 _moto_after_eval_execution = StateTaskService._after_eval_execution  # noqa: SLF001
 _starting = threading.Lock()
 
@@ -181,6 +198,41 @@ def _admitted(admission: _Admission) -> Callable[[Any, Any], None]:
             _moto_evaluate_with_timeout(self, env)
 
     return evaluate_with_timeout
+
+
+def _before_eval_execution(
+    self: Any,  # noqa: ANN401
+    env: Any,  # noqa: ANN401
+    resource_runtime_part: object,
+    raw_parameters: dict[str, Any],
+    state_credentials: object,
+) -> None:
+    text = json.dumps(raw_parameters, ensure_ascii=False, separators=(",", ":"))
+    if len(text.encode(errors="surrogatepass")) > MAX_INPUT_BYTES:
+        error = StatesErrorNameType.StatesStatesDataLimitExceeded
+        details = TaskFailedEventDetails(
+            error=error.to_name(),
+            cause=f"The arguments of the state '{self.name}' exceed the maximum number of bytes service limit.",
+            resourceType=self._get_sfn_resource_type(),
+            resource=self._get_sfn_resource(),
+        )
+        raise FailureEventException(
+            FailureEvent(
+                env=env,
+                error_name=StatesErrorName(typ=error),
+                event_type=HistoryEventType.TaskFailed,
+                event_details=EventDetails(taskFailedEventDetails=details),
+            )
+        )
+    _moto_before_eval_execution(self, env, resource_runtime_part, raw_parameters, state_credentials)
+
+
+def _eval_error_equals(self: Any, env: Any) -> None:  # noqa: ANN401
+    # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html: States.ALL does not catch it.
+    if env.stack[-1] == StatesErrorName(typ=StatesErrorNameType.StatesStatesDataLimitExceeded):
+        env.stack[-1] = False
+        return
+    _moto_eval_error_equals(self, env)
 
 
 class _TooLateError(Exception):

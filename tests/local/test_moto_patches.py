@@ -4,6 +4,7 @@ import copy
 import inspect
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -14,6 +15,9 @@ from moto import backends, mock_aws
 from moto.core.models import botocore_stubber
 from moto.events.models import EventBus, EventPattern
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
@@ -108,6 +112,19 @@ def test_input_beyond_the_limit_is_taken() -> None:
     sfn = client("stepfunctions")
     arn = sfn.create_state_machine(name="m", definition=PASS, roleArn=ROLE)["stateMachineArn"]
     assert sfn.start_execution(stateMachineArn=arn, name="x", input=json.dumps("y" * 300_000))["executionArn"]
+
+
+def test_arguments_beyond_the_limit_are_passed_on() -> None:
+    source = inspect.getsource(state_task_service.StateTaskService._before_eval_execution)
+    assert "_verify_size_quota" not in source
+    assert "DataLimitExceeded" not in source
+
+
+def test_a_catch_of_all_catches_what_none_can() -> None:
+    error = StatesErrorName(typ=StatesErrorNameType.StatesStatesDataLimitExceeded)
+    environment: Any = SimpleNamespace(stack=[error])
+    ErrorEqualsDecl([StatesErrorName(typ=StatesErrorNameType.StatesALL)])._eval_body(environment)
+    assert environment.stack == [True]
 
 
 @pytest.mark.usefixtures("plain")

@@ -126,6 +126,11 @@ def test_malformed_input_is_a_permanent_error_in_a_sentence(log: Log, event: obj
     assert [line["level"] for line in log.lines] == ["ERROR"]
 
 
+def test_an_input_that_was_kept_back_is_invalid() -> None:
+    with pytest.raises(InvalidEvent, match="larger than 250,000 bytes"):
+        validate_event.handler({"execution_id": EXECUTION, "envelope": validate_event.TOO_LARGE}, CONTEXT)
+
+
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_no_buyer_gets_into_the_log(log: Log, monkeypatch: pytest.MonkeyPatch, sample: Any) -> None:
     monkeypatch.setenv("STRIPE_LIVEMODE", "false")
