@@ -74,7 +74,11 @@ def test_each_alarm_has_an_entry_and_links_to_it(name: str) -> None:
         assert part in entry(name)
     properties = ALARMS[name]["Properties"]
     assert json.dumps(properties["AlarmDescription"]).rstrip('"}').endswith(f"${{RunbookUrl}}#{name.lower()}")
-    assert properties["AlarmActions"] == [{"Ref": "AlertTopic"}]
+    assert properties["AlarmActions"] == properties["OKActions"]
+    assert properties["AlarmActions"][0] == {"Ref": "AlertTopic"}
+    # The one that says that this topic reaches nobody has another way, too.
+    fallback = {"Fn::If": ["HasFallbackAlertTopic", {"Ref": "FallbackAlertTopicArn"}, {"Ref": "AWS::NoValue"}]}
+    assert properties["AlarmActions"][1:] == ([fallback] if name == "AlertsNotDeliveredAlarm" else [])
 
 
 def test_no_entry_is_about_something_that_is_not_there() -> None:
