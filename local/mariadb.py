@@ -231,12 +231,14 @@ class MariaDB:
         unfinished.rename(data)
 
     def _choose_socket_file(self) -> Path:
-        """Beside the data; where that path is too long for a socket, in a temporary folder."""
+        """Beside the data; where that path is too long for a socket, in a temporary folder, or in /tmp itself."""
         file = self.directory / "mariadbd.sock"
         if len(os.fsencode(file)) <= _LONGEST_SOCKET_PATH:
             return file
-        self._socket_folder = Path(tempfile.mkdtemp(prefix="cachao-mariadb-"))
-        return self._socket_folder / "mariadbd.sock"
+        longest = _LONGEST_SOCKET_PATH - len("/cachao-mariadb-12345678/mariadbd.sock")
+        short = len(os.fsencode(tempfile.gettempdir())) <= longest
+        self._socket_folder = Path(tempfile.mkdtemp(prefix="cachao-mariadb-", dir=None if short else "/tmp"))  # noqa: S108 -- a folder of our own in it
+        return self._socket_folder / file.name
 
     def _own_temporary_folder(self) -> Path:
         """Where the server keeps temporary tables: a starting mariadbd deletes those of others in a shared folder."""

@@ -1,11 +1,9 @@
 """`python -m local run` with the shop's own template: up, used, stopped, nothing left."""
 
-import contextlib
 import json
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +14,8 @@ import pymysql
 import pytest
 
 from tests.local.conftest import environment_for_python, is_alive, wait_until
+from tests.local.running import COMMAND, Running
 
-COMMAND = [sys.executable, "-m", "local", "run", "--directory"]
 KEYS = {
     "account_id",
     "alert_queue_url",
@@ -33,47 +31,6 @@ KEYS = {
     "state_machine_arn",
     "stripe_url",
 }
-
-
-class Running:
-    """A stack in a process of its own."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.output = (directory.parent / f"{directory.name}.output").open("w+")
-        self.process = subprocess.Popen(
-            [*COMMAND, str(directory)],
-            env=environment_for_python(),
-            stdout=self.output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    @property
-    def file(self) -> Path:
-        return self.directory / "stack.json"
-
-    def text(self) -> str:
-        self.output.seek(0)
-        return self.output.read()
-
-    def wait_until_up(self) -> dict[str, Any]:
-        assert wait_until(lambda: self.file.exists() or self.process.poll() is not None, 60)
-        assert self.process.poll() is None, self.text()
-        addresses: dict[str, Any] = json.loads(self.file.read_text())
-        return addresses
-
-    def children(self) -> list[int]:
-        found: list[int] = []
-        for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
-            with contextlib.suppress(FileNotFoundError):  # the thread has just ended
-                found += map(int, (thread / "children").read_text().split())
-        return found
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.output.close()
 
 
 @pytest.fixture
