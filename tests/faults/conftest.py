@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from local.cloud import LocalCloud
 from local.mariadb import MariaDB
 from local.stripe_stand_in import StripeStandIn
 from tests.conftest import Connect
+from tests.faults.faults import Machine
 from tests.faults.laboratory import Laboratory
 from tests.faults.proxy import DatabaseProxy
 from tests.faults.table import Table
@@ -36,7 +37,7 @@ def laboratory(
     """The session's cloud, its functions sent to the database over the proxy."""
     with DatabaseProxy((mariadb.host, mariadb.port), rewrite=_SHORTER_LOCK_WAIT) as proxy:
         _send_functions_to(session_cloud, proxy.port)
-        machines = _automatic_refunds(session_cloud)
+        machines = _machines(session_cloud)
         yield Laboratory(session_cloud, mariadb, _migrated, proxy, stripe_stand_in, machines)
         session_cloud.lambdas.interceptors.clear()
         _send_functions_to(session_cloud, mariadb.port)
@@ -51,31 +52,54 @@ def _send_functions_to(cloud: LocalCloud, port: int) -> None:
     cloud.lambdas.kill_workers()
 
 
-def _automatic_refunds(cloud: LocalCloud) -> tuple[str, str]:
-    """Deploy the workflow with AutomaticRefund on beside the other one; and once more, its tasks given up at once."""
+def _machines(cloud: LocalCloud) -> dict[Machine, str]:
+    """Deploy the workflow with AutomaticRefund on beside the other one, three times (faults.Fault.machine)."""
     client = cloud.client("stepfunctions")
     machine = client.describe_state_machine(stateMachineArn=cloud.deployment.outputs["StateMachineArn"])
     assert machine["definition"].count(_NO_AUTOMATIC_REFUND) == 1, "the definition says AutomaticRefund in another way"
     definition = json.loads(machine["definition"].replace(_NO_AUTOMATIC_REFUND, _AUTOMATIC_REFUND))
-    arns = []
-    for name, changed in (("automatic-refunds", definition), ("impatient", _impatient(definition))):
+    definitions: dict[Machine, Any] = {
+        "usual": definition,
+        "impatient": _changed(definition, _impatient),
+        "patient": _changed(definition, _patient),
+    }
+    arns: dict[Machine, str] = {}
+    for name, changed in definitions.items():
         made = client.create_state_machine(
             name=f"fault-matrix-{name}", definition=json.dumps(changed), roleArn=machine["roleArn"]
         )
-        arns.append(made["stateMachineArn"])
-    return arns[0], arns[1]
+        arns[name] = made["stateMachineArn"]
+    return arns
 
 
-def _impatient(definition: Any) -> Any:
-    """Give the definition with every Lambda task given up after one second."""
+def _changed(definition: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Give the definition with every Lambda task changed."""
     if isinstance(definition, list):
-        return [_impatient(part) for part in definition]
+        return [_changed(part, change) for part in definition]
     if not isinstance(definition, dict):
         return definition
-    copy = {key: _impatient(value) for key, value in definition.items()}
-    if str(copy.get("Resource", "")).endswith(":lambda:invoke"):
-        copy["TimeoutSeconds"] = 1
-    return copy
+    copy = {key: _changed(value, change) for key, value in definition.items()}
+    return change(copy) if str(copy.get("Resource", "")).endswith(":lambda:invoke") else copy
+
+
+def _impatient(task: dict[str, Any]) -> dict[str, Any]:
+    """Give a task that is given up after one second."""
+    return task | {"TimeoutSeconds": 1}
+
+
+def _patient(task: dict[str, Any]) -> dict[str, Any]:
+    """Give a task whose waits are a fiftieth of the real ones, all of each; the session's are a five-hundredth."""
+    return task | {
+        "Retry": [
+            retrier
+            | {
+                "IntervalSeconds": 10 * retrier["IntervalSeconds"],
+                "MaxDelaySeconds": 10 * retrier["MaxDelaySeconds"],
+                "JitterStrategy": "NONE",
+            }
+            for retrier in task["Retry"]
+        ]
+    }
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from local.lambda_answers import InvokeResult, function_error, service_error, throttled, timed_out, worker_ended
 from local.lambda_pool import Invocation
@@ -24,6 +24,8 @@ from tests.faults.rival import ALL_OTHERS, ORDERS, Rival
 FAILING_ATTEMPTS = 3
 # Of the machine whose tasks are given up after a second.
 LATE_SECONDS = 1.3
+# Of the machine whose ten waits come to 7.2 s.
+DOWN_SECONDS = 5
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Attempt:
 
 
 Inject = Callable[[Attempt], InvokeResult]
+Machine = Literal["usual", "impatient", "patient"]
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,15 @@ class Fault:
         name: its row in the table.
         inject: what it does to each attempt.
         ends_as: None: as if nothing had been. Otherwise the error with which the execution fails.
-        impatient: run on the machine whose tasks time out after a second, attempts at the same time.
+        machine: `usual`; `impatient`, whose tasks time out after a second, attempts at the same time; or `patient`,
+            whose waits between attempts are seconds, as far as a test can wait.
         needs: what a task must do for the fault to be able to happen: `commit`, `lock`, `two locks`, `statement`.
     """
 
     name: str
     inject: Inject
     ends_as: str | None = None
-    impatient: bool = False
+    machine: Machine = "usual"
     needs: str | None = None
 
 
@@ -195,6 +199,17 @@ def _without_database(attempt: Attempt) -> InvokeResult:
     return result
 
 
+def _without_database_for_a_while(attempt: Attempt) -> InvokeResult:
+    """By the clock, and not by attempts: how many of them fail, the waits decide."""
+    if attempt.number == 1:
+        attempt.proxy.go_away_for(DOWN_SECONDS)
+    result = attempt.run()
+    if result.function_error is not None:
+        assert b"DatabaseUnavailable" in result.payload, result.payload
+        attempt.happened()
+    return result
+
+
 def _given_up(attempt: Attempt) -> InvokeResult:
     """The task's own time is over (States.Timeout), the function has not even begun; it does its work later."""
     attempt.happened()
@@ -221,7 +236,7 @@ FAULTS = (
     Fault("out of memory after its commit", _until_it_happened(_afterwards(_out_of_memory))),
     Fault("times out before its work", _first(_instead(_timed_out))),
     Fault("times out after its work", _until_it_happened(_afterwards(_timed_out))),
-    Fault("given up by the workflow, works late", _first(_given_up), impatient=True),
+    Fault("given up by the workflow, works late", _first(_given_up), machine="impatient"),
     Fault("always times out", _instead(_timed_out), ends_as="Sandbox.Timedout"),
     Fault(
         "connection lost before COMMIT arrives",
@@ -258,4 +273,9 @@ FAULTS = (
     ),
     Fault("database down, then up", _first(_without_database, FAILING_ATTEMPTS), needs="statement"),
     Fault("database down longer than the retries", _without_database, ends_as="DatabaseUnavailable", needs="statement"),
+)
+
+# Beside the matrix: it takes its time, which every task passes in the same way.
+DATABASE_DOWN_FOR_SECONDS = Fault(
+    f"database down for {DOWN_SECONDS} s", _without_database_for_a_while, machine="patient", needs="statement"
 )

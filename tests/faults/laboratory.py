@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from local.lambda_workers import Proceed
 from local.mariadb import MariaDB
 from local.stripe_stand_in import StripeStandIn
 from tests.conftest import Connect, empty_tables
-from tests.faults.faults import Attempt, Fault
+from tests.faults.faults import Attempt, Fault, Machine
 from tests.faults.proxy import DatabaseProxy
 from tests.faults.rows import Rows, change_between, describe_difference, read_rows
 from tests.faults.scenarios import SCENARIOS, Scenario, Scene
@@ -114,7 +114,8 @@ class Laboratory:
         connect: how the tests reach the database, past the proxy.
         proxy: how the functions reach it.
         stripe: Stripe's place.
-        machines: the state machine, with refunds by itself; and the same with tasks given up after a second.
+        machines: the state machine with refunds by itself, as it is, with tasks that are given up after a second, and
+            with waits of seconds between attempts.
     """
 
     def __init__(
@@ -124,10 +125,10 @@ class Laboratory:
         connect: Connect,
         proxy: DatabaseProxy,
         stripe: StripeStandIn,
-        machines: tuple[str, str],
+        machines: Mapping[Machine, str],
     ) -> None:
         self._cloud, self._server, self._connect, self._proxy, self._stripe = cloud, server, connect, proxy, stripe
-        self._machine, self._impatient_machine = machines
+        self._machines = machines
         self._database = Database(connect)
         self._references: dict[str, Reference] = {}
         self._queue = self._subscribe()
@@ -152,9 +153,12 @@ class Laboratory:
             commits = reference.commits[task.function]
             return fault.inject(Attempt(number, invocation, proceed, self._proxy, self._server, commits, happened))
 
-        with self._acting(task.function, act, alone=not fault.impatient):
-            ended = self._execute(scene, impatient=fault.impatient)
-            self.stage.wait_until_empty()
+        with self._acting(task.function, act, alone=fault.machine != "impatient"):
+            try:
+                ended = self._execute(scene, fault.machine)
+                self.stage.wait_until_empty()
+            finally:
+                self._proxy.wait_until_back()
         if not happened.is_set():
             assert not self._can_happen(reference, task, fault), f"{fault.name} did not happen to {task.name}"
             self._must_have_ended_well(reference, scene, ended)
@@ -262,10 +266,9 @@ class Laboratory:
         page = client.v1.refunds.list(params={"payment_intent": payment})
         return [{"id": refund.id, "amount": refund.amount} for refund in page.data]
 
-    def _execute(self, scene: Scene, *, impatient: bool = False) -> Ended:
-        machine = self._impatient_machine if impatient else self._machine
+    def _execute(self, scene: Scene, machine: Machine = "usual") -> Ended:
         arn = self._cloud.client("stepfunctions").start_execution(
-            stateMachineArn=machine, input=json.dumps(scene.envelope)
+            stateMachineArn=self._machines[machine], input=json.dumps(scene.envelope)
         )["executionArn"]
         execution = self._cloud.wait_for_execution(arn)
         messages = self._receive()

@@ -57,6 +57,7 @@ class DatabaseProxy:
         self._rewrite = dict(rewrite or {})
         assert all(len(old) == len(new) for old, new in self._rewrite.items()), "packets must keep their length"
         self._listener: socket.socket | None = None
+        self._return: threading.Timer | None = None
         self._open: set[ProxiedConnection] = set()
         self._lock = threading.Lock()
         self.port = 0
@@ -89,6 +90,18 @@ class DatabaseProxy:
             connections, self._open = self._open, set()
         for connection in connections:
             connection.cut()
+
+    def go_away_for(self, seconds: float) -> None:
+        """Go away, and come back by the clock, whatever happens meanwhile."""
+        self.go_away()
+        self._return = threading.Timer(seconds, self.come_back)
+        self._return.start()
+
+    def wait_until_back(self) -> None:
+        """Wait for the end of `go_away_for`, so that nobody else meets it."""
+        if self._return is not None:
+            self._return.join()
+            self._return = None
 
     def _accept(self, listener: socket.socket) -> None:
         while True:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from local.cloud import LocalCloud
-from tests.faults.faults import FAULTS, Fault
-from tests.faults.laboratory import Laboratory
+from tests.faults.faults import DATABASE_DOWN_FOR_SECONDS, FAILING_ATTEMPTS, FAULTS, Fault
+from tests.faults.laboratory import RECOVERS, Laboratory
 from tests.faults.table import Table
 from tests.faults.tasks import LambdaTask, lambda_tasks
 
@@ -25,3 +25,13 @@ def test_nothing_is_lost_and_nothing_is_done_twice(
 ) -> None:
     table.cells[fault.name, task.name] = "WRONG"
     table.cells[fault.name, task.name] = laboratory.examine(task, TASKS, fault)
+
+
+def test_a_database_that_is_down_for_seconds_is_waited_for(
+    cloud: LocalCloud, laboratory: Laboratory, table: Table
+) -> None:
+    fault, [task] = DATABASE_DOWN_FOR_SECONDS, [task for task in TASKS if task.name == "MarkOrderPaid"]
+    table.cells[fault.name, task.name] = "WRONG"
+    table.cells[fault.name, task.name] = laboratory.examine(task, TASKS, fault)
+    assert table.cells[fault.name, task.name] == RECOVERS
+    assert laboratory.stage.attempts > FAILING_ATTEMPTS, "the database was back too soon to show anything"
