@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from operations import execution_names, starting
@@ -31,6 +31,13 @@ class DeadLetter:
     reason: str | None
 
 
+@dataclass
+class _Emptied:
+    begun: starting.Begun = field(default_factory=starting.Begun)
+    left: list[DeadLetter] = field(default_factory=list)
+    discarded: list[DeadLetter] = field(default_factory=list)
+
+
 def count(environment: Environment) -> int:
     """Give the approximate number of messages, those included that somebody is just looking at."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -48,47 +55,66 @@ def peek(environment: Environment) -> list[DeadLetter]:
     return _receive(environment, hidden_seconds=0)
 
 
-def replay(desk: Desk, *, yes: bool, wait_seconds: float) -> None:
+def replay(desk: Desk, *, yes: bool, wait_seconds: float, discard: bool = False) -> None:
     """Start an execution for each event in the queue; a message is deleted only once its execution is started.
 
     One event is one execution's name, so that a message that could not be deleted, or came twice, starts nothing
-    twice. What is no event stays where it is and is reported.
+    twice. What is no event stays where it is and is reported; with `discard` it is deleted, and shown.
     """
     environment, output = desk.environment, desk.output
     waiting = count(environment)
     if not waiting:
-        output.answer({"replays": [], "left": []}, "The dead-letter queue is empty.")
+        output.answer({"replays": [], "left": [], "discarded": []}, "The dead-letter queue is empty.")
         return
     seen = peek(environment)
     if not output.as_json:
         output.answer(None, _table(f"The first of about {waiting} events that could not be delivered", seen))
-    output.confirm(f"Start an execution for each of them in {environment.name}?", yes=yes)
-    begun, left = starting.Begun(), []
+    rest = " And delete what is no event?" if discard else ""
+    output.confirm(f"Start an execution for each of them in {environment.name}?{rest}", yes=yes)
+    done = _empty(environment, discard=discard)
+    if done.left:
+        output.note(f"[yellow]Left in the queue: {counted(len(done.left), 'message')}.[/yellow]")
+    for title, letters in (("Left in the queue", done.left), ("Deleted", done.discarded)):
+        if letters and not output.as_json:
+            output.answer(None, _table(title, letters))
+    extra = {
+        "left": [_as_data(letter, longest=500) for letter in done.left],
+        "discarded": [_as_data(letter) for letter in done.discarded],
+    }
+    starting.report(desk, done.begun, wait_seconds=wait_seconds, extra=extra)
+
+
+def _empty(environment: Environment, *, discard: bool) -> _Emptied:
+    done = _Emptied()
     try:
         for letter in _drain(environment):
+            if letter.reason is None:
+                name = execution_names.dead_letter_name(letter.event_id)
+                _, arn = starting.start(environment, name, letter.body)
+                done.begun.inputs[arn] = letter.body
+            if letter.reason is None or discard:
+                _delete(environment, letter)
             if letter.reason is not None:
-                left.append(letter)
-                continue
-            name = execution_names.dead_letter_name(letter.event_id)
-            _, arn = starting.start(environment, name, letter.body)
-            environment.client("sqs").delete_message(QueueUrl=queue_url(environment), ReceiptHandle=letter.receipt)
-            begun.inputs[arn] = letter.body
+                (done.discarded if discard else done.left).append(letter)
     except (Exception, KeyboardInterrupt) as error:
-        if not begun.inputs:
+        if not done.begun.inputs and not done.discarded:
             raise
-        # What was started is told all the same.
-        begun.stopped_by = error
+        # What was done is told all the same.
+        done.begun.stopped_by = error
     finally:
-        for letter in left:
+        for letter in done.left:
             environment.client("sqs").change_message_visibility(
                 QueueUrl=queue_url(environment), ReceiptHandle=letter.receipt, VisibilityTimeout=0
             )
-    if left:
-        output.note(f"[yellow]Left in the queue: {counted(len(left), 'message')}.[/yellow]")
-        if not output.as_json:
-            output.answer(None, _table("Left in the queue", left))
-    data = [{"error_code": letter.error_code, "reason": letter.reason, "body": letter.body[:500]} for letter in left]
-    starting.report(desk, begun, wait_seconds=wait_seconds, extra={"left": data})
+    return done
+
+
+def _as_data(letter: DeadLetter, *, longest: int | None = None) -> dict[str, Any]:
+    return {"error_code": letter.error_code, "reason": letter.reason, "body": letter.body[:longest]}
+
+
+def _delete(environment: Environment, letter: DeadLetter) -> None:
+    environment.client("sqs").delete_message(QueueUrl=queue_url(environment), ReceiptHandle=letter.receipt)
 
 
 def _drain(environment: Environment) -> Iterator[DeadLetter]:

@@ -64,6 +64,9 @@ def replay(  # noqa: PLR0913 -- one parameter an option
     dead: Annotated[
         bool, typer.Option("--dead-letters", help="The events that EventBridge could not deliver.")
     ] = False,
+    discard: Annotated[
+        bool, typer.Option("--discard", help="With --dead-letters: delete what is no event of Stripe's.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     wait: Annotated[float, typer.Option(help="Wait so many seconds for the results; 0: do not wait.")] = 900,
 ) -> None:
@@ -89,8 +92,10 @@ def replay(  # noqa: PLR0913 -- one parameter an option
             advice="Name executions, or say --failed, or --dead-letters: one of the three.",
             exit_code=USAGE,
         )
+    if discard and not dead:
+        raise Problem("--discard goes with --dead-letters.", exit_code=USAGE)
     if dead:
-        dead_letters.replay(desk, yes=yes, wait_seconds=wait)
+        dead_letters.replay(desk, yes=yes, wait_seconds=wait, discard=discard)
         return
     if order is not None and len(wanted or []) != 1:
         raise Problem("--order goes with one execution that is named.", exit_code=USAGE)

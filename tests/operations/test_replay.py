@@ -167,6 +167,23 @@ def test_what_is_no_event_is_left_and_reported(cachao: Cachao, database: Databas
 
 
 @pytest.mark.usefixtures("dead_letters")
+def test_what_is_no_event_is_deleted_only_when_told_and_shown(
+    cachao: Cachao, database: Database, cloud: LocalCloud
+) -> None:
+    order_id = create_order(database)
+    send_dead_letter(cloud, "no json" * 200)
+    send_dead_letter(cloud, json.dumps(paid_event(database, order_id)))
+    assert cachao("replay", "--dead-letters", "--yes", json=True).data["discarded"] == []
+    assert left(cloud) == 1
+    answer = cachao("replay", "--dead-letters", "--discard", "--yes", json=True)
+    assert answer.exit_code == 0
+    assert [letter["body"] for letter in answer.data["discarded"]] == ["no json" * 200]
+    assert (answer.data["left"], left(cloud)) == ([], 0)
+    assert counts(database, order_id) == ("paid", 1)
+    assert cachao("replay", "--failed", "--discard", "--yes").exit_code == 2
+
+
+@pytest.mark.usefixtures("dead_letters")
 def test_dead_letters_wait_for_a_yes(cachao: Cachao, database: Database, cloud: LocalCloud) -> None:
     send_dead_letter(cloud, json.dumps(paid_event(database, create_order(database))))
     answer = cachao("replay", "--dead-letters")

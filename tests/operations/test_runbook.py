@@ -14,6 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 import operations.doctor
 import ticketing
+from tests.conftest import Connect
 from ticketing import errors
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +115,29 @@ def test_every_link_leads_somewhere() -> None:
     dashboard = json.dumps(TEMPLATE["Resources"]["PaymentsDashboard"]["Properties"]["DashboardBody"])
     for target in re.findall(r"RunbookUrl\}#([\w-]+)", dashboard):
         assert target in ANCHORS, target
+
+
+def statements() -> list[str]:
+    """Each SQL statement of the runbook, as it stands there."""
+    blocks = re.findall(r"(?:^    .+\n)+", RUNBOOK, re.MULTILINE)
+    return [block for block in blocks if block.lstrip().startswith(("SELECT", "UPDATE"))]
+
+
+@pytest.mark.parametrize("statement", statements())
+def test_each_statement_runs_and_says_what_the_row_must_still_be(statement: str, connect: Connect) -> None:
+    connection = connect()
+    try:
+        with connection.cursor() as cursor:
+            assert cursor.execute(statement.strip().rstrip(";")) == 0
+    finally:
+        connection.rollback()
+        connection.close()
+    if statement.lstrip().startswith("UPDATE"):
+        assert re.search(r"WHERE id = \d+\s+AND ", statement)
+
+
+def test_the_runbook_has_statements_for_all_that_people_correct() -> None:
+    assert len(statements()) == 7
 
 
 def test_each_function_is_watched_by_the_alarms_on_errors_and_on_throttles() -> None:
