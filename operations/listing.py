@@ -37,25 +37,35 @@ def executions(
         raise Problem("--failed or --running, not both.", exit_code=USAGE)
     statuses = executions_of_workflow.FAILED if failed else (executions_of_workflow.RUNNING,) if running else ()
     moment = parse_since(since) if since else None
-    if order is None:
-        found = executions_of_workflow.recent(desk.environment, statuses=statuses, since=moment, limit=limit)
-    else:
-        inspected, reachable = order_view.find_if_reachable(desk, str(order))
-        if inspected is None and reachable:
-            raise Problem(f"There is no order {order}.")
-        of_order = (
-            executions_of_workflow.of_order(desk.environment, inspected)
-            if inspected
-            else executions_of_workflow.of_logged(desk.environment, "order_id", str(order))
-        )
-        if not of_order.complete:
-            desk.output.note("The functions' logs did not answer: only executions that changed the order are listed.")
-        found = [
+    # One more than is shown, to know whether there are more.
+    found = (
+        executions_of_workflow.recent(desk.environment, statuses=statuses, since=moment, limit=limit + 1)
+        if order is None
+        else [
             execution
-            for execution in reversed(of_order.executions)
+            for execution in reversed(_of_order(desk, order).executions)
             if (not statuses or execution.status in statuses) and (moment is None or execution.started >= moment)
-        ][:limit]
+        ]
+    )
+    more = len(found) > limit
+    found = found[:limit]
     desk.output.answer(
-        {"executions": [execution_view.as_data(execution) for execution in found]},
+        {"executions": [execution_view.as_data(execution) for execution in found], "more": more},
         execution_view.listing("", found) if found else "There are none.",
     )
+    if more:
+        desk.output.note(f"There are more than these {limit}: say --limit NUMBER, or a shorter --since.")
+
+
+def _of_order(desk: Desk, order: int) -> executions_of_workflow.Found:
+    inspected, reachable = order_view.find_if_reachable(desk, str(order))
+    if inspected is None and reachable:
+        raise Problem(f"There is no order {order}.")
+    found = (
+        executions_of_workflow.of_order(desk.environment, inspected)
+        if inspected
+        else executions_of_workflow.of_logged(desk.environment, "order_id", str(order))
+    )
+    if not found.complete:
+        desk.output.note("The functions' logs did not answer: only executions that changed the order are listed.")
+    return found

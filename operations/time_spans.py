@@ -19,12 +19,12 @@ def parse_since(text: str, *, now: datetime | None = None) -> datetime:
         Problem: it is none of these.
     """
     span = _SPAN.match(text.strip().lower())
-    if span:
-        return (now or datetime.now(UTC)) - timedelta(**{_UNITS[span[2]]: int(span[1])})
     try:
+        if span:
+            return (now or datetime.now(UTC)) - timedelta(**{_UNITS[span[2]]: int(span[1])})
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # no time at all, or one before the year 1
         raise Problem(
             f"{text!r} is no time.", advice="Write 30m, 12h, 2d, 1w, 2026-11-20 or 2026-11-20T08:30.", exit_code=USAGE
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

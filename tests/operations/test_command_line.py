@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.operations.conftest import Cachao, paid_event
 from tests.workflow.conftest import Ended
 from ticketing.database import Database
 
+ROOT = Path(__file__).parents[2]
 COMMANDS = ["doctor", "executions", "show", "watch", "replay", "event", "refund", "reconcile", "migrate"]
 
 
@@ -44,6 +46,17 @@ def test_every_command_has_help_with_examples(command: str) -> None:
     result = invoke(command, "--help")
     assert result.exit_code == 0
     assert f"cachao {command}" in result.stdout.split("Examples")[1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_files_that_examples_name_are_there(command: str) -> None:
+    examples = invoke(command, "--help").stdout.split("Examples")[1]
+    for name in re.findall(r"\b[a-z]+(?:/[a-z_.-]+)+\.(?:json|ya?ml|md)\b", examples):
+        assert (ROOT / name).is_file(), name
+
+
+def test_an_example_names_a_file() -> None:
+    assert "events/default/checkout.session.completed.json" in invoke("event", "--help").stdout
 
 
 def test_help_lists_all_commands_and_completion() -> None:

@@ -68,6 +68,22 @@ def test_an_event_that_no_rule_lets_through_starts_nothing_and_says_so(
     assert "customer.created" in answer.notes
 
 
+def test_an_event_whose_execution_outlasts_the_waiting_ends_with_4(
+    cachao: Cachao, database: Database, stack_folder: Path, cloud: LocalCloud
+) -> None:
+    held = threading.Event()
+
+    def wait(invocation: Any, proceed: Any) -> Any:
+        held.wait(10)
+        return proceed(invocation)
+
+    cloud.lambdas.interceptors.append(wait)
+    answer = cachao("event", write(stack_folder, paid_event(database, create_order(database))), "--wait", "1")
+    held.set()
+    assert answer.exit_code == 4
+    assert "It still runs: cachao show" in answer.notes
+
+
 @pytest.mark.parametrize("content", ["no json", "[]", '{"source": "stripe.com"}', '{"object": "event"}'])
 def test_what_is_no_event_is_refused(cachao: Cachao, stack_folder: Path, content: str) -> None:
     assert cachao("event", write(stack_folder, content)).exit_code == 2
@@ -162,6 +178,9 @@ def test_orders_whose_events_were_lost_come_right(
     assert "event sent" in done.text
     cloud.wait_until_idle(timeout_seconds=30)
     assert (status(database, paid), status(database, expired)) == ("paid", "expired")
+    [execution] = cachao("show", paid, json=True).data["executions"]
+    assert (execution["result"], execution["by_reconciliation"]) == ("OrderPaid", True)
+    assert "made by reconciliation" in cachao("show", execution["execution"]).text
     again = cachao("reconcile", "--yes", json=True)
     assert again.data["orders"] == 0
 
