@@ -102,7 +102,7 @@ def _choose(
 
         cachao show 1234
 
-        cachao replay --failed --since 12h
+        cachao replay --failed --since 12h --error DatabaseUnavailable
     """
     context.obj = Desk(
         Choice(local=local, stack=None if local else stack, region=region, profile=profile),
