@@ -16,11 +16,14 @@ import pymysql
 
 from local.moto_patches.event_bridge import Delivery, DeliveryError
 from local.stack import LocalStack
+from tests.storm.balance import Balance
 from tests.storm.sizes import Size
 
 _BETWEEN_CROWDS_SECONDS = 2.0
 _CROWD_SECONDS = 1.0
 _CROWD_ASKS_SECONDS = 0.02
+# Of the events one is undeliverable whatever chance says.
+_CERTAINLY_LOST = 10
 # As the functions log it: MariaDB's ER_CON_COUNT_ERROR.
 _TOO_MANY = b"error 1040: "
 
@@ -42,6 +45,17 @@ class Damage:
             f" {len(self.undeliverable)} events undeliverable, {self.throttled_deliveries} deliveries throttled"
         )
 
+    def check(self, balance: Balance, size: Size) -> None:
+        """Hold that there was a storm: each kind of damage was done."""
+        balance.check("times mariadbd was killed", self.database_kills, size.database_kills)
+        for what, number in (
+            ("workers were killed", self.worker_kills),
+            ("connections were refused as too many", self.refused_connections),
+            ("events became dead letters", len(self.undeliverable)),
+            ("deliveries were throttled", self.throttled_deliveries),
+        ):
+            balance.check(f"{what} ({number})", number > 0, expected=True)
+
 
 class Weather:
     """Breaks things in the background until it is left.
@@ -56,6 +70,7 @@ class Weather:
         self.damage = Damage()
         self._stack, self._size, self._chance = stack, size, chance
         self._over = threading.Event()
+        self._delivered: set[str] = set()
         self._threads = [
             threading.Thread(target=work, daemon=True) for work in (self._kill_workers, self._crowd_the_database)
         ]
@@ -78,6 +93,9 @@ class Weather:
         self.damage.database_kills += 1
         time.sleep(self._size.database_down_seconds)
         self._stack.database.start()
+        # Just now everybody connects anew. What chance may not bring in a short storm comes here for certain.
+        self._crowd(_CROWD_SECONDS)
+        self._kill_worker()
 
     def count_refused_connections(self) -> None:
         """Read from the functions' logs how often the database had no connection for them."""
@@ -86,24 +104,31 @@ class Weather:
 
     def _kill_workers(self) -> None:
         while not self._over.wait(self._chance.expovariate(1 / self._size.seconds_between_worker_kills)):
-            workers = self._stack.cloud.lambdas.worker_pids()
-            if workers:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self._chance.choice(workers), signal.SIGKILL)
-                    self.damage.worker_kills += 1
+            self._kill_worker()
+
+    def _kill_worker(self) -> None:
+        workers = self._stack.cloud.lambdas.worker_pids()
+        if workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._chance.choice(workers), signal.SIGKILL)
+                self.damage.worker_kills += 1
 
     def _crowd_the_database(self) -> None:
-        """Take every connection that is left or comes free, for a while, as a job of somebody else's would."""
         while not self._over.is_set():
-            ends = time.monotonic() + _CROWD_SECONDS
-            with contextlib.ExitStack() as taken:
-                while time.monotonic() < ends and not self._over.wait(_CROWD_ASKS_SECONDS):
-                    with contextlib.suppress(pymysql.err.MySQLError, OSError):
-                        taken.enter_context(closing(self._stack.database.connect()))
+            self._crowd(_CROWD_SECONDS)
             self._over.wait(_BETWEEN_CROWDS_SECONDS)
 
+    def _crowd(self, seconds: float) -> None:
+        """Take every connection that is left or comes free, for a while, as a job of somebody else's would."""
+        ends = time.monotonic() + seconds
+        with contextlib.ExitStack() as taken:
+            while time.monotonic() < ends and not self._over.wait(_CROWD_ASKS_SECONDS):
+                with contextlib.suppress(pymysql.err.MySQLError, OSError):
+                    taken.enter_context(closing(self._stack.database.connect()))
+
     def _deliver(self, delivery: Delivery) -> None:
-        accident = self._chance.random()
+        self._delivered.add(delivery.event["id"])
+        accident = 0.0 if len(self._delivered) == _CERTAINLY_LOST else self._chance.random()
         if delivery.event["id"] in self.damage.undeliverable or accident < self._size.undeliverable:
             self.damage.undeliverable.add(delivery.event["id"])
             raise DeliveryError("AccessDeniedException", "The role may not start the state machine.")
