@@ -65,7 +65,8 @@ def _failed(failure: FunctionFailed) -> Finding:
         failure.sentence,
         "database_unreachable",
         "Is the database up? May the functions reach it (VpcSubnetIds, VpcSecurityGroupIds, its security group)? Is the"
-        " password in its secret right? Executions try again for some minutes; after that: cachao replay --failed",
+        " password in its secret right? Executions try again for some minutes; after that: cachao replay --failed"
+        " --error DatabaseUnavailable",
         NOT_PROCESSED,
     )
 
