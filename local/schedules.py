@@ -29,7 +29,6 @@ class ScheduleRunner:
         self._thread = threading.Thread(target=self._run, name="schedules", daemon=True)
 
     def start(self) -> None:
-        """Watch the rules of moto's backend."""
         """Begin to watch the clock."""
         self._thread.start()
 
