@@ -107,7 +107,7 @@ def test_a_kill_leaves_no_process_and_the_data_survive(running: Running) -> None
         database = again.wait_until_up()["database"]
         with connect(database) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT name FROM events")
-            assert cursor.fetchall() == (("Concert",),)
+            assert ("Concert",) in cursor.fetchall()  # beside the sample that is opened where nothing is on sale
         second = subprocess.run(
             [*COMMAND, str(running.directory)],
             env=environment_for_python(),
