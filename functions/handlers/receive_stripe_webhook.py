@@ -64,7 +64,7 @@ def _check_signature(body: bytes, signature: str | None) -> None:
         raise ConfigurationError("The Stripe secret has no webhook_signing_secret, which the webhook door needs.")
     try:
         stripe.WebhookSignature.verify_header(body, signature, secret, tolerance=_TOLERANCE_SECONDS)
-    except (stripe.SignatureVerificationError, UnicodeError):
+    except (stripe.SignatureVerificationError, UnicodeError, TypeError):  # TypeError: a signature that is not ASCII
         raise public_errors.invalid_request("The Stripe-Signature is not good for this body.") from None
 
 

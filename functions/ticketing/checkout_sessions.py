@@ -86,7 +86,7 @@ class StripeCheckoutSessions:
 
 def session_expiry(now: datetime, *, hold_seconds: int) -> int:
     """Give the Unix time at which a session made now, and the hold of its order, is to end. `now` knows its zone."""
-    seconds = min(max(hold_seconds, SHORTEST_SECONDS + _MARGIN_SECONDS), _LONGEST_SECONDS)
+    seconds = min(max(hold_seconds, SHORTEST_SECONDS + _MARGIN_SECONDS), _LONGEST_SECONDS - _MARGIN_SECONDS)
     return int(now.timestamp()) + seconds
 
 
@@ -114,6 +114,9 @@ def _parameters(order: PlacedOrder, origin: str) -> SessionCreateParams:
         "client_reference_id": str(order.order_id),
         "metadata": metadata,
         "payment_intent_data": {"metadata": metadata},
+        # The price is what the order says. Without this a default of the Stripe account could add tax to it
+        # (https://docs.stripe.com/tax/checkout/automatic-tax-default), and no payment would fit its order.
+        "automatic_tax": {"enabled": False},
         "expires_at": order.expires_at,
         # Stripe fills the placeholder in.
         "success_url": f"{page}?payment=success&session_id={{CHECKOUT_SESSION_ID}}",

@@ -5,7 +5,7 @@ See https://docs.stripe.com/disputes/how-disputes-work and https://docs.stripe.c
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -21,6 +21,11 @@ _ENTRIES: dict[Alert, str] = {
     "DisputeLost": "dispute_lost",
     "DisputeClosed": "dispute_closed",
 }
+
+# `prevented`: settled before it became a dispute, as a rule by giving the money back (Visa's Rapid Dispute Resolution).
+_ENDED_OTHERWISE: Final = frozenset({"prevented", "charge_refunded"})
+# An inquiry: a question before a dispute, for which no money is withdrawn.
+_INQUIRY_PREFIX: Final = "warning_"
 
 
 class DisputeRecorded(msgspec.Struct, kw_only=True):
@@ -61,12 +66,15 @@ def record_dispute(database: Database, order_id: int, payment: Payment) -> Dispu
 
 
 def _alert(payment: Payment) -> Alert:
-    if payment.event_type == "charge.dispute.created":
-        return "DisputeOpened"
+    # The status decides, whatever the event: a SEPA dispute is lost when it is opened.
     if payment.status == "lost":
         return "DisputeLost"
     # An inquiry that the bank dropped (warning_closed) is as good as won.
-    return "DisputeWon" if payment.status in {"won", "warning_closed"} else "DisputeClosed"
+    if payment.status in {"won", "warning_closed"}:
+        return "DisputeWon"
+    if payment.status in _ENDED_OTHERWISE or payment.event_type == "charge.dispute.closed":
+        return "DisputeClosed"
+    return "DisputeOpened"
 
 
 def _lose(tx: Transaction, order: Row, payment: Payment) -> refunds.RefundRecorded:
@@ -94,12 +102,20 @@ def _sentence(order_id: int, payment: Payment, alert: Alert, status: str) -> str
     amount = money.spoken(payment.charged_minor or 0, payment.charged_currency or "eur")
     what = f"Dispute {payment.dispute_id} of {amount}, payment {payment.key} of order {order_id}"
     if alert == "DisputeOpened":
+        money_now = (
+            "it is an inquiry, and the money is still with the shop"
+            if (payment.status or "").startswith(_INQUIRY_PREFIX)
+            else "the bank holds the money back"
+        )
         return (
-            f"{what}, was opened; the bank holds the money back. The order stays {status}."
+            f"{what}, was opened; {money_now}. The order stays {status}."
             " Answer it in Stripe's dashboard before its deadline."
         )
     if alert == "DisputeWon":
         return f"{what}, ended as {payment.status}: the money stays with the shop. The order stays {status}."
     if alert == "DisputeLost":
         return f"{what}, was lost: the money went back to the buyer. The order is {status} now."
-    return f"{what}, was closed as {payment.status}. The order stays {status}. Look at it in Stripe's dashboard."
+    return (
+        f"{what}, was closed as {payment.status}. The order stays {status}. See in Stripe's dashboard whether the money"
+        " went back: if it did, the ticket must not stay valid."
+    )

@@ -30,6 +30,8 @@ _IN_FLIGHT: Final = timedelta(minutes=10)
 # after ever longer times, up to a day.
 _SENT_SECONDS: Final = 10 * 60
 _DAY_SECONDS: Final = 24 * 3600
+# What became of the money, the workflow sees to.
+_TOOK_MONEY: Final = frozenset({"paid", "refunded", "lost_to_dispute"})
 # EventBridge takes ten entries a call, so ten orders are marked in one transaction.
 _BATCH: Final = 10
 _TRIES: Final = 5
@@ -83,8 +85,8 @@ class Repair:
         Raises:
             DatabaseUnavailable: also after several tries.
         """
-        paid = [answer for answer in answers if answer.finding in {"paid", "refunded"}]
-        rows = [self._settle_one(answer) for answer in answers if answer.finding not in {"paid", "refunded"}]
+        paid = [answer for answer in answers if answer.finding in _TOOK_MONEY]
+        rows = [self._settle_one(answer) for answer in answers if answer.finding not in _TOOK_MONEY]
         for start in range(0, len(paid), _BATCH):
             rows += self._send(paid[start : start + _BATCH])
         return rows

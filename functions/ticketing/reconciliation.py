@@ -25,7 +25,7 @@ from ticketing.session_findings import Finding, Session, finding_of
 from ticketing.session_search import Sessions
 from ticketing.workflow_events import EventBus
 
-# Below Stripe's 25 a second in test mode and far below its 100 in live mode, where the buyers' own requests count, too
+# Below Stripe's 25 a second for each endpoint, where the buyers' own requests count, too
 # (https://docs.stripe.com/rate-limits).
 DEFAULT_REQUESTS_PER_SECOND: Final = 20.0
 _THREADS: Final = 8
@@ -223,7 +223,7 @@ class _Run:
         for payment, session in zip(due, expanded, strict=True):
             if payment.order_id is None:
                 # Money that went back needs nobody any more.
-                if finding_of(session) != "refunded":
+                if finding_of(session) not in {"refunded", "lost_to_dispute"}:
                     self._rows.append(stripe_payments.report(payment))
                     self._told.append(payment.session_id)
             elif session is not None:

@@ -64,7 +64,8 @@ def refund_payment(
 ) -> RefundedPayment:
     """Give all that is left of a payment back, and record it as the refund's event would.
 
-    Repeated, it refunds nothing more: Stripe gets the same idempotency key until a refund made with it failed.
+    Repeated, it refunds nothing more: Stripe gets the same idempotency key until what was made or answered with it
+    failed, and never gives back more than what is left.
 
     Args:
         database: the shop's.

@@ -10,6 +10,7 @@ Session = dict[str, Any]
 Finding = Literal[
     "paid",
     "refunded",
+    "lost_to_dispute",
     "payment_awaited",
     "payment_failed",
     "expired",
@@ -34,7 +35,9 @@ def finding_of(session: Session | None) -> Finding:
     if session["status"] != "complete":
         return "open"
     if session["payment_status"] in PAID_STATUSES:
-        return "refunded" if _is_refunded_in_full(charge_of(session)) else "paid"
+        if _is_refunded_in_full(charge_of(session)):
+            return "refunded"
+        return "lost_to_dispute" if lost_dispute_of(session) is not None else "paid"
     intent = session.get("payment_intent")
     failed = isinstance(intent, dict) and intent.get("status") in _FAILED_INTENTS
     return "payment_failed" if failed else "payment_awaited"
@@ -45,6 +48,21 @@ def charge_of(session: Session) -> dict[str, Any] | None:
     intent = session.get("payment_intent")
     charge = intent.get("latest_charge") if isinstance(intent, dict) else None
     return charge if isinstance(charge, dict) else None
+
+
+def is_disputed(session: Session) -> bool:
+    """Tell whether a bank ever disputed the charge of an expanded session, however that ended."""
+    charge = charge_of(session)
+    return charge is not None and bool(charge.get("disputed"))
+
+
+def lost_dispute_of(session: Session) -> dict[str, Any] | None:
+    """Give the dispute by which a session's money was lost, where its `disputes` were asked for and one is.
+
+    Stripe takes the money back without a refund: session, PaymentIntent and charge all go on saying paid.
+    """
+    disputes: list[dict[str, Any]] = session.get("disputes") or []
+    return next((dispute for dispute in disputes if dispute["status"] == "lost"), None)
 
 
 def payment_key(session: Session) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, timedelta
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from ticketing.due_orders import DueOrder
 from ticketing.pacing import Pace
-from ticketing.session_findings import PAID_STATUSES, Session, order_reference
+from ticketing.session_findings import PAID_STATUSES, Session, is_disputed, order_reference, payment_key
 
 # A checkout makes the order and then, within seconds, its session. But the live shop's database may have written
 # local times, and those are at most 14 hours away from UTC.
@@ -20,6 +20,9 @@ class Sessions(Protocol):
 
     def retrieve(self, session_id: str) -> Session | None:
         """Give a session with its PaymentIntent and latest charge; None where Stripe has none."""
+
+    def disputes_of(self, payment_intent_id: str) -> list[dict[str, Any]]:
+        """Give the disputes of a payment."""
 
     def expire(self, session_id: str) -> bool:
         """End an open session; False when it is not open any more."""
@@ -44,8 +47,11 @@ class PacedSessions:
         self._pace = pace
 
     def retrieve(self, session_id: str) -> Session | None:
-        """As `Sessions.retrieve`."""
-        return self._pace.ask(lambda: self._sessions.retrieve(session_id))
+        """As `Sessions.retrieve`; a session whose charge was disputed also has its `disputes`."""
+        session = self._pace.ask(lambda: self._sessions.retrieve(session_id))
+        if session is not None and is_disputed(session):
+            session["disputes"] = self._pace.ask(lambda: self._sessions.disputes_of(payment_key(session)))
+        return session
 
     def expire(self, session_id: str) -> bool:
         """As `Sessions.expire`."""
@@ -67,7 +73,7 @@ class PacedSessions:
         )
 
 
-def find_missing(sessions: Sessions, orders: Iterable[DueOrder]) -> dict[int, str]:
+def find_missing(sessions: PacedSessions, orders: Iterable[DueOrder]) -> dict[int, str]:
     """Find the sessions of those orders that do not know theirs, because their checkout stopped half-way.
 
     Returns:

@@ -71,6 +71,7 @@ class _CurrencyConversion(msgspec.Struct):
 class _Session(msgspec.Struct):
     id: str
     object: str
+    mode: str | None = None
     payment_status: str | None = None
     payment_intent: str | dict[str, Any] | None = None
     amount_total: int | None = None
@@ -186,11 +187,14 @@ def read_event(envelope: object, *, livemode: bool) -> Payment:
 
 def _read_session(event: _Event, body: object) -> Payment:
     session = _convert(body, _Session, "detail.data.object", expected="checkout.session")
+    if session.mode == "setup":
+        # Another application of the account stored a payment method: no money, no order.
+        return Payment(outcome="ignored", event_id=event.id, event_type=event.type, livemode=event.livemode)
     order_minor, order_currency = session.amount_total, session.currency
     if session.currency_conversion is not None:
         order_minor = session.currency_conversion.amount_total
         order_currency = session.currency_conversion.source_currency
-    outcome, lost_as = _session_outcome(event.type, session.payment_status)
+    outcome, lost_as = _session_outcome(event.type, session)
     # Both sides: what the order costs, and what the buyer was charged.
     told = (order_minor, order_currency, session.amount_total, session.currency)
     if outcome == "paid" and any(part is None for part in told):
@@ -214,13 +218,12 @@ def _read_session(event: _Event, body: object) -> Payment:
     )
 
 
-def _session_outcome(
-    event_type: str, payment_status: str | None
-) -> tuple[Outcome, Literal["failed", "expired"] | None]:
-    lost_as = _LOST_AS.get(event_type)
+def _session_outcome(event_type: str, session: _Session) -> tuple[Outcome, Literal["failed", "expired"] | None]:
+    lost_as, payment_status = _LOST_AS.get(event_type), session.payment_status
     if lost_as is not None:
-        # Not `== "unpaid"`: a session over 0 says no_payment_required from its beginning, also when it expires.
-        if payment_status != "paid":
+        # Not `== "unpaid"`: a session over 0 says no_payment_required (some were seen to say paid) from its beginning,
+        # also when it expires.
+        if payment_status != "paid" or session.amount_total == 0:
             return "lost", lost_as
     elif payment_status in {"paid", "no_payment_required"}:
         return "paid", None

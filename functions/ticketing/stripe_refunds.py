@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -10,6 +11,7 @@ from ticketing.stripe_client import StripeRefused, stripe_errors
 
 if TYPE_CHECKING:
     import stripe
+    from stripe.params import RefundCreateParams
 
 _NOTHING_WENT_BACK: Final = frozenset({"failed", "canceled"})
 
@@ -41,16 +43,28 @@ class StripeRefunds:
         """
         try:
             with stripe_errors(f"refund {payment_intent_id}"):
-                made = self._client.v1.refunds.create(
-                    # The order's id, so that the refund's own events find it without asking anybody.
-                    params={"payment_intent": payment_intent_id, "metadata": {"order_id": str(order_id)}},
-                    options={"idempotency_key": idempotency_key},
-                )
+                made = self._create(payment_intent_id, order_id, idempotency_key)
         except StripeRefused as refusal:
             if refusal.code == "charge_already_refunded":
                 return None
             raise
         return _as_made(made)
+
+    def _create(self, payment_intent_id: str, order_id: int, idempotency_key: str) -> stripe.Refund:
+        import stripe  # noqa: PLC0415 -- slow to import; see stripe_client
+
+        # The order's id, so that the refund's own events find it without asking anybody.
+        params: RefundCreateParams = {"payment_intent": payment_intent_id, "metadata": {"order_id": str(order_id)}}
+        try:
+            return self._client.v1.refunds.create(params=params, options={"idempotency_key": idempotency_key})
+        except stripe.StripeError as error:
+            if not _is_replayed(error):
+                raise
+        # For a day Stripe repeats what it answered first, also a 500, or a refusal whose reason is gone by now
+        # (https://docs.stripe.com/api/idempotent_requests). With another key no more can go back than what is left.
+        return self._client.v1.refunds.create(
+            params=params, options={"idempotency_key": f"{idempotency_key}-{uuid.uuid4()}"}
+        )
 
     def made_before(self, payment_intent_id: str) -> list[MadeRefund]:
         """Give the refunds of a payment that did not fail, the newest first.
@@ -63,6 +77,10 @@ class StripeRefunds:
             page = self._client.v1.refunds.list(params={"payment_intent": payment_intent_id, "limit": 100})
         made = [_as_made(refund) for refund in page.data]
         return [refund for refund in made if refund.status not in _NOTHING_WENT_BACK]
+
+
+def _is_replayed(error: stripe.StripeError) -> bool:
+    return any(name.lower() == "idempotent-replayed" for name in error.headers or {})
 
 
 def _as_made(refund: stripe.Refund) -> MadeRefund:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ticketing.errors import StripeUnavailable
 from ticketing.order_lookup import SessionOfPayment
@@ -43,6 +43,17 @@ class StripeSessions:
                 return None
             raise
         return session.to_dict(for_json=True)
+
+    def disputes_of(self, payment_intent_id: str) -> list[dict[str, Any]]:
+        """Give the disputes of a payment, the newest first.
+
+        Raises:
+            StripeUnavailable: try again.
+            ConfigurationError: the API key is wrong, or may not read disputes.
+        """
+        with stripe_errors(f"list the disputes of {payment_intent_id}"):
+            page = self._client.v1.disputes.list(params={"payment_intent": payment_intent_id, "limit": _PAGE_SIZE})
+        return [dispute.to_dict(for_json=True) for dispute in page.data]
 
     def expire(self, session_id: str) -> bool:
         """End an open session; False when it is not open any more: the buyer or the time was faster.

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from ticketing.session_findings import Session, charge_of
+from ticketing.session_findings import Session, charge_of, lost_dispute_of
 
 _EVENT_ID_PREFIX: Final = "evt_reconcile_"
 
@@ -35,28 +35,36 @@ def event_id(session_id: str) -> str:
 def events_of_paid_session(session: Session, *, order_id: int) -> list[WorkflowEvent]:
     """Give the events that a paid session should have caused: what was refunded of it, then that it was completed.
 
-    A payment that was refunded in full causes only the refund: the order ends `refunded`, and nothing is counted.
-    `session` is expanded as `StripeSessions.retrieve` gives it.
+    A payment that was refunded in full, or lost to a dispute, causes only that: the order ends `refunded`, and nothing
+    is counted. `session` is expanded as `PacedSessions.retrieve` gives it.
     """
     events = []
-    charge = charge_of(session)
+    charge, dispute = charge_of(session), lost_dispute_of(session)
     refunded = charge["amount_refunded"] if charge is not None else 0
     if charge is not None and refunded:
         # The order's id, as a charge of ours has it from its PaymentIntent; those of the old shop may lack it.
-        body = {**charge, "metadata": {**(charge.get("metadata") or {}), "order_id": str(order_id)}}
-        body["payment_intent"] = session["payment_intent"]["id"]
+        body = _of_order(charge, order_id, session)
         events.append(_event("charge.refunded", f"{charge['id']}_{refunded}", body, livemode=session["livemode"]))
-    if charge is None or refunded < charge["amount"]:
+    if dispute is not None:
+        body = _of_order(dispute, order_id, session)
+        events.append(_event("charge.dispute.closed", dispute["id"], body, livemode=session["livemode"]))
+    elif charge is None or refunded < charge["amount"]:
         events.append(
             _event("checkout.session.completed", session["id"], _collapsed(session), livemode=session["livemode"])
         )
     return events
 
 
+def _of_order(body: dict[str, Any], order_id: int, session: Session) -> dict[str, Any]:
+    metadata = {**(body.get("metadata") or {}), "order_id": str(order_id)}
+    return {**body, "metadata": metadata, "payment_intent": session["payment_intent"]["id"]}
+
+
 def _collapsed(session: Session) -> Session:
     # As in Stripe's own event: a reference, not the object. The event bus takes 256 KB an entry.
     intent = session.get("payment_intent")
-    return {**session, "payment_intent": intent["id"] if isinstance(intent, dict) else intent}
+    stripes_own = {name: value for name, value in session.items() if name != "disputes"}
+    return {**stripes_own, "payment_intent": intent["id"] if isinstance(intent, dict) else intent}
 
 
 def _event(event_type: str, about: str, body: dict[str, Any], *, livemode: bool) -> WorkflowEvent:

@@ -108,7 +108,7 @@ def checkout_session(
         "payment_method_collection": "if_required",
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": parameters.get(
-            "payment_method_types",
+            "allowed_payment_method_types",
             _DEFAULT_METHODS.get(currency, ["card"]),
         ),
         "payment_status": "unpaid" if total else "no_payment_required",

@@ -67,6 +67,8 @@ _invoice_creation = hash_of({"enabled": boolean()}, known_to_stripe=lambda: ("in
 
 SESSION_FIELDS: dict[str, Check] = {
     "adaptive_pricing": hash_of({"enabled": boolean()}),
+    "allowed_payment_method_types": array_of(string()),
+    "automatic_tax": hash_of({"enabled": boolean()}, required=["enabled"], known_to_stripe=lambda: ("liability",)),
     "billing_address_collection": one_of("auto", "required"),
     "cancel_url": url(),
     "client_reference_id": string(200),
@@ -81,7 +83,6 @@ SESSION_FIELDS: dict[str, Check] = {
     "metadata": metadata(),
     "mode": one_of("payment", "setup", "subscription"),
     "payment_intent_data": _payment_intent_data,
-    "payment_method_types": array_of(string()),
     "phone_number_collection": hash_of({"enabled": boolean()}),
     "submit_type": one_of("auto", "book", "donate", "pay", "subscribe"),
     "success_url": url(),

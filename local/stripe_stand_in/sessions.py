@@ -32,13 +32,15 @@ def create(context: Context, raw: Raw, request: RequestInfo) -> JsonObject:
     now = context.now()
     currency = _check_currency(parameters)
     total = _check_total(parameters, currency)
-    methods = parameters.get("payment_method_types", [])
+    if parameters.get("automatic_tax", {}).get("enabled"):
+        raise not_imitated("taxes", "automatic_tax")
+    methods = parameters.get("allowed_payment_method_types", [])
     if not set(methods) <= set(PAYMENT_METHODS):
-        raise not_imitated(f"payment methods but {', '.join(PAYMENT_METHODS)}", "payment_method_types")
+        raise not_imitated(f"payment methods but {', '.join(PAYMENT_METHODS)}", "allowed_payment_method_types")
     if "sepa_debit" in methods and currency != "eur":
         raise invalid_parameter(
             f"The payment method `sepa_debit` cannot be used with the currency `{currency}`.",
-            "payment_method_types",
+            "allowed_payment_method_types",
         )
     session = checkout_session(
         parameters,

@@ -14,8 +14,9 @@ from handlers import callers, create_checkout
 from local.stripe_stand_in import StripeStandIn
 from tests.api.conftest import CHECKOUT, Api
 from tests.factories import create_code, create_event, create_ticket, row_of
-from ticketing import stripe_client
+from ticketing import checkout_sessions, stripe_client
 from ticketing.buyers import PublicKeys, TokenVerifier
+from ticketing.checkout_sessions import PlacedOrder
 from ticketing.database import Database
 
 
@@ -496,3 +497,20 @@ def test_the_log_says_which_order_and_not_who(
     lines = [json.loads(line) for line in logged.getvalue().splitlines()]
     said = [line for line in lines if line.get("order_id") == reply.body["order_id"]]
     assert {"route", "api_request_id", "function_request_id", "session_id"} <= set(said[0])
+
+
+def test_no_tax_is_added_to_the_price_whatever_the_accounts_default_is() -> None:
+    order = PlacedOrder(
+        order_id=1,
+        event_id=2,
+        ticket_id=3,
+        event_name="Salsa Night",
+        ticket_name="Standard",
+        email="ada@example.com",
+        quantity=1,
+        unit_minor=2000,
+        currency="eur",
+        expires_at=0,
+    )
+    # Left out, the account decides; given, this does.
+    assert checkout_sessions._parameters(order, "https://cachao.example")["automatic_tax"] == {"enabled": False}

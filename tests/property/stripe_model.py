@@ -52,6 +52,9 @@ class StripeModel:
             shown["payment_intent"] = {"id": shown["payment_intent"], "status": status, "latest_charge": charge}
         return shown
 
+    def disputes_of(self, payment_intent_id: str) -> list[dict[str, Any]]:
+        raise AssertionError(f"no charge of {payment_intent_id} says that it was disputed")
+
     def expire(self, session_id: str) -> bool:
         session = self.sessions[session_id]
         if session["status"] != "open":

@@ -96,7 +96,12 @@ def test_a_paid_session_expands_to_its_payment_and_charge(
         ({"metadata": {"k": "v" * 501}}, None, "metadata"),
         ({"metadata": {f"k{number}": "v" for number in range(51)}}, None, "metadata"),
         ({"client_reference_id": "r" * 201}, "parameter_invalid_string_length", "client_reference_id"),
-        ({"payment_method_types": ["card", "paypal"]}, "not_imitated_by_the_stand_in", "payment_method_types"),
+        (
+            {"allowed_payment_method_types": ["card", "paypal"]},
+            "not_imitated_by_the_stand_in",
+            "allowed_payment_method_types",
+        ),
+        ({"payment_method_types": ["card"]}, "parameter_unknown", "payment_method_types"),
         ({"expand": ["customer"]}, None, "expand"),
         ({"line_items": [{"quantity": 1}]}, "parameter_missing", "line_items[0][price_data]"),
     ],

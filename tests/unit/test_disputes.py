@@ -36,6 +36,25 @@ def test_a_dispute_that_is_not_lost_leaves_the_order_paid(database: Database, cl
     assert seats(database, order) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("status", "alert", "says"),
+    [
+        ("needs_response", "DisputeOpened", "the bank holds the money back"),
+        ("warning_needs_response", "DisputeOpened", "it is an inquiry, and the money is still with the shop"),
+        ("lost", "DisputeLost", "the money went back"),  # SEPA: decided when it is opened
+        ("prevented", "DisputeClosed", "whether the money went back"),
+    ],
+)
+def test_the_status_says_what_a_new_dispute_is(database: Database, status: str, alert: str, says: str) -> None:
+    order = create_order(database)
+    pay(database, order)
+    told = dispute(database, order, "charge.dispute.created", status=status)
+    assert (told.alert, told.status) == (alert, "refunded" if alert == "DisputeLost" else "paid")
+    assert says in told.sentence
+    # And once it is closed, nothing more happens.
+    assert dispute(database, order, "charge.dispute.closed", status="lost").changed is (alert != "DisputeLost")
+
+
 def test_a_lost_dispute_ends_the_order_and_gives_its_counts_back_once(database: Database) -> None:
     order = create_order(database)
     pay(database, order)

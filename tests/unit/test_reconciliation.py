@@ -599,6 +599,39 @@ def _minutes_until_due(database: Database, order: int) -> float:
     return float((due - datetime.now(UTC).replace(tzinfo=None)).total_seconds() / 60)
 
 
+# --- Money that a bank took back ---
+
+
+def disputed_session(shop: Shop, order: int, outcome: str) -> str:
+    session = shop.session(order)
+    payment = shop.api.v1.checkout.sessions.retrieve(session).payment_intent
+    assert isinstance(payment, str)
+    shop.stand_in.open_dispute(payment)
+    if outcome in {"won", "lost"}:
+        shop.stand_in.close_dispute(payment, status=outcome)  # type: ignore[arg-type]
+    return payment
+
+
+def test_a_payment_that_was_lost_to_a_dispute_makes_no_ticket(shop: Shop) -> None:
+    """Its event is long past, and its session goes on saying paid: as the live shop's backlog may have it."""
+    order = shop.order(hold=False)
+    disputed_session(shop, order, "lost")
+    rows = shop.run(since=LONG_AGO).rows
+    assert [(row.order_id, row.finding, row.action) for row in rows] == [(order, "lost_to_dispute", "event_sent")]
+    assert (status(shop.database, order), seats(shop.database, order)) == ("refunded", (0, 0))
+    assert "dispute_lost" in entries(shop.database, order)
+    assert shop.run(since=LONG_AGO).rows == []
+
+
+@pytest.mark.parametrize("outcome", ["open", "won"])
+def test_a_disputed_payment_that_is_not_lost_pays_its_order(shop: Shop, outcome: str) -> None:
+    order = shop.order()
+    disputed_session(shop, order, outcome)
+    [row] = shop.run().rows
+    assert (row.finding, row.note) == ("paid", "disputed: see it in Stripe's dashboard")
+    assert (status(shop.database, order), seats(shop.database, order)) == ("paid", (1, 0))
+
+
 # --- What an operator cancelled ---------------------------------------------------------------------------------------
 
 

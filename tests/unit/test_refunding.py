@@ -154,6 +154,30 @@ def test_what_stripe_refuses_is_a_failed_refund_and_what_may_pass_is_tried_again
         refund_payment(database, StripeRefunds(api), other, payment_key="pi_other")
 
 
+def test_a_refusal_or_an_error_that_stripe_keeps_for_a_day_does_not_stand_in_the_way(
+    database: Database, stand_in: StripeStandIn, api: stripe.StripeClient
+) -> None:
+    order, _, failed = twice_paid(database, stand_in)
+    stand_in.fail_next(1, status=500, path_prefix="/v1/refunds", when="inside")
+    with pytest.raises(StripeUnavailable):
+        refund_payment(database, StripeRefunds(api), order, payment_key=failed)
+    assert refund_payment(database, StripeRefunds(api), order, payment_key=failed).amount_minor == 2000
+    other, _, disputed = twice_paid(database, stand_in)
+    stand_in.open_dispute(disputed)
+    with pytest.raises(RefundFailed, match="charge_disputed"):
+        refund_payment(database, StripeRefunds(api), other, payment_key=disputed)
+    stand_in.close_dispute(disputed, status="won")
+    made = refund_payment(database, StripeRefunds(api), other, payment_key=disputed)
+    assert made.amount_minor == 2000
+    again = refund_payment(database, StripeRefunds(api), other, payment_key=disputed)
+    assert (again.refund_id, again.amount_minor) == (made.refund_id, 2000)
+    assert [refund["amount"] for refund in refunds_of(api, disputed)] == [2000]
+
+
+def refunds_of(api: stripe.StripeClient, payment: str) -> list[stripe.Refund]:
+    return api.v1.refunds.list(params={"payment_intent": payment}).data
+
+
 def test_an_order_that_cost_nothing_has_nothing_to_refund(database: Database, api: stripe.StripeClient) -> None:
     order = create_order(database, hold=False, status="cancelled", unit_price=0)
     with pytest.raises(PaymentForClosedOrder):

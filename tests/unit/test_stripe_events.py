@@ -126,6 +126,17 @@ def test_nothing_had_to_be_paid_and_yet_an_amount_is_refused() -> None:
     assert "nothing had to be paid" in refusal(envelope(COMPLETED, session(payment_status="no_payment_required")))
 
 
+@pytest.mark.parametrize("payment_status", ["no_payment_required", "unpaid", "paid"])
+def test_a_free_session_that_expires_is_lost_whatever_it_says_of_its_payment(payment_status: str) -> None:
+    free = session(payment_status=payment_status, amount_total=0, payment_intent=None)
+    assert read_event(envelope("checkout.session.expired", free), livemode=False).lost_as == "expired"
+
+
+def test_a_session_that_stores_a_payment_method_is_none_of_ours() -> None:
+    stored = session(mode="setup", payment_status="no_payment_required", amount_total=None, currency=None)
+    assert read_event(envelope(COMPLETED, stored), livemode=False).outcome == "ignored"
+
+
 @pytest.mark.parametrize("missing", ["amount_total", "currency"])
 def test_a_payment_without_amount_or_currency_is_refused(missing: str) -> None:
     assert "without an amount and a currency" in refusal(envelope(COMPLETED, session(**{missing: None})))
