@@ -10,12 +10,14 @@ from __future__ import annotations
 import functools
 import json
 import shlex
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from operations import pacing
 from operations.problems import CANNOT_REACH, USAGE, FunctionFailed, Problem, error_code
@@ -28,6 +30,17 @@ _LOCAL_FILE: Final = Path(".local") / "stack.json"
 _LONGEST_INVOCATION: Final = 900
 _ONCE: Final[_RetryDict] = {"total_max_attempts": 1}
 _PATIENTLY: Final[_RetryDict] = {"mode": "standard", "total_max_attempts": 6}
+# What Lambda says of a function that was not used for weeks. Waking takes a minute or two.
+_WAKING: Final = frozenset(
+    {
+        "CodeArtifactUserPendingException",
+        "ENINotReadyException",
+        "ResourceConflictException",
+        "ResourceNotReadyException",
+    }
+)
+_WAKING_SECONDS: Final = 180.0
+_WAKING_LOOK_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -195,9 +208,7 @@ class Environment:
         Raises:
             FunctionFailed: it raised an error.
         """
-        answer = self.client("lambda").invoke(
-            FunctionName=self.resource(function), Payload=json.dumps(payload, default=str).encode()
-        )
+        answer = self._invoke(self.resource(function), json.dumps(payload, default=str).encode())
         result = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" in answer:
             failure = result if isinstance(result, dict) else {}
@@ -205,6 +216,17 @@ class Environment:
                 function, str(failure.get("errorType", "Lambda.Unknown")), str(failure.get("errorMessage", result))
             )
         return result
+
+    def _invoke(self, name: str, payload: bytes) -> Any:  # noqa: ANN401 -- boto3's dictionary
+        """Call a function; one that sleeps refuses the call that wakes it, before it has begun."""
+        deadline = time.monotonic() + _WAKING_SECONDS
+        while True:
+            try:
+                return self.client("lambda").invoke(FunctionName=name, Payload=payload)
+            except ClientError as error:
+                if error_code(error) not in _WAKING or time.monotonic() > deadline:
+                    raise
+            time.sleep(_WAKING_LOOK_SECONDS)
 
     def _no_stack(self) -> Problem:
         return Problem(

@@ -6,9 +6,10 @@ for five minutes, so that a rotated password is picked up without a deployment.
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import pymysql
@@ -19,8 +20,16 @@ from pymysql.cursors import DictCursor
 from ticketing.database import FOR_MIGRATIONS, FOR_REQUESTS, Patience, connector
 from ticketing.errors import ConfigurationError, DatabaseUnavailable
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.parameters import SecretsProvider
+
 T = TypeVar("T", bound=msgspec.Struct)
 _SECRET_SECONDS = 300
+# What Secrets Manager says of a secret that will not be readable the next time either
+# (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html#API_GetSecretValue_Errors).
+_WRONG_SECRET = frozenset(
+    {"AccessDeniedException", "DecryptionFailure", "InvalidRequestException", "ResourceNotFoundException"}
+)
 
 
 class DatabaseSecret(msgspec.Struct):
@@ -125,15 +134,39 @@ def _ca_file() -> str | None:
 def _secret(variable: str, kind: type[T], *, fresh: bool = False) -> T:
     arn = required(variable)
     # Imported here: it brings boto3, which the functions that need no secret must not pay for.
-    from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 -- see above
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415 -- see above
 
     try:
-        text: Any = parameters.get_secret(arn, max_age=_SECRET_SECONDS, force_fetch=fresh)
+        text: Any = _secrets().get(arn, max_age=_SECRET_SECONDS, force_fetch=fresh)
     except GetParameterError as error:
-        raise DatabaseUnavailable(f"The secret of {variable} could not be fetched: {type(error).__name__}.") from error
+        raise _not_fetched(variable, error.__context__) from None
     try:
         return msgspec.json.decode(text, type=kind, strict=False)
     except msgspec.DecodeError as error:
         # msgspec names the field and the type, never the value.
         raise ConfigurationError(f"The secret of {variable} has not the expected shape: {error}.") from None
+
+
+@functools.cache
+def _secrets() -> SecretsProvider:
+    from aws_lambda_powertools.utilities.parameters import SecretsProvider  # noqa: PLC0415 -- as slow to import
+    from botocore.config import Config  # noqa: PLC0415 -- as slow to import
+
+    # Without a way to Secrets Manager the function's own time-out would come first, and say nothing of the reason.
+    return SecretsProvider(
+        boto_config=Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2})
+    )
+
+
+def _not_fetched(variable: str, reason: BaseException | None) -> ConfigurationError | DatabaseUnavailable:
+    from botocore.exceptions import ClientError  # noqa: PLC0415 -- as slow to import
+
+    code = reason.response["Error"]["Code"] if isinstance(reason, ClientError) else type(reason).__name__
+    if code in _WRONG_SECRET:
+        return ConfigurationError(
+            f"The secret of {variable} cannot be read: {code}. Does it exist, may this function's role read it, and use"
+            " the key with which it is encrypted (docs/deploy.md, 1)?"
+        )
+    return DatabaseUnavailable(
+        f"The secret of {variable} could not be fetched: {code}. Is there a way to Secrets Manager?"
+    )

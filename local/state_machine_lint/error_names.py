@@ -34,12 +34,23 @@ STATES_ERRORS: Final = frozenset(
 # Sandbox.Timedout: a function that outlived its time-out, in the newer runtimes; Lambda.Unknown in the older ones
 # (first page above, "Lambda.Unknown"). Runtime.ExitError, Runtime.OutOfMemory: the worker's process died
 # (https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html). Every task is idempotent.
+# A function that was not used for weeks sleeps, and the call that wakes it fails (…UserPending, ResourceNotReady,
+# ResourceConflict); one in a VPC may wait for its network interface (ENI…, EC2…, SubnetIP…). All of these come before
+# the function begins (https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors).
 TRANSIENT_LAMBDA_ERRORS: Final = frozenset(
     {
         "Lambda.AWSLambdaException",
         "Lambda.ClientExecutionTimeoutException",
+        "Lambda.CodeArtifactUserPendingException",
+        "Lambda.EC2ThrottledException",
+        "Lambda.EC2UnexpectedException",
+        "Lambda.ENILimitReachedException",
+        "Lambda.ENINotReadyException",
+        "Lambda.ResourceConflictException",
+        "Lambda.ResourceNotReadyException",
         "Lambda.SdkClientException",
         "Lambda.ServiceException",
+        "Lambda.SubnetIPAddressLimitReachedException",
         "Lambda.TooManyRequestsException",
         "Lambda.Unknown",
         "Runtime.ExitError",

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from local.cloud import LocalCloud
+from operations import environment as environment_module
 from operations.cli import app
 from operations.environment import Environment
 from operations.problems import explain
@@ -204,3 +205,33 @@ def test_access_denied_in_the_middle_stops_no_other_link(
     assert states["Alerts"]["state"] == "cannot tell"
     assert "may not do this" in states["Alerts"]["says"]
     assert states["Database"]["state"] == "fine"
+
+
+@pytest.mark.parametrize("code", ["ResourceNotReadyException", "CodeArtifactUserPendingException"])
+def test_a_function_that_sleeps_is_called_again_when_it_is_awake(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    client = environment.client("lambda")
+    real, calls = client.invoke, []
+
+    def asleep_at_first(**given: Any) -> Any:
+        calls.append(given)
+        if len(calls) < 3:
+            raise ClientError({"Error": {"Code": code, "Message": "asleep"}}, "Invoke")
+        return real(**given)
+
+    monkeypatch.setattr(client, "invoke", asleep_at_first)
+    monkeypatch.setattr(environment_module, "_WAKING_LOOK_SECONDS", 0.0)
+    assert environment.invoke("InspectOrderFunction", {"health": True})["health"] is not None
+    assert len(calls) == 3
+
+
+def test_a_function_that_refuses_for_good_is_not_called_again(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Invoke")
+
+    monkeypatch.setattr(environment.client("lambda"), "invoke", refuse)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        environment.invoke("InspectOrderFunction", {"health": True})

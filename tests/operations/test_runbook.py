@@ -53,7 +53,7 @@ def alert_names() -> set[str]:
 
 
 def aws_errors() -> set[str]:
-    return set(re.findall(r"\b(?:Lambda|States|Sandbox|Runtime)\.[A-Z][A-Za-z]+", MACHINE))
+    return set(re.findall(r"\b(?:Lambda|States|Sandbox|Runtime)\.[A-Z][A-Za-z0-9]+", MACHINE))
 
 
 @pytest.mark.parametrize("name", sorted(alert_names()))

@@ -9,8 +9,6 @@ from pathlib import Path
 import boto3
 import pymysql
 import pytest
-from aws_lambda_powertools.utilities import parameters
-from aws_lambda_powertools.utilities.parameters.base import DEFAULT_PROVIDERS  # type: ignore[attr-defined]
 from moto import mock_aws
 
 from handlers import settings
@@ -27,7 +25,7 @@ def put_secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[PutSecret]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    _forget()
+    settings._secrets.cache_clear()
     with mock_aws():
         client = boto3.client("secretsmanager", region_name="eu-west-1")
 
@@ -41,12 +39,7 @@ def put_secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[PutSecret]:
             monkeypatch.setenv(variable, client.describe_secret(SecretId=variable)["ARN"])
 
         yield put
-    _forget()
-
-
-def _forget() -> None:
-    parameters.clear_caches()  # type: ignore[no-untyped-call]
-    DEFAULT_PROVIDERS.clear()  # they keep their client
+    settings._secrets.cache_clear()
 
 
 def database_secret(server: MariaDB, **other: object) -> dict[str, object]:
@@ -115,11 +108,22 @@ def test_a_secret_of_another_shape_is_refused_and_not_repeated(
     assert caught.value.__cause__ is None, "the parser's own error might have the text"
 
 
-def test_a_secret_that_cannot_be_fetched_may_be_there_later(
+def test_a_secret_that_is_not_there_is_a_matter_of_configuration(
     put_secret: PutSecret, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STRIPE_SECRET_ARN", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:missing")
-    with pytest.raises(DatabaseUnavailable, match=r"The secret of STRIPE_SECRET_ARN could not be fetched: \w+\."):
+    with pytest.raises(
+        ConfigurationError, match="The secret of STRIPE_SECRET_ARN cannot be read: ResourceNotFoundException"
+    ):
+        settings.stripe_secret()
+
+
+def test_secrets_manager_that_cannot_be_reached_may_be_there_later(
+    put_secret: PutSecret, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_secret("STRIPE_SECRET_ARN", {"api_key": "sk_test_1"})
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(DatabaseUnavailable, match="could not be fetched: EndpointConnectionError"):
         settings.stripe_secret()
 
 
@@ -128,7 +132,7 @@ def test_a_secret_is_fetched_once_in_a_while(put_secret: PutSecret) -> None:
     assert settings.stripe_secret().api_key == "sk_test_1"
     put_secret("STRIPE_SECRET_ARN", {"api_key": "sk_test_2"})
     assert settings.stripe_secret().api_key == "sk_test_1"
-    parameters.clear_caches()  # type: ignore[no-untyped-call] # as after five minutes
+    settings._secrets.cache_clear()  # as after five minutes
     assert settings.stripe_secret().api_key == "sk_test_2"
 
 
