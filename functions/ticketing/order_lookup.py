@@ -87,6 +87,17 @@ def _look_up_with_stripe(
     found: FoundOrder | None,
     find_session: Callable[[], SessionOfPayment | None],
 ) -> FoundOrder | ForeignRefund:
+    """Decide whose refund or dispute it is. `foreign` is no alert for a refund; for a dispute it is one, named here.
+
+    | the shop finds                                     | Stripe says its session is | then                    |
+    |----------------------------------------------------|----------------------------|-------------------------|
+    | no order, and the event names none                 | an order's                 | that order              |
+    | no order, and the event names none                 | nobody's, or none          | foreign (OrderNotFound) |
+    | no order, and the event names one                  | (not asked)                | OrderNotFound           |
+    | an order that knows the payment, or waits for none | (not asked)                | that order              |
+    | an order that waits for its own session            | that one                   | that order              |
+    | an order that waits for its own session            | another, or none           | foreign (OrderMismatch) |
+    """
     session: SessionOfPayment | None = None
     if found is None and payment.order_reference is None:
         session = find_session()

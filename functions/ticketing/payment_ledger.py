@@ -7,6 +7,7 @@ Works inside a caller's transaction that has locked the order row. Amounts are m
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
@@ -135,28 +136,52 @@ def remember_charge(tx: Transaction, *, order_id: int, payment_key: str, refunde
 
 
 def settle(tx: Transaction, *, order_id: int, payment_key: str) -> None:
-    """Compute from the stored facts how much of a payment stays refunded, and store it.
-
-    Two views of the same money may each be incomplete, so the larger counts: the refunds that did not fail; and
-    what the charge said at most, less the refunds that failed, as the charge may have counted them before they did.
-    Never below 0, never above the payment.
-    """
-    tx.change(
-        "UPDATE order_payments AS p JOIN ("
-        " SELECT COALESCE(SUM(IF(status IN ('failed', 'canceled'), 0, amount_minor)), 0) AS standing,"
-        " COALESCE(SUM(IF(status IN ('failed', 'canceled'), amount_minor, 0)), 0) AS undone,"
-        " COALESCE(MAX(status = %s), 0) AS lost"
-        " FROM order_refunds WHERE order_id = %s AND payment_key = %s) AS r"
-        " SET p.refunded_minor = GREATEST(0, IF(p.amount_minor > 0,"
-        " LEAST(p.amount_minor, IF(r.lost, p.amount_minor, GREATEST(r.standing, p.charge_refunded_minor - r.undone))),"
-        " GREATEST(r.standing, p.charge_refunded_minor - r.undone)))"
-        " WHERE p.order_id = %s AND p.payment_key = %s",
-        LOST_TO_DISPUTE,
-        order_id,
-        payment_key,
+    """Compute from the stored facts how much of a payment stays refunded, and store it. The order is locked."""
+    payment = tx.one(
+        "SELECT amount_minor, charge_refunded_minor FROM order_payments WHERE order_id = %s AND payment_key = %s",
         order_id,
         payment_key,
     )
+    if payment is None:
+        return
+    refunds = tx.all(
+        "SELECT amount_minor, status FROM order_refunds WHERE order_id = %s AND payment_key = %s", order_id, payment_key
+    )
+    tx.change(
+        "UPDATE order_payments SET refunded_minor = %s WHERE order_id = %s AND payment_key = %s",
+        standing_refund(
+            paid=payment["amount_minor"],
+            charge_said=payment["charge_refunded_minor"],
+            refunds=[(refund["amount_minor"], refund["status"]) for refund in refunds],
+        ),
+        order_id,
+        payment_key,
+    )
+
+
+def standing_refund(*, paid: int, charge_said: int, refunds: Iterable[tuple[int, str]]) -> int:
+    """Say how much of a payment stays refunded, in minor units; never more than the payment.
+
+    Two views of the same money may each be incomplete, so the larger counts: the refunds that did not fail; and
+    what the charge said at most, less the refunds that failed, as the charge may have counted them before they did.
+    Refunds of 10 and 10, the second failed, while the charge had said 20: both views say 10. What was lost to a
+    dispute is the whole payment.
+
+    Args:
+        paid: the payment's amount; 0 while nobody knows it.
+        charge_said: the most that its charge said was refunded.
+        refunds: amount and status of each.
+    """
+    stand = failed = 0
+    for amount, status in refunds:
+        if status == LOST_TO_DISPUTE and paid:
+            return paid
+        if status in _NOTHING_WENT_BACK:
+            failed += amount
+        else:
+            stand += amount
+    refunded = max(stand, charge_said - failed, 0)
+    return min(refunded, paid) if paid else refunded
 
 
 def failed_refunds(tx: Transaction, *, order_id: int, payment_key: str) -> int:

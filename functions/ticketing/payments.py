@@ -78,7 +78,7 @@ def _settle(tx: Transaction, order: Row, payment: Payment) -> _Verdict:
 
 
 def _accept(tx: Transaction, order: Row, payment: Payment) -> _Verdict:
-    if _went_back(tx, order, payment):
+    if _settle_what_went_back(tx, order, payment):
         return _Verdict(PaidOrder(status="refunded", changed=False))
     # A lapsed order gave its seats back; an order of the time before holds existed never had any.
     if not order["held_quantity"] and not holds.take_seats(
@@ -116,7 +116,7 @@ def _refuse(
     role: Role,
     error: Callable[[Row, Payment], PermanentError],
 ) -> _Verdict:
-    if _went_back(tx, order, payment):
+    if _settle_what_went_back(tx, order, payment):
         return _Verdict(PaidOrder(status="refunded", changed=False))
     _remember(tx, order, payment, role)
     _record(tx, order, payment, role)
@@ -131,10 +131,11 @@ def _is_payment_of(order: Row, payment: Payment) -> bool:
     return bool(stored == payment.payment_intent_id)
 
 
-def _went_back(tx: Transaction, order: Row, payment: Payment) -> bool:
-    """Tell whether this payment was refunded in full already: then no money stands, and nothing is to be done.
+def _settle_what_went_back(tx: Transaction, order: Row, payment: Payment) -> bool:
+    """Settle what is known of this payment's refunds, which may end the order; True: no money of it stands.
 
-    A refund alone does not say how much was paid. This event does, so an order that still waits may end here.
+    A refund alone does not say how much was paid. This event does: so an order that still waits may end here, and
+    there is nothing to be done about its payment.
     """
     known = payment_ledger.payment_of(tx, order["id"], payment.key)
     if known is None or not known.refunded_minor:
