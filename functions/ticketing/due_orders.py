@@ -3,6 +3,9 @@
 By themselves: unpaid orders that are past their time. On demand: all unpaid orders since a date, or also those that
 were reported because Stripe does not know their session, and that would be asked about again only after a day. A cursor
 says how far a run came, so that the next one, also in another process, goes on from there.
+
+`ticket_orders.hold_expires_at` is when an order is to be asked about: first when its hold ends, and some time after an
+answer that left it as it is (an event on its way, a delayed payment, a session that Stripe does not know).
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@
 Nothing here decides what a payment means: a paid session goes through the same workflow as ever, by an event of the
 shape that Stripe's own would have had. Every step is safe to repeat, so a run may be stopped anywhere: what is done
 is not due any more. See docs/rules.md, "Seats".
+
+One run: what was cancelled; then page by page the orders that are due (`due_orders`: pending past their time, then
+processing, then those that say no time; or all since a date); then, page by page, the sessions that Stripe says were
+paid. A `RunCursor` says where in that it stands: `orders` None is the last part.
 """
 
 from __future__ import annotations
