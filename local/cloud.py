@@ -21,6 +21,7 @@ from local import moto_patches
 from local.invoke_api import InvokeApi
 from local.lambda_worker import LambdaFunction
 from local.lambda_workers import LambdaService
+from local.loopback_callers import LoopbackCallersOnly
 from local.moto_patches.event_bridge import EventDelivery
 from local.moto_patches.replacing import Replacements
 from local.schedules import ScheduleRunner
@@ -291,7 +292,7 @@ class LocalCloud:
         moto_patches.event_bridge.apply(self._replacements, self._deliveries)
         self._schedules = ScheduleRunner(events_backends[self.account_id][self.region], self._deliveries)
         moto = DomainDispatcherApplication(create_backend_app)
-        self._server.start(InvokeApi(self._lambdas, moto))
+        self._server.start(LoopbackCallersOnly(InvokeApi(self._lambdas, moto)))
         if self._run_schedules:
             self._schedules.start()
 

@@ -49,7 +49,7 @@ def find_usable(tx: Transaction, *, event_id: int, code: str, now: datetime) -> 
 
 
 def _rows(tx: Transaction, event_id: int, code: str) -> list[Row]:
-    if len(code) > _LONGEST:
+    if len(code) > _LONGEST or not _can_be_stored(tx, code):
         return []
     # MariaDB's comparison is wider than ours (É is E to it): the caller compares again.
     return tx.all(
@@ -59,6 +59,21 @@ def _rows(tx: Transaction, event_id: int, code: str) -> list[Row]:
         event_id,
         code,
     )
+
+
+def _can_be_stored(tx: Transaction, code: str) -> bool:
+    """Tell whether the live column, whose character set nobody promised, can have such a code at all."""
+    if code.isascii():
+        return True
+    column = tx.one(
+        "SELECT character_set_name AS charset FROM information_schema.columns WHERE table_schema = DATABASE()"
+        " AND table_name = 'discount_codes' AND column_name = 'code'"
+    )
+    if column is None or column["charset"] == "utf8mb4":
+        return True
+    # What the column's character set lacks becomes a question mark on the way.
+    kept = tx.one(f"SELECT CONVERT(%s USING {column['charset']}) AS code", code)
+    return kept is not None and kept["code"] == code
 
 
 def _refusal(row: Row, now: datetime) -> CodeRefusal | None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from handlers import callers, create_checkout
 from local.stripe_stand_in import StripeStandIn
 from tests.api.conftest import CHECKOUT, Api
+from tests.conftest import Connect
 from tests.factories import create_code, create_event, create_ticket, row_of
 from ticketing import checkout_sessions, stripe_client
 from ticketing.buyers import PublicKeys, TokenVerifier
@@ -361,6 +363,28 @@ def test_a_code_matches_exactly_but_for_case(
 ) -> None:
     create_code(database, event_id=event_id, code="SALSA10")
     assert api.checkout(event_id, ticket_id, discount_code=code).code == "code_unknown"
+
+
+@pytest.fixture(params=["utf8mb3", "latin1"])
+def narrow_codes(connect: Connect, request: pytest.FixtureRequest) -> Iterator[None]:
+    """The live column may be narrower than what a buyer can type."""
+
+    def alter(charset: str) -> None:
+        with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE discount_codes MODIFY code VARCHAR(64) CHARACTER SET {charset} NOT NULL")
+
+    alter(request.param)
+    yield
+    alter("utf8mb4")
+
+
+@pytest.mark.usefixtures("narrow_codes")
+def test_a_code_that_the_live_table_cannot_even_have(
+    api: Api, database: Database, event_id: int, ticket_id: int
+) -> None:
+    create_code(database, event_id=event_id, code="SALSÁ10")
+    assert api.checkout(event_id, ticket_id, discount_code="\N{PARTY POPPER}").code == "code_unknown"
+    assert api.checkout(event_id, ticket_id, discount_code="salsá10").status == 200
 
 
 def test_a_code_of_another_event(api: Api, database: Database, event_id: int, ticket_id: int) -> None:

@@ -126,12 +126,22 @@ def test_an_access_token_has_no_address(api: Api, database: Database, token: Tok
     assert ids(api, token(**claims)) == []
 
 
-@pytest.mark.parametrize("address", ["jose@example.com", "JOSE@example.com", "josé@example.com ", "ss@example.com"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "jose@example.com",
+        "JOSE@example.com",
+        "josé@example.com ",
+        "ss@example.com",
+        "\N{KELVIN SIGN}im@example.com",  # in lower case it is kim
+    ],
+)
 def test_an_address_that_mariadb_takes_for_the_same_is_another_persons(
     api: Api, database: Database, token: Token, address: str
 ) -> None:
     create_order(database, email="josé@example.com")
     create_order(database, email="ß@example.com")
+    create_order(database, email="kim@example.com")
     create_order(database, cognito_sub="BUYER-1", email="x@example.com")
     assert ids(api, token(email=address, email_verified=True)) == []
 
