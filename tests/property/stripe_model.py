@@ -53,7 +53,8 @@ class StripeModel:
         return shown
 
     def disputes_of(self, payment_intent_id: str) -> list[dict[str, Any]]:
-        raise AssertionError(f"no charge of {payment_intent_id} says that it was disputed")
+        found = [dispute for dispute in self.disputes.values() if dispute["payment_intent"] == payment_intent_id]
+        return copy.deepcopy(found[::-1])
 
     def expire(self, session_id: str) -> bool:
         session = self.sessions[session_id]
@@ -153,6 +154,7 @@ class StripeModel:
         dispute = {
             "id": f"dp_{next(self._numbers)}",
             "object": "dispute",
+            "created": int(time.time()),
             "amount": charge["amount"],
             "currency": "eur",
             "charge": charge["id"],
