@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from ticketing import money, order_status
+from ticketing import money, order_status, payment_ledger
 from ticketing.database import Database, Row, Transaction
 from ticketing.errors import AmountMismatch, OrderMismatch, OrderNotFound
 from ticketing.stripe_events import Payment
@@ -89,14 +89,15 @@ def _look_up_with_stripe(
 ) -> FoundOrder | ForeignRefund:
     """Decide whose refund or dispute it is. `foreign` is no alert for a refund; for a dispute it is one, named here.
 
-    | the shop finds                                     | Stripe says its session is | then                    |
-    |----------------------------------------------------|----------------------------|-------------------------|
-    | no order, and the event names none                 | an order's                 | that order              |
-    | no order, and the event names none                 | nobody's, or none          | foreign (OrderNotFound) |
-    | no order, and the event names one                  | (not asked)                | OrderNotFound           |
-    | an order that knows the payment, or waits for none | (not asked)                | that order              |
-    | an order that waits for its own session            | that one                   | that order              |
-    | an order that waits for its own session            | another, or none           | foreign (OrderMismatch) |
+    | the shop finds                                     | Stripe says its session is | then                       |
+    |----------------------------------------------------|----------------------------|----------------------------|
+    | no order, and the event names none                 | an order's                 | that order                 |
+    | no order, and the event names none                 | nobody's, or none          | foreign (OrderNotFound)    |
+    | no order, and the event names one                  | (not asked)                | OrderNotFound              |
+    | an order that knows the payment, or waits for none | (not asked)                | that order                 |
+    | an order that waits for its own session            | that one                   | that order                 |
+    | an order that waits for its own session            | another one of this order  | that order, which waits on |
+    | an order that waits for its own session            | another's, or none         | foreign (OrderMismatch)    |
     """
     session: SessionOfPayment | None = None
     if found is None and payment.order_reference is None:
@@ -109,8 +110,11 @@ def _look_up_with_stripe(
     own = _session_waited_for(database, found.order_id, payment)
     if own is not None:
         session = session or find_session()
-        if session is None or session.session_id != own:
+        if session is not None and session.session_id == own:
+            return found
+        if session is None or session.order_reference != str(found.order_id):
             return _of_another_payment(found.order_id, own, payment, session)
+        _remember_session(database, found.order_id, payment, session)
     return found
 
 
@@ -127,9 +131,21 @@ def _session_waited_for(database: Database, order_id: int, payment: Payment) -> 
     return order["stripe_checkout_session_id"] if order is not None else None
 
 
+def _remember_session(database: Database, order_id: int, payment: Payment, session: SessionOfPayment) -> None:
+    """Note that the payment belongs to another session of the order, so that what is recorded does not end the wait."""
+    with database.transaction() as tx:
+        payment_ledger.remember_of_another_session(
+            tx,
+            order_id=order_id,
+            payment_key=payment.key,
+            session_id=session.session_id,
+            currency=payment.charged_currency or "eur",
+        )
+
+
 def _of_another_payment(order_id: int, own: str, payment: Payment, session: SessionOfPayment | None) -> ForeignRefund:
-    # What an OrderMismatch alert made somebody refund, or a payment that another application made, outside Checkout,
-    # with a number that happens to be an order's. The order still waits for its own payment.
+    # A payment that another application made, outside Checkout or for something of its own, with a number that happens
+    # to be an order's. The order still waits for its own payment.
     if payment.outcome == "refund":
         return ForeignRefund()
     of = f"of session {session.session_id}" if session is not None else "that was not made in Checkout"

@@ -41,6 +41,7 @@ class LedgerPayment(msgspec.Struct, kw_only=True):
     amount_minor: int
     currency: str
     refunded_minor: int
+    stripe_checkout_session_id: str | None = None
 
     @property
     def went_back(self) -> bool:
@@ -51,8 +52,8 @@ class LedgerPayment(msgspec.Struct, kw_only=True):
 def payments_of(tx: Transaction, order_id: int) -> list[LedgerPayment]:
     """Give the payments of an order, the oldest first."""
     rows = tx.all(
-        "SELECT payment_key, stripe_payment_intent_id, role, amount_minor, currency, refunded_minor"
-        " FROM order_payments WHERE order_id = %s ORDER BY id",
+        "SELECT payment_key, stripe_payment_intent_id, role, amount_minor, currency, refunded_minor,"
+        " stripe_checkout_session_id FROM order_payments WHERE order_id = %s ORDER BY id",
         order_id,
     )
     return [LedgerPayment(**row) for row in rows]
@@ -80,6 +81,21 @@ def remember_refunded_early(
         payment_key,
         stripe_payment_intent_id,
         amount_minor,
+        currency,
+    )
+
+
+def remember_of_another_session(
+    tx: Transaction, *, order_id: int, payment_key: str, session_id: str, currency: str
+) -> None:
+    """Write down a payment of an order in another session than the order's own, before anything is recorded of it."""
+    tx.change(
+        "INSERT IGNORE INTO order_payments (order_id, payment_key, stripe_checkout_session_id,"
+        " stripe_payment_intent_id, role, amount_minor, currency) VALUES (%s, %s, %s, %s, 'refunded_early', 0, %s)",
+        order_id,
+        payment_key,
+        session_id,
+        payment_key,
         currency,
     )
 

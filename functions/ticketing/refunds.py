@@ -107,7 +107,9 @@ def settle_order(tx: Transaction, order: Row, payment: Payment) -> RefundRecorde
     status = order["status"]
     if this.went_back:
         if status in order_status.LIVE:
-            status = _end_refunded(tx, order, payment, this)
+            # Of another session's payment it is written down only: the order waits for its own.
+            if this.stripe_checkout_session_id in {None, order["stripe_checkout_session_id"]}:
+                status = _end_refunded(tx, order, payment, this)
         elif status == order_status.PAID and _pays(order, this, payments):
             other = next((p for p in payments if p.role in CARRYING_ROLES and not p.went_back), None)
             if other is None:

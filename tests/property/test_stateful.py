@@ -296,7 +296,7 @@ class Shop(RuleBasedStateMachine):
         assert result not in {"DataInconsistent", "OrderNotFound", "AmountMismatch", "InvalidEvent"}, event
 
     def _reconcile(self, **options: Any) -> Report:
-        bus = WorkflowBus(self.database)
+        bus = WorkflowBus(self.database, find_session=self.stripe.of_payment)
         report = reconcile(self.database, self.stripe, bus, Options(requests_per_second=1e6, **options))
         note(f"{[(row.order_id, row.finding, row.action) for row in report.rows]} {bus.results}")
         assert not {"DataInconsistent", "OrderNotFound", "AmountMismatch", "InvalidEvent"} & set(bus.results)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.factories import create_order
-from tests.unit.paid_orders import charge_event, dispute_event, order_row, pay, payment_event, refund_event
+from tests.unit.paid_orders import (
+    charge_event,
+    dispute_event,
+    order_row,
+    pay,
+    payment_event,
+    refund_charge,
+    refund_event,
+    seats,
+    status,
+)
 from ticketing.database import Database
+from ticketing.disputes import record_dispute
 from ticketing.errors import OrderMismatch, OrderNotFound
 from ticketing.order_lookup import ForeignRefund, FoundOrder, SessionOfPayment, look_up_order
+from ticketing.refunds import record_refund
 
 
 def test_a_refund_of_an_unknown_payment_is_found_by_the_sessions_metadata(database: Database) -> None:
@@ -67,11 +81,51 @@ def test_a_waiting_order_is_not_ended_by_what_happens_to_another_sessions_paymen
     other = SessionOfPayment(session_id="cs_test_other", order_reference=str(order))
     metadata = {"order_id": str(order)}
     for named in (metadata, {}):
-        refund = refund_event(database, order, "refund.created", 2000, payment_intent="pi_other", metadata=named)
-        assert look_up_order(database, refund, find_session=lambda _: other) == ForeignRefund()
-    dispute = dispute_event(database, order, "charge.dispute.closed", payment_intent="pi_other", metadata=metadata)
-    with pytest.raises(OrderMismatch, match="cs_test_other"):
-        look_up_order(database, dispute, find_session=lambda _: other)
+        event = charge_event(database, order, 2000, payment_intent="pi_other", metadata=named)
+        assert look_up_order(database, event, find_session=lambda _: other).order_id == order
+        assert record_refund(database, order, event).status == "pending"
+    lost = dispute_event(
+        database, order, "charge.dispute.closed", status="lost", payment_intent="pi_lost", metadata=metadata
+    )
+    third = SessionOfPayment(session_id="cs_test_third", order_reference=str(order))
+    assert look_up_order(database, lost, find_session=lambda _: third).order_id == order
+    assert record_dispute(database, order, lost).status == "pending"
+    assert seats(database, order) == (0, 1)
+    assert pay(database, order).status == "paid"
+
+
+@pytest.mark.parametrize("taken_back_by", ["refund", "dispute"])
+def test_money_that_went_back_before_its_payment_was_told_carries_no_ticket(
+    database: Database, taken_back_by: str
+) -> None:
+    order = create_order(database)
+    fields: dict[str, Any] = {"payment_intent": "pi_other", "metadata": {"order_id": str(order)}}
+    other = SessionOfPayment(session_id="cs_test_other", order_reference=str(order))
+    if taken_back_by == "refund":
+        event = refund_event(database, order, "refund.created", 2000, **fields)
+        look_up_order(database, event, find_session=lambda _: other)
+        record_refund(database, order, event)
+    else:
+        event = dispute_event(database, order, "charge.dispute.closed", status="lost", **fields)
+        look_up_order(database, event, find_session=lambda _: other)
+        record_dispute(database, order, event)
+    pay(database, order)
+    # No duplicate that somebody has to refund: that has happened.
+    assert pay(database, order, id="cs_test_other", payment_intent="pi_other").status == "refunded"
+    assert status(database, order) == "paid"
+    refund_charge(database, order, 2000)
+    assert (status(database, order), seats(database, order)) == ("refunded", (0, 0))
+
+
+def test_what_is_of_another_order_is_not_this_orders(database: Database) -> None:
+    order = create_order(database)
+    strange = SessionOfPayment(session_id="cs_test_app", order_reference="shirt-12")
+    metadata = {"order_id": str(order)}
+    event = charge_event(database, order, 2000, payment_intent="pi_app", metadata=metadata)
+    assert look_up_order(database, event, find_session=lambda _: strange) == ForeignRefund()
+    dispute = dispute_event(database, order, "charge.dispute.closed", payment_intent="pi_app", metadata=metadata)
+    with pytest.raises(OrderMismatch, match="cs_test_app"):
+        look_up_order(database, dispute, find_session=lambda _: strange)
 
 
 def test_a_waiting_orders_own_refund_before_its_payment_is_its_own(database: Database) -> None:

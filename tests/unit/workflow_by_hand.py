@@ -56,8 +56,9 @@ def _act(database: Database, order_id: int, payment: Payment) -> str:
 class WorkflowBus:
     """An event bus whose rule starts the workflow: at once, or when `run` is called."""
 
-    def __init__(self, database: Database, *, at_once: bool = True) -> None:
+    def __init__(self, database: Database, *, at_once: bool = True, find_session: FindSession | None = None) -> None:
         self._database = database
+        self._find_session = find_session
         self._at_once = at_once
         self.waiting: list[dict[str, Any]] = []
         self.types: list[str] = []
@@ -75,5 +76,5 @@ class WorkflowBus:
 
     def run(self) -> None:
         for envelope in self.waiting:
-            self.results.append(run_workflow(self._database, envelope))
+            self.results.append(run_workflow(self._database, envelope, find_session=self._find_session))
         self.waiting = []
