@@ -5,13 +5,14 @@ A status that is set by hand gives nothing back by that. See docs/rules.md, "Ord
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 from ticketing import history, order_status, returns
 from ticketing.database import Database
 from ticketing.errors import PermanentError, StripeUnavailable
 from ticketing.order_lock import lock_order
-from ticketing.order_repair import Row
+from ticketing.order_repair import Row, retried
 from ticketing.session_search import PacedSessions
 
 # A run's share. Cancelling is done by hand, so there are few.
@@ -45,7 +46,7 @@ def give_back(database: Database, sessions: PacedSessions, *, dry_run: bool) -> 
                 # Only who has not paid can still have an open one.
                 if session_id is not None and (order["held_quantity"] or order["code_held"]):
                     sessions.expire(session_id)
-                _give_back(database, order_id, session_id)
+                retried(functools.partial(_give_back, database, order_id, session_id))
         except StripeUnavailable as error:
             row = Row(order_id=order_id, session_id=session_id, finding="unanswered", action="left", note=str(error))
         except PermanentError as error:

@@ -134,12 +134,14 @@ def _session_waited_for(database: Database, order_id: int, payment: Payment) -> 
 def _remember_session(database: Database, order_id: int, payment: Payment, session: SessionOfPayment) -> None:
     """Note that the payment belongs to another session of the order, so that what is recorded does not end the wait."""
     with database.transaction() as tx:
-        payment_ledger.remember_of_another_session(
+        payment_ledger.remember_refunded_early(
             tx,
             order_id=order_id,
             payment_key=payment.key,
-            session_id=session.session_id,
+            stripe_payment_intent_id=payment.payment_intent_id,
+            amount_minor=0,
             currency=payment.charged_currency or "eur",
+            session_id=session.session_id,
         )
 
 

@@ -100,12 +100,12 @@ class Repair:
         finding = finding_of(session)
         if self._dry_run:
             return [_row(order_id, session_id, finding, "event_sent")]
-        if not again and _retried(lambda: self._was_sent(order_id, session_id)):
+        if not again and retried(lambda: self._was_sent(order_id, session_id)):
             return []
         taken = self._bus.put(workflow_events.events_of_paid_session(session, order_id=order_id))
         if not all(taken):
             return [_row(order_id, session_id, finding, "event_not_sent")]
-        _retried(lambda: self._mark_late(order_id, session))
+        retried(lambda: self._mark_late(order_id, session))
         return [_row(order_id, session_id, finding, "event_sent", "its payment was not recorded")]
 
     def _settle_one(self, answer: Answer) -> Row:
@@ -113,7 +113,7 @@ class Repair:
         action, note = self._decide(answer)
         if not self._dry_run:
             try:
-                _retried(lambda: self._act(answer, action))
+                retried(lambda: self._act(answer, action))
             except PermanentError as error:
                 # One order that cannot be mended must not keep the others waiting.
                 action, note = "failed", str(error)
@@ -171,7 +171,7 @@ class Repair:
             owners += [answer.order.order_id] * len(made)
         lost = {owner for owner, taken in zip(owners, self._bus.put(events), strict=True) if not taken}
         sent = [answer for answer in answers if answer.order.order_id not in lost]
-        _retried(lambda: self._mark_sent(sent))
+        retried(lambda: self._mark_sent(sent))
         return [
             _row(
                 a.order.order_id,
@@ -243,7 +243,7 @@ class Repair:
                     order_id,
                 )
 
-        _retried(store)
+        retried(store)
 
 
 def _record_sent(tx: Transaction, order_id: int, session: Session) -> None:
@@ -266,7 +266,7 @@ def _note_of(session: Session | None) -> str:
     return "disputed: see it in Stripe's dashboard" if charge is not None and charge.get("disputed") else ""
 
 
-def _retried(work: Callable[[], T]) -> T:
+def retried(work: Callable[[], T]) -> T:
     """Do a transaction again when it lost against another one; a run of many must not end for that."""
     for failed in range(1, _TRIES):
         try:

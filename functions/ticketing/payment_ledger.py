@@ -72,30 +72,20 @@ def remember_refunded_early(
     stripe_payment_intent_id: str | None,
     amount_minor: int,
     currency: str,
+    session_id: str | None = None,
 ) -> None:
-    """Write down a payment that is known only from its refund or dispute so far; a known one stays as it is."""
-    tx.change(
-        "INSERT IGNORE INTO order_payments (order_id, payment_key, stripe_payment_intent_id, role, amount_minor,"
-        " currency) VALUES (%s, %s, %s, 'refunded_early', %s, %s)",
-        order_id,
-        payment_key,
-        stripe_payment_intent_id,
-        amount_minor,
-        currency,
-    )
+    """Write down a payment that is known only from its refund or dispute so far; a known one stays as it is.
 
-
-def remember_of_another_session(
-    tx: Transaction, *, order_id: int, payment_key: str, session_id: str, currency: str
-) -> None:
-    """Write down a payment of an order in another session than the order's own, before anything is recorded of it."""
+    `amount_minor` 0: not known yet. `session_id`: its Checkout Session, where that is known already.
+    """
     tx.change(
         "INSERT IGNORE INTO order_payments (order_id, payment_key, stripe_checkout_session_id,"
-        " stripe_payment_intent_id, role, amount_minor, currency) VALUES (%s, %s, %s, %s, 'refunded_early', 0, %s)",
+        " stripe_payment_intent_id, role, amount_minor, currency) VALUES (%s, %s, %s, %s, 'refunded_early', %s, %s)",
         order_id,
         payment_key,
         session_id,
-        payment_key,
+        stripe_payment_intent_id,
+        amount_minor,
         currency,
     )
 

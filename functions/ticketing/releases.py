@@ -54,9 +54,8 @@ def release_order(
                 order_id,
                 order["status"],
             )
-            holds.give_back(tx, order)
-        elif order["status"] == order_status.CANCELLED:
-            # By an operator, in the table itself: what the order held was not given back by that.
+        # Cancelled by an operator, in the table itself: what the order held was not given back by that.
+        if changed or order["status"] == order_status.CANCELLED:
             holds.give_back(tx, order)
         # A repeat of the event that ended the order has nothing new to tell.
         if changed or not history.has(tx, order_id=order_id, entry=lost_as, stripe_event_id=stripe_event_id):
