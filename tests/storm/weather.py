@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -21,9 +22,11 @@ from tests.storm.sizes import Size
 
 _BETWEEN_CROWDS_SECONDS = 2.0
 _CROWD_SECONDS = 1.0
+_LONGEST_CROWD_SECONDS = 20.0
 _CROWD_ASKS_SECONDS = 0.02
-# Of the events one is undeliverable whatever chance says.
-_CERTAINLY_LOST = 10
+# Whatever chance says, these of the deliveries.
+_CERTAINLY_THROTTLED, _CERTAINLY_LOST = 5, 10
+_THROTTLED_SHARE = 0.1
 # As the functions log it: MariaDB's ER_CON_COUNT_ERROR.
 _TOO_MANY = b"error 1040: "
 
@@ -70,7 +73,7 @@ class Weather:
         self.damage = Damage()
         self._stack, self._size, self._chance = stack, size, chance
         self._over = threading.Event()
-        self._delivered: set[str] = set()
+        self._numbers = itertools.count(1)
         self._threads = [
             threading.Thread(target=work, daemon=True) for work in (self._kill_workers, self._crowd_the_database)
         ]
@@ -93,14 +96,23 @@ class Weather:
         self.damage.database_kills += 1
         time.sleep(self._size.database_down_seconds)
         self._stack.database.start()
-        # Just now everybody connects anew. What chance may not bring in a short storm comes here for certain.
-        self._crowd(_CROWD_SECONDS)
+        # What chance may not bring in a short storm comes here for certain: now everybody connects anew, and somebody
+        # else is there first and stays, while events go on coming, until a function was refused.
+        before = self._count_refused_connections()
+        full = threading.Event()
+        crowd = threading.Thread(target=self._crowd_until_one_is_refused, args=(before, full), daemon=True)
+        self._threads.append(crowd)
+        crowd.start()
+        full.wait(_LONGEST_CROWD_SECONDS)
         self._kill_worker()
 
     def count_refused_connections(self) -> None:
         """Read from the functions' logs how often the database had no connection for them."""
+        self.damage.refused_connections = self._count_refused_connections()
+
+    def _count_refused_connections(self) -> int:
         logs = self._stack.logs_directory.glob("*.log")
-        self.damage.refused_connections = sum(log.read_bytes().count(_TOO_MANY) for log in logs)
+        return sum(log.read_bytes().count(_TOO_MANY) for log in logs)
 
     def _kill_workers(self) -> None:
         while not self._over.wait(self._chance.expovariate(1 / self._size.seconds_between_worker_kills)):
@@ -118,20 +130,35 @@ class Weather:
             self._crowd(_CROWD_SECONDS)
             self._over.wait(_BETWEEN_CROWDS_SECONDS)
 
+    def _crowd_until_one_is_refused(self, refused_before: int, full: threading.Event) -> None:
+        ends = time.monotonic() + _LONGEST_CROWD_SECONDS
+        with contextlib.ExitStack() as taken:
+            while time.monotonic() < ends and self._count_refused_connections() == refused_before:
+                if not self._take_one(taken):
+                    full.set()
+                    if self._over.wait(_CROWD_ASKS_SECONDS):
+                        break
+
     def _crowd(self, seconds: float) -> None:
         """Take every connection that is left or comes free, for a while, as a job of somebody else's would."""
         ends = time.monotonic() + seconds
         with contextlib.ExitStack() as taken:
             while time.monotonic() < ends and not self._over.wait(_CROWD_ASKS_SECONDS):
-                with contextlib.suppress(pymysql.err.MySQLError, OSError):
-                    taken.enter_context(closing(self._stack.database.connect()))
+                self._take_one(taken)
+
+    def _take_one(self, taken: contextlib.ExitStack) -> bool:
+        try:
+            taken.enter_context(closing(self._stack.database.connect()))
+        except (pymysql.err.MySQLError, OSError):
+            return False
+        return True
 
     def _deliver(self, delivery: Delivery) -> None:
-        self._delivered.add(delivery.event["id"])
-        accident = 0.0 if len(self._delivered) == _CERTAINLY_LOST else self._chance.random()
-        if delivery.event["id"] in self.damage.undeliverable or accident < self._size.undeliverable:
+        number, accident = next(self._numbers), self._chance.random()
+        is_lost = number == _CERTAINLY_LOST or accident < self._size.undeliverable
+        if delivery.event["id"] in self.damage.undeliverable or is_lost:
             self.damage.undeliverable.add(delivery.event["id"])
             raise DeliveryError("AccessDeniedException", "The role may not start the state machine.")
-        if accident < self._size.undeliverable + 0.1:
+        if number == _CERTAINLY_THROTTLED or accident < self._size.undeliverable + _THROTTLED_SHARE:
             self.damage.throttled_deliveries += 1
             raise DeliveryError("ThrottlingException", "Rate exceeded.")
