@@ -14,7 +14,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -144,11 +144,12 @@ class HttpApi:
 class TokenBucket:
     """Throttling as API Gateway does it: `rate` a second, `burst` at once. Thread-safe."""
 
-    def __init__(self, throttle: Throttle) -> None:
-        """Begin with a full bucket."""
+    def __init__(self, throttle: Throttle, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin with a full bucket; `clock` gives seconds."""
         self._throttle = throttle
+        self._clock = clock
         self._tokens = float(throttle.burst if throttle.burst is not None else 0)
-        self._filled_at = time.monotonic()
+        self._filled_at = clock()
         self._lock = threading.Lock()
 
     def take(self) -> bool:
@@ -157,7 +158,7 @@ class TokenBucket:
         if rate is None or burst is None:
             return True
         with self._lock:
-            now = time.monotonic()
+            now = self._clock()
             self._tokens = min(float(burst), self._tokens + (now - self._filled_at) * rate)
             self._filled_at = now
             if self._tokens < 1:

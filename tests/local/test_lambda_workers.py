@@ -91,11 +91,15 @@ def test_a_process_that_ends_midway_is_reported(lambdas: LambdaService) -> None:
     assert message.endswith("Error: Runtime exited with error: exit status 3")
 
 
-def test_a_killed_process_is_reported(lambdas: LambdaService) -> None:
+def test_a_killed_process_is_reported(lambdas: LambdaService, tmp_path: Path) -> None:
     lambdas.deploy([example_function("sleep", timeout_seconds=30)])
     call(lambdas, "sleep", {"seconds": 0})
-    threading.Timer(0.2, lambdas.kill_workers, ["stack-sleep"]).start()
-    error, message = failure(lambdas.invoke("stack-sleep", b'{"seconds": 20}'))
+    begun = tmp_path / "begun"
+    killer = threading.Thread(target=lambda: wait_until(begun.exists) and lambdas.kill_workers("stack-sleep"))
+    killer.start()
+    sleeping = json.dumps({"seconds": 20, "begun": str(begun)}).encode()
+    error, message = failure(lambdas.invoke("stack-sleep", sleeping))
+    killer.join()
     assert error == "Runtime.ExitError"
     assert message.endswith("Error: Runtime exited with error: signal: killed")
     assert call(lambdas, "sleep", {"seconds": 0})["slept"] == 0

@@ -12,6 +12,7 @@ import pytest
 
 from local.cloud import LocalCloud
 from local.stripe_stand_in import SessionSeed, StripeStandIn
+from operations.watch import Seen, Watcher
 from tests.factories import create_order, row_of
 from tests.operations.conftest import Cachao, paid_event
 from tests.workflow.conftest import Ended, Run
@@ -233,28 +234,41 @@ def test_watching_in_a_pipe_gives_a_line_for_each_that_ends(
 
 
 def test_watching_sees_what_begins_meanwhile_and_the_step_it_is_in(
-    cachao: Cachao, database: Database, cloud: LocalCloud
+    cachao: Cachao, database: Database, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_id = create_order(database)
-    held = threading.Event()
+    name = f"watched-{order_id}"
+    was_seen_running = threading.Event()
 
     def wait(invocation: Any, proceed: Any) -> Any:
         if invocation.function.logical_id == "ValidateEventFunction":
-            held.wait(10)
+            was_seen_running.wait(30)
         return proceed(invocation)
 
+    def look(watcher: Watcher) -> list[Seen]:
+        seen = real_look(watcher)
+        statuses = [one.execution.status for one in seen if one.execution.name == name]
+        if statuses == ["RUNNING"]:
+            was_seen_running.set()
+        if statuses == ["SUCCEEDED"]:
+            was_seen_done.append(seen)
+        if len(was_seen_done) == 2:  # Each round is printed before the next look.
+            raise KeyboardInterrupt
+        return seen
+
+    was_seen_done: list[list[Seen]] = []
+    real_look = Watcher.look
+    monkeypatch.setattr(Watcher, "look", look)
     cloud.lambdas.interceptors.append(wait)
     machine = cloud.deployment.outputs["StateMachineArn"]
     cloud.client("stepfunctions").start_execution(
-        stateMachineArn=machine, name=f"watched-{order_id}", input=json.dumps(paid_event(database, order_id))
+        stateMachineArn=machine, name=name, input=json.dumps(paid_event(database, order_id))
     )
-    timer = threading.Timer(1.5, held.set)
-    timer.start()
-    answer = cachao("watch", "--for", "6", "--every", "0.3", "--since", "1m", json=True)
-    timer.join()
+    answer = cachao("watch", "--for", "60", "--every", "0.2", "--since", "1m", json=True)
     lines = [json.loads(line) for line in answer.text.splitlines()]
-    mine = [(line["status"], line["step"]) for line in lines if line["execution"] == f"watched-{order_id}"]
+    mine = [(line["status"], line["step"]) for line in lines if line["execution"] == name]
     assert mine == [("RUNNING", "ValidateEvent"), ("SUCCEEDED", "OrderPaid")]
+    assert "No longer watched" in answer.notes
 
 
 def test_a_moment_is_told_in_utc() -> None:

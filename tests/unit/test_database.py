@@ -200,14 +200,24 @@ def test_killed_and_then_an_error_of_our_own(database: Database, kill: Callable[
     assert row_of(database, "events", event_id)["name"] == "before"
 
 
+def _kill_when_it_updates(root: pymysql.Connection[pymysql.cursors.Cursor], number: int) -> None:
+    with root.cursor() as cursor:
+        for _ in range(1000):
+            cursor.execute("SELECT state FROM information_schema.processlist WHERE id = %s", (number,))
+            if cursor.fetchone() == ("Updating",):
+                break
+            time.sleep(0.01)
+        cursor.execute(f"KILL QUERY {number}")
+
+
 def test_killed_while_a_statement_waits(connect: Connect, database: Database, mariadb: MariaDB, event_id: int) -> None:
     root = mariadb.connect(user="root", database="mysql")
     with locked(connect, event_id), pytest.raises(DatabaseUnavailable), database.transaction() as tx:
         number = id_of(tx)
-        timer = threading.Timer(0.3, lambda: root.query(f"KILL QUERY {number}"))
-        timer.start()
+        killer = threading.Thread(target=_kill_when_it_updates, args=(root, number))
+        killer.start()
         rename(tx, event_id, "after")
-    timer.join()
+    killer.join()
     root.close()
     assert row_of(database, "events", event_id)["name"] == "before"
 

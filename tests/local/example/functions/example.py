@@ -26,6 +26,8 @@ def fail(event: Any, context: Any) -> Any:
 
 
 def sleep(event: Any, context: Any) -> Any:
+    if "begun" in event:
+        Path(event["begun"]).touch()
     time.sleep(event["seconds"])
     return {"slept": event["seconds"], "pid": os.getpid(), "left": context.get_remaining_time_in_millis()}
 
