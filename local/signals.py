@@ -8,6 +8,15 @@ from types import FrameType
 
 INTERRUPTED = 130  # what shells give for a command that Ctrl-C ended
 
+
+class StopAskedError(KeyboardInterrupt):
+    """A signal asked to stop; handled wherever KeyboardInterrupt is.
+
+    A class of its own, because before Python 3.13 a plain KeyboardInterrupt that passes through `exec` of a text, as
+    every import of a dataclass does, makes the interpreter end itself by SIGINT, although it was caught.
+    """
+
+
 stop_asked = threading.Event()
 _pending = threading.Event()
 _undisturbed_depth = 0
@@ -48,7 +57,7 @@ def stop_if_asked() -> None:
     """
     if _pending.is_set():
         _pending.clear()
-        raise KeyboardInterrupt
+        raise StopAskedError
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -56,4 +65,4 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
     if _undisturbed_depth:
         _pending.set()
         return
-    raise KeyboardInterrupt
+    raise StopAskedError

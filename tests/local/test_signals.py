@@ -1,10 +1,26 @@
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from local.signals import stop_as_by_ctrl_c, stop_asked, stop_if_asked, undisturbed
+from tests.local.conftest import environment_for_python
 
+# Importing a dataclass is such an `exec`.
+STOPPED_INSIDE_EXEC = """
+from local.signals import stop_as_by_ctrl_c
+stop_as_by_ctrl_c()
+try:
+    exec("import signal; signal.raise_signal(signal.SIGTERM)")
+except KeyboardInterrupt:
+    if {plain}:
+        try:
+            exec("raise KeyboardInterrupt")
+        except KeyboardInterrupt:
+            pass
+"""
 STOPPING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
@@ -65,3 +81,18 @@ def test_what_broke_because_of_a_signal_is_no_error_of_its_own() -> None:
     with pytest.raises(KeyboardInterrupt) as raised:
         work()
     assert isinstance(raised.value.__context__, RuntimeError)
+
+
+def test_what_was_stopped_ends_as_it_wants_to() -> None:
+    assert _exit_code(STOPPED_INSIDE_EXEC.format(plain=False)) == 0
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="Python has mended it")
+def test_a_plain_keyboard_interrupt_would_end_it_by_sigint() -> None:
+    """The control."""
+    assert _exit_code(STOPPED_INSIDE_EXEC.format(plain=True)) == -signal.SIGINT
+
+
+def _exit_code(program: str) -> int:
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=environment_for_python(), timeout=60, check=False).returncode
