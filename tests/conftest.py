@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pymysql
@@ -81,15 +82,7 @@ def database(connect: Connect) -> Database:
 
 def connect_to(server: MariaDB, name: str, patience: Patience = FOR_REQUESTS) -> Connect:
     """Give the shop's own connector to a database of the test server."""
-    return connector(
-        host=server.host,
-        port=server.port,
-        user=server.user,
-        password=server.password,
-        name=name,
-        ca_file=None,
-        patience=patience,
-    )
+    return connector(**asdict(replace(server.address, name=name)), ca_file=None, patience=patience)
 
 
 def empty_tables(connect: Connect) -> None:

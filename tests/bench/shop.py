@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pymysql.connections import Connection
@@ -56,17 +57,8 @@ class Shop:
         whole = f"{self.stack.database.name}_{name}"
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {whole} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
-        address = self.stack.database_address
-        apply_migrations(
-            connector(
-                host=address.host,
-                port=address.port,
-                user=address.user,
-                password=address.password,
-                name=whole,
-                ca_file=None,
-            )
-        )
+        address = replace(self.stack.database_address, name=whole)
+        apply_migrations(connector(**asdict(address), ca_file=None))
         return whole
 
     def _secret_of(self, database: str) -> str:

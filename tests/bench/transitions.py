@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from statistics import median
 from typing import Any, Final
 
@@ -36,17 +37,7 @@ def transitions(shop: Shop, scale: Scale, progress: Progress) -> Section:
         ],
     )
     task = progress.add_task("transitions: executions", total=len(OUTCOMES) * scale.executions)
-    address = shop.stack.database_address
-    database = Database(
-        connector(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password,
-            name=address.name,
-            ca_file=None,
-        )
-    )
+    database = Database(connector(**asdict(shop.stack.database_address), ca_file=None))
     with contextlib.closing(database):
         timed = _TimedRuns(shop)
         assert shop.stack.stripe is not None

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,18 +68,9 @@ class _Storm:
         self._stack, self._size, self._say = stack, size, say
         self._chance = random.Random(seed)
         self._began = time.monotonic()
-        address = stack.database_address
         # As root, who gets a connection when all others are taken.
-        self._database = Database(
-            connector(
-                host=address.host,
-                port=address.port,
-                user="root",
-                password=address.password,
-                name=address.name,
-                ca_file=None,
-            )
-        )
+        address = replace(stack.database_address, user="root")
+        self._database = Database(connector(**asdict(address), ca_file=None))
 
     def run(self) -> Balance:
         shop = place_orders(self._database, self._size.orders, self._chance)

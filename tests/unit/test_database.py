@@ -8,6 +8,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 import pymysql
 import pytest
@@ -282,16 +283,7 @@ def test_too_many_connections(mariadb: MariaDB) -> None:
 def _connector(server: MariaDB, **other: object) -> Connect:
     from ticketing.database import connector  # noqa: PLC0415 -- beside its only use
 
-    address = {
-        "host": server.host,
-        "port": server.port,
-        "user": server.user,
-        "password": server.password,
-        "name": server.name,
-        "ca_file": None,
-        **other,
-    }
-    return connector(**address)  # type: ignore[arg-type]
+    return connector(**{**asdict(server.address), **other}, ca_file=None)
 
 
 # --- Which errors may pass ------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import ipaddress
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -71,16 +72,7 @@ def tls_server(certificates: Path) -> Iterator[MariaDB]:
 
 
 def open_database(server: MariaDB, *, host: str, ca_file: Path) -> Database:
-    return Database(
-        connector(
-            host=host,
-            port=server.port,
-            user=server.user,
-            password=server.password,
-            name=server.name,
-            ca_file=str(ca_file),
-        )
-    )
+    return Database(connector(**asdict(replace(server.address, host=host)), ca_file=str(ca_file)))
 
 
 def test_a_server_of_our_authority_and_of_this_name_is_spoken_to_in_secret(
