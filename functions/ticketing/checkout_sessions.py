@@ -1,4 +1,4 @@
-"""Opens the Checkout Session at Stripe in which an order is paid (docs/contract.md, "Checkout Session").
+"""Opens the Checkout Session at Stripe in which an order is paid (docs/rules.md, "Seats" and "Money").
 
 https://docs.stripe.com/api/checkout/sessions/create
 """

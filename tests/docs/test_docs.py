@@ -49,6 +49,28 @@ def test_every_file_that_is_named_exists(document: Path) -> None:
         assert (ROOT / name).exists(), f"{name} is not there"
 
 
+def sources() -> list[Path]:
+    rooms = [path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    found = [path for room in rooms for suffix in ("py", "sql", "yaml") for path in room.rglob(f"*.{suffix}")]
+    return sorted([*found, ROOT / "template.yaml", ROOT / "pyproject.toml", ROOT / "Makefile"])
+
+
+def test_every_page_and_heading_that_the_code_names_is_there() -> None:
+    named = 0
+    for source in sources():
+        text = " ".join(source.read_text(encoding="utf-8").split()).replace("# ", "")
+        for page, headings in re.findall(r"docs/(\w+\.md)((?:(?:,| and) \"[^\"]+\")*)", text):
+            named += 1
+            document = ROOT / "docs" / page
+            assert document.exists(), f"{source}: docs/{page}"
+            for heading in re.findall(r'"([^"]+)"', headings):
+                begins = re.search(
+                    rf"^(#+ +|\*\*){re.escape(heading)}\b", document.read_text(encoding="utf-8"), re.MULTILINE
+                )
+                assert begins, f"{source}: docs/{page} has nothing that begins with {heading}"
+    assert named
+
+
 def test_every_permanent_error_of_a_payment_is_in_the_rules() -> None:
     rules = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
     internal = {"DataInconsistent", "ConfigurationError"}  # faults of the system, not cases of the shop
