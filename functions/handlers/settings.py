@@ -30,6 +30,8 @@ _SECRET_SECONDS = 300
 _WRONG_SECRET = frozenset(
     {"AccessDeniedException", "DecryptionFailure", "InvalidRequestException", "ResourceNotFoundException"}
 )
+_LOGIN_REFUSED = frozenset({ER.ACCESS_DENIED_ERROR, 1698})  # 1698: ER_ACCESS_DENIED_NO_PASSWORD_ERROR
+_NO_SUCH_DATABASE = frozenset({ER.BAD_DB_ERROR, ER.DBACCESS_DENIED_ERROR})
 
 
 class DatabaseSecret(msgspec.Struct):
@@ -86,17 +88,27 @@ def connect_to_database(patience: Patience = FOR_REQUESTS) -> Connection[DictCur
     """Open a connection with the credentials of the database's secret.
 
     Raises:
-        ConfigurationError: the secret or the TLS settings are wrong.
-        DatabaseUnavailable: the secret cannot be fetched right now.
+        ConfigurationError: the secret or the TLS settings are wrong, or there is no such database for this user.
+        DatabaseUnavailable: the secret cannot be fetched right now, or the database refuses its password.
         pymysql.err.MySQLError: the database does not answer.
     """
     try:
         return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret), patience)
     except pymysql.err.OperationalError as error:
-        if error.args[0] != ER.ACCESS_DENIED_ERROR:
+        if error.args[0] not in _LOGIN_REFUSED:
             raise
     # The password was rotated since it was fetched: fetch it anew, once.
-    return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret, fresh=True), patience)
+    try:
+        return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret, fresh=True), patience)
+    except pymysql.err.OperationalError as error:
+        if error.args[0] not in _LOGIN_REFUSED:
+            raise
+    # A rotation changes the password first and the secret a moment later: the retries outlast that
+    # (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets_strategies.html).
+    raise DatabaseUnavailable(
+        "The database refuses the user or the password in the secret of DATABASE_SECRET_ARN: it is being rotated, or it"
+        " is wrong."
+    )
 
 
 def connect_for_migrations() -> Connection[DictCursor]:
@@ -105,7 +117,7 @@ def connect_for_migrations() -> Connection[DictCursor]:
 
 
 def _connect(secret: DatabaseSecret, patience: Patience) -> Connection[DictCursor]:
-    return connector(
+    connect = connector(
         host=secret.host,
         port=secret.port,
         user=secret.username,
@@ -113,7 +125,15 @@ def _connect(secret: DatabaseSecret, patience: Patience) -> Connection[DictCurso
         name=secret.dbname,
         ca_file=_ca_file(),
         patience=patience,
-    )()
+    )
+    try:
+        return connect()
+    except pymysql.err.OperationalError as error:
+        if error.args[0] not in _NO_SUCH_DATABASE:
+            raise
+        raise ConfigurationError(
+            f"There is no database {secret.dbname}, or the user in the secret of DATABASE_SECRET_ARN may not use it."
+        ) from None
 
 
 def _ca_file() -> str | None:

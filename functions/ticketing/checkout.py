@@ -12,6 +12,7 @@ See docs/rules.md.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -25,15 +26,21 @@ from ticketing.errors import ConfigurationError, DatabaseUnavailable, DataIncons
 from ticketing.order_placement import CheckoutRequest, place
 from ticketing.public_errors import PublicError
 from ticketing.releases import release_order
-from ticketing.stripe_client import StripeRefused
+from ticketing.stripe_client import NETWORK_RETRIES, StripeRefused, longest_seconds
 
 # How long a second click waits for the first one's reply, and how often it looks, in seconds. Stripe takes half a
 # second, so nearly all get their reply; the others are told to try again.
 _WAIT_SECONDS: Final = 8.0
 _LOOK_EVERY_SECONDS: Final = 0.2
 
-# One checkout of so many also removes expired idempotency keys, so that they need no schedule of their own.
+# One checkout of so many, by chance, also removes expired idempotency keys, so that they need no schedule of their own.
+# Not by the order's number: where MariaDB counts in steps, some remainders never come.
 _TIDY_EVERY: Final = 100
+
+# API Gateway waits 30 seconds for a reply, so the function lives 28 (template.yaml): what takes longer is cut off, with
+# the seats held and a reply that is not ours. The database before and Stripe together leave so much to the end.
+ANSWER_WITHIN_SECONDS: Final = 28.0
+_FINISH_SECONDS: Final = 2.0
 
 # In `order_history`, where other entries name the Stripe event that caused them.
 _CAUSE: Final = "checkout"
@@ -62,22 +69,26 @@ def check_out(
     Raises:
         PublicError: not_found, not_on_sale, sold_out, not_enough_left, code_…, amount_too_small,
             idempotency_conflict: nothing is held. payment_provider_error: Stripe failed, the order is `failed`
-            and holds nothing. try_again: the same request is still running.
+            and holds nothing. try_again: the same request is still running, or the database left no time for Stripe.
         DataInconsistent: the order got another session meanwhile, or a hold could not be given back.
         DatabaseUnavailable: try again.
     """
+    began = time.monotonic()
     key = _key(request)
     placed = _place_or_wait(database, request, terms, key)
     if isinstance(placed, idempotency.Answered):
         return msgspec.json.decode(placed.reply, type=CheckoutReply)
     try:
-        session = sessions.open(placed, origin=request.origin)
+        session = sessions.open(placed, origin=request.origin, retries=_retries_left(time.monotonic() - began))
+    except PublicError:
+        _give_up(database, placed.order_id, key)
+        raise
     except (StripeUnavailable, StripeRefused, ConfigurationError) as error:
         _give_up(database, placed.order_id, key)
         raise _public(error) from error
     reply = CheckoutReply(checkout_url=session.url, session_id=session.session_id, order_id=str(placed.order_id))
     _finish(database, placed.order_id, session, reply, key)
-    _tidy(database, placed.order_id)
+    _tidy(database)
     return reply
 
 
@@ -175,6 +186,19 @@ def _unfinished(database: Database, order_id: int) -> PlacedOrder | None:
     )
 
 
+def _retries_left(seconds_gone: float) -> int:
+    """Give how often Stripe may be asked again in the time that is left.
+
+    Raises:
+        PublicError: try_again, there is no time to ask it at all.
+    """
+    left = ANSWER_WITHIN_SECONDS - _FINISH_SECONDS - seconds_gone
+    for retries in range(NETWORK_RETRIES, -1, -1):
+        if longest_seconds(retries) <= left:
+            return retries
+    raise public_errors.try_again()
+
+
 def _finish(
     database: Database, order_id: int, session: OpenSession, reply: CheckoutReply, key: idempotency.Key | None
 ) -> None:
@@ -235,7 +259,7 @@ def _public(error: Exception) -> PublicError:
     return public_errors.payment_provider_error()
 
 
-def _tidy(database: Database, order_id: int) -> None:
-    if order_id % _TIDY_EVERY == 0:
+def _tidy(database: Database) -> None:
+    if secrets.randbelow(_TIDY_EVERY) == 0:
         with contextlib.suppress(DatabaseUnavailable):
             idempotency.remove_expired(database)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from ticketing.stripe_client import StripeRefused, stripe_errors
+from ticketing.stripe_client import NETWORK_RETRIES, StripeRefused, stripe_errors
 
 if TYPE_CHECKING:
     import stripe
@@ -54,7 +54,7 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
 class CheckoutSessions(Protocol):
     """Where the checkout opens its sessions."""
 
-    def open(self, order: PlacedOrder, *, origin: str) -> OpenSession:
+    def open(self, order: PlacedOrder, *, origin: str, retries: int) -> OpenSession:
         """Open the order's session, or give the one that was opened before."""
 
 
@@ -65,10 +65,11 @@ class StripeCheckoutSessions:
         """Take the client of `stripe_client.client`."""
         self._client = client
 
-    def open(self, order: PlacedOrder, *, origin: str) -> OpenSession:
+    def open(self, order: PlacedOrder, *, origin: str, retries: int = NETWORK_RETRIES) -> OpenSession:
         """Open the order's session; asked again for the same order, Stripe gives the same session.
 
-        `origin` is where the buyer returns to, e.g. `https://shop.example`.
+        `origin` is where the buyer returns to, e.g. `https://shop.example`; `retries` is how often a request that
+        Stripe did not answer is repeated.
 
         Raises:
             StripeUnavailable: no answer; the session may have been made, but nobody knows its address.
@@ -77,7 +78,8 @@ class StripeCheckoutSessions:
         """
         with stripe_errors(f"open a Checkout Session for order {order.order_id}"):
             session = self._client.v1.checkout.sessions.create(
-                params=_parameters(order, origin), options={"idempotency_key": _idempotency_key(order)}
+                params=_parameters(order, origin),
+                options={"idempotency_key": _idempotency_key(order), "max_network_retries": retries},
             )
         if not session.url:
             raise StripeRefused(f"Stripe's Checkout Session {session.id} of order {order.order_id} has no page.")

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import stripe
 
 # Seconds. Creating a Checkout Session takes Stripe about half a second, at times a few. With one repetition the
-# worst case is 2 * (3 + 8) seconds and a pause of half a second: below API Gateway's 30 seconds, with room for the
-# database before and after.
+# worst case is 2 * (3 + 8) seconds and a pause: below API Gateway's 30 seconds.
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 8.0
 NETWORK_RETRIES = 1
+_PAUSE_SECONDS = 0.5
 
 _TOO_MANY_REQUESTS = 429
 # An earlier request with the same idempotency key is still running.
@@ -52,6 +52,11 @@ class StripeRefused(PermanentError):
         self.code = code
         self.parameter = parameter
         self.http_status = http_status
+
+
+def longest_seconds(network_retries: int) -> float:
+    """Give how long a request takes at worst, in seconds, when it is repeated so often."""
+    return (1 + network_retries) * (CONNECT_SECONDS + READ_SECONDS) + network_retries * _PAUSE_SECONDS
 
 
 @functools.lru_cache(maxsize=4)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from local.stripe_stand_in import StripeStandIn
 from tests.api.conftest import Api
@@ -18,7 +22,7 @@ from ticketing.checkout import CheckoutReply, CheckoutTerms, check_out
 from ticketing.checkout_sessions import OpenSession, PlacedOrder, StripeCheckoutSessions
 from ticketing.database import Database
 from ticketing.errors import DatabaseUnavailable
-from ticketing.order_placement import CheckoutRequest
+from ticketing.order_placement import CheckoutRequest, place
 from ticketing.public_errors import PublicError
 
 KEY = {"idempotency-key": "click-1"}
@@ -30,12 +34,14 @@ class Sessions:
 
     def __init__(self) -> None:
         self.opened: list[PlacedOrder] = []
+        self.retries: list[int] = []
         self.go_on = threading.Event()
         self.go_on.set()
         self.dies = False
 
-    def open(self, order: PlacedOrder, *, origin: str) -> OpenSession:
+    def open(self, order: PlacedOrder, *, origin: str, retries: int) -> OpenSession:
         self.opened.append(order)
+        self.retries.append(retries)
         assert self.go_on.wait(20)
         if self.dies:
             raise SystemExit  # the process ends here, and nothing of ours runs any more
@@ -247,6 +253,51 @@ def test_a_key_ends_with_the_session(database: Database, ticket_id: int) -> None
     second = check_out(database, sessions, request, TERMS)
     assert second.order_id != first.order_id
     assert check_out(database, sessions, request, TERMS) == second
+
+
+def slow_database(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the database take so long to place an order, by the checkout's own clock."""
+    now = time.monotonic()
+
+    def place_slowly(*given: Any, **named: Any) -> PlacedOrder:
+        nonlocal now
+        now += seconds
+        return place(*given, **named)
+
+    monkeypatch.setattr(checkout, "place", place_slowly)
+    monkeypatch.setattr(checkout, "time", SimpleNamespace(monotonic=lambda: now, time=time.time, sleep=time.sleep))
+
+
+@pytest.mark.parametrize(("seconds", "retries"), [(0, 1), (3.4, 1), (3.6, 0), (14.9, 0)])
+def test_what_the_database_takes_stripe_does_not_get(
+    database: Database, ticket_id: int, monkeypatch: pytest.MonkeyPatch, seconds: float, retries: int
+) -> None:
+    sessions = Sessions()
+    slow_database(monkeypatch, seconds)
+    check_out(database, sessions, wish(database, ticket_id), TERMS)
+    assert sessions.retries == [retries]
+    assert seconds + stripe_client.longest_seconds(retries) < checkout.ANSWER_WITHIN_SECONDS
+
+
+def test_without_time_for_stripe_nothing_is_held_and_the_buyer_may_try_again(
+    database: Database, ticket_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions, request = Sessions(), wish(database, ticket_id)
+    with monkeypatch.context() as patched:
+        slow_database(patched, 15.1)
+        with pytest.raises(PublicError) as caught:
+            check_out(database, sessions, request, TERMS)
+    assert (caught.value.status, caught.value.code) == (503, "try_again")
+    assert sessions.opened == []
+    assert row_of(database, "tickets", ticket_id)["held_quantity"] == 0
+    reply = check_out(database, sessions, request, TERMS)
+    assert row_of(database, "ticket_orders", int(reply.order_id))["status"] == "pending"
+    assert count(database, "ticket_orders") == 2
+
+
+def test_the_function_lives_as_long_as_the_checkout_believes() -> None:
+    template = yaml_parse((Path(__file__).parents[2] / "template.yaml").read_text(encoding="utf-8"))
+    assert template["Resources"]["CreateCheckoutFunction"]["Properties"]["Timeout"] == checkout.ANSWER_WITHIN_SECONDS
 
 
 def test_expired_keys_are_removed(database: Database, ticket_id: int, monkeypatch: pytest.MonkeyPatch) -> None:

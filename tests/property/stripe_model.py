@@ -33,8 +33,8 @@ class StripeModel:
 
     # --- What the shop asks ------------------------------------------------------------------------------------------
 
-    def open(self, order: PlacedOrder, *, origin: str) -> OpenSession:
-        del origin
+    def open(self, order: PlacedOrder, *, origin: str, retries: int) -> OpenSession:
+        del origin, retries
         if self.refuses_to_open:
             raise StripeUnavailable("no answer")
         session = self.new_session(order.order_id, order.unit_minor * order.quantity, order.expires_at)

@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from handlers import settings
 from local.mariadb import MariaDB
+from ticketing.database import Database
 from ticketing.errors import ConfigurationError, DatabaseUnavailable
 
 PutSecret = Callable[[str, object], None]
@@ -172,9 +173,50 @@ def test_a_password_that_stays_wrong_is_told(
     put_secret: PutSecret, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_TLS", "off")
-    put_secret("DATABASE_SECRET_ARN", database_secret(mariadb, password="wrong"))
-    with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+    put_secret("DATABASE_SECRET_ARN", database_secret(mariadb, password="wrong-password"))
+    with pytest.raises(DatabaseUnavailable, match="refuses the user or the password") as caught:
         settings.connect_to_database()
+    assert "wrong-password" not in str(caught.value)
+
+
+def test_a_rotation_that_changes_the_secret_last_is_outlasted_by_trying_again(
+    put_secret: PutSecret, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_TLS", "off")
+    root = mariadb.connect(user="root", database="mysql")
+    root.query("CREATE OR REPLACE USER 'rotating'@'127.0.0.1' IDENTIFIED BY 'first'")
+    root.query(f"GRANT ALL ON `{mariadb.name}`.* TO 'rotating'@'127.0.0.1'")
+    try:
+        put_secret("DATABASE_SECRET_ARN", database_secret(mariadb, username="rotating", password="first"))
+        root.query("ALTER USER 'rotating'@'127.0.0.1' IDENTIFIED BY 'second'")
+        database = Database(settings.connect_to_database)
+        with pytest.raises(DatabaseUnavailable), database.transaction():
+            pass
+        put_secret("DATABASE_SECRET_ARN", database_secret(mariadb, username="rotating", password="second"))
+        with database.transaction() as tx:
+            assert tx.one("SELECT 1 AS one") == {"one": 1}
+    finally:
+        root.query("DROP USER 'rotating'@'127.0.0.1'")
+        root.close()
+
+
+@pytest.mark.parametrize("granted", [False, True])
+def test_a_database_that_is_not_there_or_not_granted_is_told(
+    put_secret: PutSecret, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch, *, granted: bool
+) -> None:
+    monkeypatch.setenv("DATABASE_TLS", "off")
+    root = mariadb.connect(user="root", database="mysql")
+    root.query("CREATE OR REPLACE USER 'stranger'@'127.0.0.1' IDENTIFIED BY 'x'")
+    if granted:
+        root.query("GRANT ALL ON `nowhere`.* TO 'stranger'@'127.0.0.1'")
+    try:
+        secret = database_secret(mariadb, username="stranger", password="x", dbname="nowhere")
+        put_secret("DATABASE_SECRET_ARN", secret)
+        with pytest.raises(ConfigurationError, match="There is no database nowhere, or the user"):
+            settings.connect_to_database()
+    finally:
+        root.query("DROP USER 'stranger'@'127.0.0.1'")
+        root.close()
 
 
 def test_a_server_that_is_away_is_not_asked_for_its_password_again(
