@@ -60,10 +60,11 @@ def look_up_order(
     By `metadata.order_id`; without it by the Checkout Session or PaymentIntent that the order knows. A session id
     that the order does not know yet (its checkout stopped half-way) is stored.
 
-    A refund or a dispute that comes before its payment's event is about a payment that the shop does not know: then,
-    and only then, Stripe is asked for the payment's session, to find the order or to see that a waiting order's own
-    payment is meant. A refund of a payment that belongs to no order, or not to the order's session, is
-    `ForeignRefund`, no alert: no ticket was paid by it. A dispute is an alert all the same: it has a deadline.
+    A refund or a dispute may be about a payment that the shop does not know, because it comes before its payment's
+    event, or because another application made that payment, with a number that happens to be an order's: then, and
+    only then, Stripe is asked for the payment's session. A refund of a payment that belongs to no order, or not to the
+    order that it names, is `ForeignRefund`, no alert: no ticket was paid by it. A dispute is an alert all the same: it
+    has a deadline.
 
     Raises:
         OrderNotFound: no order has this id, session or payment.
@@ -89,15 +90,15 @@ def _look_up_with_stripe(
 ) -> FoundOrder | ForeignRefund:
     """Decide whose refund or dispute it is. `foreign` is no alert for a refund; for a dispute it is one, named here.
 
-    | the shop finds                                     | Stripe says its session is | then                       |
-    |----------------------------------------------------|----------------------------|----------------------------|
-    | no order, and the event names none                 | an order's                 | that order                 |
-    | no order, and the event names none                 | nobody's, or none          | foreign (OrderNotFound)    |
-    | no order, and the event names one                  | (not asked)                | OrderNotFound              |
-    | an order that knows the payment, or waits for none | (not asked)                | that order                 |
-    | an order that waits for its own session            | that one                   | that order                 |
-    | an order that waits for its own session            | another one of this order  | that order, which waits on |
-    | an order that waits for its own session            | another's, or none         | foreign (OrderMismatch)    |
+    | the shop finds                            | Stripe says its session is | then                                |
+    |-------------------------------------------|----------------------------|-------------------------------------|
+    | no order, and the event names none        | an order's                 | that order                          |
+    | no order, and the event names none        | nobody's, or none          | foreign (OrderNotFound)             |
+    | no order, and the event names one         | (not asked)                | OrderNotFound                       |
+    | an order that knows the payment           | (not asked)                | that order                          |
+    | an order that does not                    | its own                    | that order                          |
+    | an order that does not                    | another one of this order  | that order; if it waits, it waits on |
+    | an order that does not                    | another's, or none         | foreign (OrderMismatch)             |
     """
     session: SessionOfPayment | None = None
     if found is None and payment.order_reference is None:
@@ -107,28 +108,30 @@ def _look_up_with_stripe(
             return ForeignRefund()
     if found is None:
         raise OrderNotFound(_not_found_sentence(payment))
-    own = _session_waited_for(database, found.order_id, payment)
-    if own is not None:
-        session = session or find_session()
-        if session is not None and session.session_id == own:
-            return found
-        if session is None or session.order_reference != str(found.order_id):
-            return _of_another_payment(found.order_id, own, payment, session)
+    order = _order_without(database, found.order_id, payment)
+    if order is None:
+        return found
+    own, session = order["stripe_checkout_session_id"], session or find_session()
+    if session is not None and session.session_id == own:
+        return found
+    if session is None or session.order_reference != str(found.order_id):
+        return _of_another_payment(found.order_id, own, payment, session)
+    if own is not None and order["status"] in order_status.LIVE:
         _remember_session(database, found.order_id, payment, session)
     return found
 
 
-def _session_waited_for(database: Database, order_id: int, payment: Payment) -> str | None:
-    """Give the session that an order waits for, if it waits and does not know this payment."""
+def _order_without(database: Database, order_id: int, payment: Payment) -> Row | None:
+    """Give the order if it does not know this payment."""
     with database.transaction() as tx:
-        order = tx.one(
-            "SELECT stripe_checkout_session_id FROM ticket_orders AS o WHERE id = %s"
-            " AND status IN ('pending', 'processing') AND NOT EXISTS"
+        return tx.one(
+            "SELECT status, stripe_checkout_session_id FROM ticket_orders AS o WHERE id = %s"
+            " AND (stripe_payment_intent_id IS NULL OR stripe_payment_intent_id <> %s) AND NOT EXISTS"
             " (SELECT 1 FROM order_payments AS p WHERE p.order_id = o.id AND p.payment_key = %s)",
             order_id,
+            payment.payment_intent_id,
             payment.key,
         )
-    return order["stripe_checkout_session_id"] if order is not None else None
 
 
 def _remember_session(database: Database, order_id: int, payment: Payment, session: SessionOfPayment) -> None:
@@ -145,15 +148,17 @@ def _remember_session(database: Database, order_id: int, payment: Payment, sessi
         )
 
 
-def _of_another_payment(order_id: int, own: str, payment: Payment, session: SessionOfPayment | None) -> ForeignRefund:
-    # A payment that another application made, outside Checkout or for something of its own, with a number that happens
-    # to be an order's. The order still waits for its own payment.
+def _of_another_payment(
+    order_id: int, own: str | None, payment: Payment, session: SessionOfPayment | None
+) -> ForeignRefund:
+    # Of another application, outside Checkout or for something of its own. The order has nothing to do with it.
     if payment.outcome == "refund":
         return ForeignRefund()
     of = f"of session {session.session_id}" if session is not None else "that was not made in Checkout"
     raise OrderMismatch(
         f"Dispute {payment.dispute_id} ({payment.status}) is about payment {payment.payment_intent_id} {of},"
-        f" but order {order_id} belongs to {own}. Answer it in Stripe's dashboard. Nothing was changed."
+        f" but order {order_id} belongs to {own or 'no session yet'}. Answer it in Stripe's dashboard. Nothing was"
+        " changed."
     )
 
 

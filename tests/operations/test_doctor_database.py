@@ -73,6 +73,13 @@ def test_a_database_that_is_away_is_named(patient: Patient, causes: Causes) -> N
     assert "DatabaseUnavailable" in found["database_unreachable"].says
 
 
+def test_a_password_that_the_database_refuses_is_named(patient: Patient, causes: Causes) -> None:
+    with database_secret(patient, lambda before: json.dumps({**json.loads(before), "password": "changed"})):
+        found = causes(database.LINK)
+    assert set(found) == {"database_unreachable"}
+    assert "refuses the user or the password" in found["database_unreachable"].says
+
+
 def test_a_database_secret_of_another_shape_is_named(patient: Patient, causes: Causes) -> None:
     with database_secret(patient, lambda _: "{}"):
         found = causes(database.LINK)

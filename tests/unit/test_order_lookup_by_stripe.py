@@ -145,3 +145,28 @@ def test_a_payment_made_outside_checkout_is_not_the_waiting_orders(database: Dat
     dispute = dispute_event(database, order, "charge.dispute.created", payment_intent="pi_app", metadata=metadata)
     with pytest.raises(OrderMismatch, match="not made in Checkout"):
         look_up_order(database, dispute, find_session=lambda _: None)
+
+
+@pytest.mark.parametrize("paid_by", ["its own payment", "hand"])
+@pytest.mark.parametrize("session", [None, SessionOfPayment(session_id="cs_test_app", order_reference="shirt-12")])
+def test_a_foreign_refund_that_names_a_paid_order_is_not_that_orders(
+    database: Database, paid_by: str, session: SessionOfPayment | None
+) -> None:
+    order = create_order(database)
+    if paid_by == "hand":
+        with database.transaction() as tx:
+            tx.change("UPDATE ticket_orders SET status = 'paid', paid_at = UTC_TIMESTAMP() WHERE id = %s", order)
+    else:
+        pay(database, order)
+    event = charge_event(database, order, 2000, payment_intent="pi_app", metadata={"order_id": str(order)})
+    assert look_up_order(database, event, find_session=lambda _: session) == ForeignRefund()
+
+
+def test_a_refund_of_an_order_that_was_marked_paid_by_hand_is_its_own(database: Database) -> None:
+    order = create_order(database)
+    with database.transaction() as tx:
+        tx.change("UPDATE ticket_orders SET status = 'paid', paid_at = UTC_TIMESTAMP() WHERE id = %s", order)
+    own = SessionOfPayment(session_id=session_of_order(database, order), order_reference=None)
+    event = charge_event(database, order, 2000, metadata={"order_id": str(order)})
+    assert look_up_order(database, event, find_session=lambda _: own).order_id == order
+    assert record_refund(database, order, event).status == "refunded"
