@@ -16,6 +16,7 @@ from yoyo.migrations import default_migration_table
 
 from ticketing.database import describe, is_passing
 from ticketing.errors import DatabaseUnavailable, DataInconsistent
+from ticketing.order_placement import PLACED_COLUMNS
 
 _MIGRATIONS: Final = str(Path(__file__).resolve().parent.parent / "migrations")
 _LOCK_SECONDS: Final = 60
@@ -133,7 +134,10 @@ def _lock(connection: Connection[Any]) -> None:
 
 
 def _check(connection: Connection[Any]) -> None:
-    """Hold what the code leans on against tables that were there before: engine, and the states an order can have."""
+    """Hold what the code leans on against tables that were there before.
+
+    The engine, the states an order can have, and that an order can be placed without columns nobody told us of.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
@@ -145,6 +149,11 @@ def _check(connection: Connection[Any]) -> None:
             " AND table_name = 'ticket_orders' AND column_name = 'status'"
         )
         row = cursor.fetchone()
+        cursor.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
+            " AND table_name = 'ticket_orders' AND is_nullable = 'NO' AND column_default IS NULL AND extra = ''"
+        )
+        unfilled = sorted({str(row[0]) for row in cursor.fetchall()} - set(PLACED_COLUMNS))
     if wrong_engine:
         raise DataInconsistent(
             f"These tables are not InnoDB and know no transactions: {', '.join(wrong_engine)}."
@@ -156,4 +165,9 @@ def _check(connection: Connection[Any]) -> None:
         raise DataInconsistent(
             f"ticket_orders.status is {column_type} and lacks {', '.join(missing)}."
             " Extend the ENUM by these values (or make it VARCHAR(20)), then migrate again."
+        )
+    if unfilled:
+        raise DataInconsistent(
+            f"ticket_orders wants {', '.join(unfilled)} of every order, and the checkout knows nothing of it."
+            " Give each a default, or let it be NULL, then migrate again."
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ from local.mariadb import MariaDB
 from local.state_machine_lint.subject import load
 from tests.conftest import TEMPLATE, Connect, connect_to
 from ticketing import schema
-from ticketing.database import FOR_MIGRATIONS
+from ticketing.database import FOR_MIGRATIONS, Database
 from ticketing.errors import DatabaseUnavailable, DataInconsistent
+from ticketing.order_placement import CheckoutRequest, place
 from ticketing.schema import apply_migrations, pending_migrations
 
 ALL = sorted(path.stem for path in (Path(__file__).parents[2] / "functions" / "migrations").glob("*.sql"))
@@ -133,6 +136,8 @@ def test_two_runs_at_once_do_not_get_in_each_others_way(empty_schema: Connect) -
     [
         ("ALTER TABLE ticket_orders MODIFY status ENUM('pending','paid')", "lacks processing, refunded"),
         ("ALTER TABLE tickets ENGINE = MyISAM", "not InnoDB"),
+        ("ALTER TABLE ticket_orders ADD COLUMN seat_plan INT NOT NULL", "wants seat_plan of every order"),
+        ("ALTER TABLE ticket_orders MODIFY id INT", "wants id of every order"),
     ],
 )
 def test_a_live_schema_that_cannot_carry_the_shop_is_named(empty_schema: Connect, change: str, told: str) -> None:
@@ -140,6 +145,21 @@ def test_a_live_schema_that_cannot_carry_the_shop_is_named(empty_schema: Connect
     run(empty_schema, change)
     with pytest.raises(DataInconsistent, match=told):
         apply_migrations(empty_schema)
+
+
+@pytest.mark.parametrize("times", ["DATETIME NULL", "DATETIME NOT NULL", "TIMESTAMP NULL DEFAULT NULL"])
+def test_an_order_has_its_times_whatever_the_live_tables_defaults_are(empty_schema: Connect, times: str) -> None:
+    run(empty_schema, LIVE_SCHEMA)
+    run(empty_schema, f"ALTER TABLE ticket_orders MODIFY created_at {times}, MODIFY updated_at {times}")
+    apply_migrations(empty_schema)
+    request = CheckoutRequest(
+        event_id=1, ticket_id=1, quantity=1, email="jo@example.com", origin="https://shop.example"
+    )
+    before = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    with Database(empty_schema).transaction() as tx:
+        placed = place(tx, request, currency="eur", expires_at=int(time.time()) + 1900, key=None)
+    [order] = rows(empty_schema, f"SELECT * FROM ticket_orders WHERE id = {placed.order_id}")
+    assert before <= order["created_at"] == order["updated_at"] <= datetime.now(UTC).replace(tzinfo=None)
 
 
 def test_the_function_of_the_template_applies_them(empty_schema: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
