@@ -11,8 +11,12 @@ _ZERO_DECIMAL = frozenset(
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
 )
 _THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
-# Charged by Stripe as two-decimal although they have no smaller coin in use
-# (https://docs.stripe.com/currencies#special-cases): isk and ugx. They need no entry: two is the default.
+# Said to Stripe with two decimals, the default, but only whole amounts can be charged
+# (https://docs.stripe.com/currencies#special-cases).
+_WHOLE_AMOUNTS_ONLY = frozenset({"isk", "ugx"})
+# Stripe charges three-decimal currencies only in tens of their minor unit
+# (https://docs.stripe.com/currencies#three-decimal), which is also as fine as DECIMAL(10,2) can say.
+_FINEST_DECIMALS = 2
 
 
 def minor_unit_digits(currency: str) -> int:
@@ -23,9 +27,10 @@ def minor_unit_digits(currency: str) -> int:
     return 3 if code in _THREE_DECIMAL else 2
 
 
-def round_to_minor_unit(amount: Decimal, currency: str) -> Decimal:
-    """Round half up to the currency's minor unit (docs/rules.md, "Money")."""
-    return amount.quantize(Decimal(1).scaleb(-minor_unit_digits(currency)), rounding=ROUND_HALF_UP)
+def round_to_chargeable(amount: Decimal, currency: str) -> Decimal:
+    """Round half up to what the currency can be charged in, mostly its minor unit (docs/rules.md, "Money")."""
+    digits = 0 if currency.lower() in _WHOLE_AMOUNTS_ONLY else min(minor_unit_digits(currency), _FINEST_DECIMALS)
+    return amount.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
 
 
 def to_minor_units(amount: Decimal, currency: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from typing import Literal
 
@@ -12,10 +11,8 @@ import msgspec
 from ticketing import money, order_status, payment_ledger
 from ticketing.database import Database, Row, Transaction
 from ticketing.errors import AmountMismatch, OrderMismatch, OrderNotFound
+from ticketing.order_ids import order_id_of
 from ticketing.stripe_events import Payment
-
-# A BIGINT's digits. Nothing else can be an order: MariaDB would read "12; DROP" as 12.
-_ORDER_ID = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
 
 _COLUMNS = (
     "id, status, quantity, total_amount, currency, stripe_checkout_session_id, stripe_payment_intent_id,"
@@ -191,11 +188,12 @@ def _as_session_says(payment: Payment, session: SessionOfPayment) -> Payment:
 
 def _find(tx: Transaction, payment: Payment) -> Row | None:
     if payment.order_reference is not None:
-        if not _ORDER_ID.match(payment.order_reference):
+        order_id = order_id_of(payment.order_reference)
+        if order_id is None:
             return None
         return tx.one(
             f"SELECT {_COLUMNS} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- a constant of this module
-            int(payment.order_reference),
+            order_id,
         )
     if payment.session_id is not None:
         return _only(tx, "stripe_checkout_session_id", payment.session_id)

@@ -19,7 +19,7 @@ from ticketing.errors import OrderMismatch
 
 # A refund that ended so never becomes anything else, whatever arrives later
 # (https://docs.stripe.com/refunds#failed-refunds).
-_NOTHING_WENT_BACK: Final = frozenset({"failed", "canceled"})
+NOTHING_WENT_BACK: Final = frozenset({"failed", "canceled"})
 # Not one of Stripe's refund statuses: the bank took the whole payment back (`ticketing.disputes`).
 LOST_TO_DISPUTE: Final = "lost"
 
@@ -116,7 +116,7 @@ def remember_refund(
             f"Refund {refund_id} is one of order {known['order_id']}, but Stripe reports it for a payment of order"
             f" {order_id}. Nothing was changed."
         )
-    final = status in _NOTHING_WENT_BACK
+    final = status in NOTHING_WENT_BACK
     tx.change(
         "INSERT INTO order_refunds (stripe_refund_id, order_id, payment_key, amount_minor, status)"
         " VALUES (%s, %s, %s, %s, %s) ON DUPLICATE KEY UPDATE status ="
@@ -182,7 +182,7 @@ def standing_refund(*, paid: int, charge_said: int, refunds: Iterable[tuple[int,
     for amount, status in refunds:
         if status == LOST_TO_DISPUTE and paid:
             return paid
-        if status in _NOTHING_WENT_BACK:
+        if status in NOTHING_WENT_BACK:
             failed += amount
         else:
             stand += amount

@@ -6,7 +6,7 @@ price. Total = unit price x quantity: exactly the one line item that Stripe char
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Final, Literal
 
 import msgspec
@@ -23,13 +23,6 @@ _MINIMUM_CHARGE: Final = {
 }  # fmt: skip
 # The same page: an amount has at most eight digits. It is also what `total_amount` DECIMAL(10,2) can hold.
 _MAXIMUM_CHARGE: Final = 99_999_999
-
-# Said to Stripe with two decimals, but only whole amounts can be charged
-# (https://docs.stripe.com/currencies#special-cases).
-_WHOLE_AMOUNTS_ONLY: Final = frozenset({"isk", "ugx"})
-# Stripe charges three-decimal currencies only in tens of their minor unit
-# (https://docs.stripe.com/currencies#three-decimal), which is also as fine as DECIMAL(10,2) can say.
-_FINEST_DECIMALS: Final = 2
 
 _ZERO: Final = Decimal(0)
 _HUNDRED: Final = Decimal(100)
@@ -63,8 +56,10 @@ def price_order(*, base_price: Decimal, quantity: int, discount: Discount | None
     Raises:
         PublicError: `amount_too_small` (above 0 but below what Stripe charges) or `amount_too_large`.
     """
-    full = max(_rounded(base_price, currency), _ZERO)
-    unit = full if discount is None else _rounded(base_price - _reduction(base_price, discount), currency)
+    full = max(money.round_to_chargeable(base_price, currency), _ZERO)
+    unit = (
+        full if discount is None else money.round_to_chargeable(base_price - _reduction(base_price, discount), currency)
+    )
     # A reduction larger than the price makes the seat free; a negative one must not make it dearer.
     unit = min(max(unit, _ZERO), full)
     total = unit * quantity
@@ -85,17 +80,12 @@ def minimum_charge(currency: str) -> int:
     return _MINIMUM_CHARGE.get(currency.lower(), 1)
 
 
-def _reduction(base_price: Decimal, discount: Discount) -> Decimal:
+def _reduction(base_price: Decimal, discount: Discount | None) -> Decimal:
+    if discount is None:
+        return _ZERO
     if discount.discount_type == "percentage":
         return base_price * discount.value / _HUNDRED
     return discount.value
-
-
-def _rounded(amount: Decimal, currency: str) -> Decimal:
-    digits = min(money.minor_unit_digits(currency), _FINEST_DECIMALS)
-    if currency.lower() in _WHOLE_AMOUNTS_ONLY:
-        digits = 0
-    return amount.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
 
 
 def _check_chargeable(price: Price) -> None:

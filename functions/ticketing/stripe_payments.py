@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -12,13 +11,13 @@ import msgspec
 from ticketing import money, order_status
 from ticketing.database import Database, Transaction
 from ticketing.database import Row as OrderRow
+from ticketing.order_ids import order_id_of
 from ticketing.order_repair import Row
 from ticketing.session_findings import PAID_STATUSES, Session, order_reference, payment_key
 
 # How far back a run looks that was not given a date. A Checkout Session lives for 24 hours at most, and a run may be
 # late by some.
 LOOK_BACK: Final = timedelta(hours=25)
-_ORDER_ID: Final = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
 
 
 class UnrecordedPayment(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,9 +113,9 @@ def _orders_of(tx: Transaction, sessions: Sequence[Session]) -> dict[str, OrderR
     """Give the sessions' orders by session id: by what the session says, else by what an order says."""
     columns = "id, status, stripe_checkout_session_id, stripe_payment_intent_id"
     references = {
-        session["id"]: int(reference)
+        session["id"]: order_id
         for session in sessions
-        if (reference := order_reference(session)) is not None and _ORDER_ID.match(reference)
+        if (order_id := order_id_of(order_reference(session))) is not None
     }
     found: dict[str, OrderRow] = {}
     ids = [session["id"] for session in sessions]
@@ -155,7 +154,7 @@ def _unrecorded(session: Session, order: OrderRow | None) -> UnrecordedPayment:
         payment_key=payment_key(session),
         order_id=order["id"] if order is not None else None,
         amount=money.spoken(session.get("amount_total") or 0, session.get("currency") or "eur"),
-        reference=reference if reference is not None and _ORDER_ID.match(reference) else None,
+        reference=reference if order_id_of(reference) is not None else None,
     )
 
 

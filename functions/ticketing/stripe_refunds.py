@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from ticketing.payment_ledger import NOTHING_WENT_BACK
 from ticketing.stripe_client import StripeRefused, stripe_errors
 
 if TYPE_CHECKING:
     import stripe
     from stripe.params import RefundCreateParams
-
-_NOTHING_WENT_BACK: Final = frozenset({"failed", "canceled"})
 
 
 class MadeRefund(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +75,7 @@ class StripeRefunds:
         with stripe_errors(f"list the refunds of {payment_intent_id}"):
             page = self._client.v1.refunds.list(params={"payment_intent": payment_intent_id, "limit": 100})
         made = [_as_made(refund) for refund in page.data]
-        return [refund for refund in made if refund.status not in _NOTHING_WENT_BACK]
+        return [refund for refund in made if refund.status not in NOTHING_WENT_BACK]
 
 
 def _is_replayed(error: stripe.StripeError) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticketing.money import from_minor_units, minor_unit_digits, round_to_minor_unit, spoken, to_minor_units
+from ticketing.money import from_minor_units, minor_unit_digits, round_to_chargeable, spoken, to_minor_units
 
 CURRENCIES = st.sampled_from(["eur", "usd", "jpy", "kwd", "isk", "ugx", "EUR", "Jpy"])
 LARGEST = 10**12
@@ -55,13 +55,14 @@ def test_what_is_finer_than_the_currency_is_refused(amount: str, currency: str) 
         ("12.345", "eur", "12.35"),
         ("0.5", "jpy", "1"),
         ("1.5", "jpy", "2"),
-        ("0.0005", "kwd", "0.001"),
+        ("0.005", "kwd", "0.01"),
+        ("12.5", "isk", "13"),
     ],
 )
 def test_halves_are_rounded_up(amount: str, currency: str, rounded: str) -> None:
-    result = round_to_minor_unit(Decimal(amount), currency)
+    result = round_to_chargeable(Decimal(amount), currency)
     assert result == Decimal(rounded)
-    assert -int(result.as_tuple().exponent) == minor_unit_digits(currency)
+    assert result.as_tuple().exponent == Decimal(rounded).as_tuple().exponent
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,8 @@ def test_there_and_back_is_the_same(minor: int, currency: str) -> None:
 
 @given(amount=st.decimals(0, 10**8, places=6), currency=CURRENCIES)
 def test_what_was_rounded_can_be_said_and_is_near(amount: Decimal, currency: str) -> None:
-    rounded = round_to_minor_unit(amount, currency)
-    step = Decimal(1).scaleb(-minor_unit_digits(currency))
+    rounded = round_to_chargeable(amount, currency)
+    digits = 0 if currency in {"isk", "ugx"} else min(minor_unit_digits(currency), 2)
+    step = Decimal(1).scaleb(-digits)
     assert abs(rounded - amount) <= step / 2
     assert from_minor_units(to_minor_units(rounded, currency), currency) == rounded
