@@ -92,9 +92,8 @@ def orders_of(database: Database, buyer: Buyer) -> list[BuyerOrder]:
     """
     # A UNION, so that each half uses its own index; it also drops what both find.
     found, parameters = _OWN, [buyer.cognito_sub]
-    email = _plain(buyer.verified_email)
-    if email is not None:
-        found, parameters = f"{_OWN} UNION {_BY_EMAIL}", [buyer.cognito_sub, email]
+    if buyer.verified_email is not None:
+        found, parameters = f"{_OWN} UNION {_BY_EMAIL}", [buyer.cognito_sub, buyer.verified_email.lower()]
     with database.transaction() as tx:
         rows = tx.all(
             _WITH_EVENT_AND_TICKET.format(found),
@@ -140,13 +139,12 @@ def _is_theirs(row: Row, buyer: Buyer) -> bool:
     # MariaDB's comparison is too wide for this: to it é is e, so it would find another person's address.
     if row["cognito_sub"] == buyer.cognito_sub:
         return True
-    email = _plain(buyer.verified_email)
-    return email is not None and bool(row["email"].lower() == email)
+    return buyer.verified_email is not None and _lower(row["email"]) == _lower(buyer.verified_email)
 
 
-def _plain(email: str | None) -> str | None:
-    """Give an address in lower case, where regardless of case is all that it says: the Kelvin sign is a k, too."""
-    return email.lower() if email is not None and email.isascii() else None
+def _lower(email: str) -> str:
+    """Give an address in lower case, but no other letter than it has: the Kelvin sign's lower case is a plain k."""
+    return "".join(letter.lower() if letter.isascii() == letter.lower().isascii() else letter for letter in email)
 
 
 def _order(row: Row) -> BuyerOrder:

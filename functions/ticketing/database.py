@@ -54,6 +54,10 @@ _CLIENT_ERRORS = range(CR.CR_ERROR_FIRST, CR.CR_ERROR_LAST + 1)
 # A connection that has rested longer than this is asked whether it still lives before it is used: a firewall or
 # the server's wait_timeout may have closed it. One round trip, and only after a pause.
 _IDLE_SECONDS_BEFORE_PING = 20.0
+# For that answer, and then for a new connection and the server's greeting. A server that hangs takes connections and says
+# nothing: whoever finds it so must say so before the function's own time-out does.
+_PING_SECONDS = 2.0
+_CONNECT_SECONDS = 4
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,8 @@ class Database:
     def _open(self) -> Connection[DictCursor]:
         if self._connection is not None and time.monotonic() - self._last_used > _IDLE_SECONDS_BEFORE_PING:
             try:
-                self._connection.ping(reconnect=False)
+                with _answering_within(self._connection, _PING_SECONDS):
+                    self._connection.ping(reconnect=False)
             except (pymysql.err.MySQLError, OSError):
                 self.close()
         if self._connection is None:
@@ -212,8 +217,8 @@ def connector(
             charset="utf8mb4",
             cursorclass=DictCursor,
             autocommit=False,
-            connect_timeout=4,
-            read_timeout=patience.answer,
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_CONNECT_SECONDS,
             write_timeout=patience.answer,
             init_command=session_settings,
             ssl_ca=ca_file,
@@ -222,9 +227,23 @@ def connector(
             ssl_disabled=ca_file is None,
         )
         connection.query(_ISOLATION)
+        _wait_for_answers(connection, patience.answer)
         return connection
 
     return connect
+
+
+@contextlib.contextmanager
+def _answering_within(connection: Connection[DictCursor], seconds: float) -> Iterator[None]:
+    before: float = connection._read_timeout  # type: ignore[attr-defined]  # noqa: SLF001 -- see _wait_for_answers
+    _wait_for_answers(connection, seconds)
+    yield
+    _wait_for_answers(connection, before)
+
+
+def _wait_for_answers(connection: Connection[DictCursor], seconds: float) -> None:
+    # pymysql reads it before each answer, and has no public way to change it.
+    connection._read_timeout = seconds  # type: ignore[attr-defined]  # noqa: SLF001 -- see above
 
 
 def describe(error: BaseException) -> str:

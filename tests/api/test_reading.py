@@ -146,6 +146,14 @@ def test_an_address_that_mariadb_takes_for_the_same_is_another_persons(
     assert ids(api, token(email=address, email_verified=True)) == []
 
 
+@pytest.mark.parametrize("address", ["josé@example.com", "JOSÉ@Example.com"])
+def test_an_address_with_other_letters_than_asciis_is_found(
+    api: Api, database: Database, token: Token, address: str
+) -> None:
+    order_id = create_order(database, email="José@example.com")
+    assert ids(api, token(email=address, email_verified=True)) == [order_id]
+
+
 def test_an_order_whose_event_is_gone_is_still_the_buyers(api: Api, database: Database, token: Token) -> None:
     order_id = create_order(database, cognito_sub="buyer-1")
     with database.transaction() as tx:

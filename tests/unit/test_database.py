@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from pymysql.constants import CR, ER
 from local.mariadb import MariaDB
 from tests.conftest import Connect, connect_to
 from tests.factories import create_event, row_of
-from ticketing.database import Database, Transaction, is_passing
+from ticketing.database import FOR_REQUESTS, Database, Transaction, is_passing
 from ticketing.errors import DatabaseUnavailable, OrderNotFound
 
 
@@ -235,6 +237,44 @@ def test_killed_at_rest_a_moment_ago_costs_one_retry(database: Database, kill: C
     with pytest.raises(DatabaseUnavailable):
         connection_id(database)
     connection_id(database)
+
+
+@pytest.mark.parametrize("rested", [True, False])
+def test_a_server_that_hangs_is_given_up_soon(
+    connect: Connect, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch, *, rested: bool
+) -> None:
+    """It takes connections and says nothing; a rested connection is asked first, and then a new one is opened."""
+    monkeypatch.setattr("ticketing.database._PING_SECONDS", 0.2)
+    monkeypatch.setattr("ticketing.database._CONNECT_SECONDS", 0.2)
+    database = Database(connect)
+    if rested:
+        connection_id(database)
+        database._last_used -= 60
+    began = time.monotonic()
+    with stopped(mariadb), pytest.raises(DatabaseUnavailable):
+        connection_id(database)
+    assert time.monotonic() - began < FOR_REQUESTS.answer / 2
+    connection_id(database)
+
+
+def test_a_new_connection_waits_for_answers_as_long_as_it_should(database: Database) -> None:
+    with database.transaction() as tx:
+        assert tx.one("SELECT SLEEP(0.01) AS slept") == {"slept": 0}
+    assert database._connection is not None
+    assert database._connection._read_timeout == FOR_REQUESTS.answer  # type: ignore[attr-defined]
+    database._last_used -= 60
+    connection_id(database)
+    assert database._connection._read_timeout == FOR_REQUESTS.answer  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def stopped(server: MariaDB) -> Iterator[None]:
+    assert server._process is not None
+    os.kill(server._process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server._process.pid, signal.SIGCONT)
 
 
 def test_a_connection_that_lives_is_kept_after_a_rest(database: Database) -> None:
