@@ -54,8 +54,8 @@ _CLIENT_ERRORS = range(CR.CR_ERROR_FIRST, CR.CR_ERROR_LAST + 1)
 # A connection that has rested longer than this is asked whether it still lives before it is used: a firewall or
 # the server's wait_timeout may have closed it. One round trip, and only after a pause.
 _IDLE_SECONDS_BEFORE_PING = 20.0
-# For that answer, and then for a new connection and the server's greeting. A server that hangs takes connections and says
-# nothing: whoever finds it so must say so before the function's own time-out does.
+# For that answer, and then for a new connection and the server's greeting. A server that hangs takes connections and
+# says nothing: whoever finds it so must say so before the function's own time-out does.
 _PING_SECONDS = 2.0
 _CONNECT_SECONDS = 4
 

@@ -5,6 +5,7 @@ See https://docs.stripe.com/disputes/how-disputes-work and https://docs.stripe.c
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 import msgspec
@@ -98,6 +99,12 @@ def _lose(tx: Transaction, order: Row, payment: Payment) -> refunds.RefundRecord
     return refunds.settle_order(tx, order, payment)
 
 
+def _deadline(payment: Payment) -> str:
+    if payment.dispute_due_by is None:
+        return "before its deadline"
+    return f"before {datetime.fromtimestamp(payment.dispute_due_by, UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def _sentence(order_id: int, payment: Payment, alert: Alert, status: str) -> str:
     amount = money.spoken(payment.charged_minor or 0, payment.charged_currency or "eur")
     what = f"Dispute {payment.dispute_id} of {amount}, payment {payment.key} of order {order_id}"
@@ -107,9 +114,10 @@ def _sentence(order_id: int, payment: Payment, alert: Alert, status: str) -> str
             if (payment.status or "").startswith(_INQUIRY_PREFIX)
             else "the bank holds the money back"
         )
+        reason = f" The bank's reason: {payment.dispute_reason}." if payment.dispute_reason else ""
         return (
-            f"{what}, was opened; {money_now}. The order stays {status}."
-            " Answer it in Stripe's dashboard before its deadline."
+            f"{what}, was opened; {money_now}. The order stays {status}.{reason}"
+            f" Answer it in Stripe's dashboard {_deadline(payment)}."
         )
     if alert == "DisputeWon":
         return f"{what}, ended as {payment.status}: the money stays with the shop. The order stays {status}."

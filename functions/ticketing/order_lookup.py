@@ -165,7 +165,7 @@ def _find_and_check(database: Database, payment: Payment) -> FoundOrder | None:
         if order is None:
             return None
         if payment.session_id is not None:
-            _check_session(order, payment)
+            _check_session(tx, order, payment)
             _check_amount(order, payment)
             if order["stripe_checkout_session_id"] is None:
                 _store_session(tx, order, payment)
@@ -223,12 +223,18 @@ def _by_payment(tx: Transaction, payment_intent_id: str) -> Row | None:
     )
 
 
-def _check_session(order: Row, payment: Payment) -> None:
+def _check_session(tx: Transaction, order: Row, payment: Payment) -> None:
     stored = order["stripe_checkout_session_id"]
     if stored is None or stored == payment.session_id:
         return
     if payment.outcome == "paid" and order["status"] == order_status.PAID:
         return  # a second payment of a paid order: MarkOrderPaid says so, with the order locked
+    if (
+        payment.outcome == "paid"
+        and order["status"] == order_status.REFUNDED
+        and payment_ledger.payment_of(tx, order["id"], payment.key) is not None
+    ):
+        return  # one of its payments, from when it was paid: MarkOrderPaid says whether money of it stands
     raise OrderMismatch(
         f"Order {order['id']} belongs to Checkout Session {stored}, but Stripe reports {payment.session_id}"
         f"{_of_payment(payment)}. Nothing was changed."

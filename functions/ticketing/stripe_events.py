@@ -47,6 +47,8 @@ _WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,64}\Z")
 _REFUND_STATUS = re.compile(r"[a-z_]{1,20}\Z")
 # What a payment can amount to at most in minor units: larger than any Stripe allows, smaller than a BIGINT.
 _LARGEST_AMOUNT: Final = 10**12
+# The end of the year 9999 in Unix time: what a date can say.
+_LATEST_TIME: Final = 253_402_300_799
 
 
 class _Event(msgspec.Struct):
@@ -110,6 +112,9 @@ class _Dispute(msgspec.Struct):
     charge: str | dict[str, Any] | None = None
     payment_intent: str | dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
+    # For the alert only: whatever stands there, the dispute is told.
+    reason: Any = None
+    evidence_details: Any = None
 
 
 class Payment(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -142,6 +147,9 @@ class Payment(msgspec.Struct, kw_only=True, omit_defaults=True):
     dispute_id: str | None = None
     status: str | None = None
     refunded_minor: int | None = None
+    # Of a dispute: the bank's reason, and until when it is to be answered, in Unix time.
+    dispute_reason: str | None = None
+    dispute_due_by: int | None = None
 
     @property
     def key(self) -> str:
@@ -281,7 +289,14 @@ def _read_dispute(event: _Event, body: object) -> Payment:
         charged_minor=_amount(dispute.amount, "amount"),
         charged_currency=_currency(dispute.currency),
         status=_short(dispute.status),
+        dispute_reason=_short(dispute.reason) if isinstance(dispute.reason, str) else None,
+        dispute_due_by=_due_by(dispute.evidence_details),
     )
+
+
+def _due_by(evidence_details: object) -> int | None:
+    due_by = evidence_details.get("due_by") if isinstance(evidence_details, dict) else None
+    return due_by if isinstance(due_by, int) and 0 < due_by <= _LATEST_TIME else None
 
 
 _READERS: Final = {

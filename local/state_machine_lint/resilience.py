@@ -123,7 +123,7 @@ def check_error_names(subject: Subject) -> Iterator[Finding]:
 
 
 def check_advice(subject: Subject) -> Iterator[Finding]:
-    """Every permanent error has its own advice for the operator, and advice is given for no other."""
+    """Every error of the shop's has its own advice for the operator, and advice is given for no other."""
     state = dict(all_states(subject.definition)).get(_ADVICE_STATE, {})
     advised = object_keys_bound_to(_ADVICE_VARIABLE, state.get("Assign"))
     if advised is None:
@@ -131,16 +131,17 @@ def check_advice(subject: Subject) -> Iterator[Finding]:
             _ADVICE_STATE,
             "advice",
             f"it binds no object to ${_ADVICE_VARIABLE}",
-            "map each permanent error to what to do",
+            "map each error to what to do",
         )
         return
-    for error in sorted(subject.permanent_errors - advised):
+    ours = subject.permanent_errors | subject.retryable_errors
+    for error in sorted(ours - advised):
         yield subject.in_definition(
             _ADVICE_STATE, "advice", f"{error} has no advice", "say what an operator does about it"
         )
-    for error in sorted(advised - subject.permanent_errors):
+    for error in sorted(advised - ours):
         yield subject.in_definition(
-            _ADVICE_STATE, "advice", f"it advises on {error}, no permanent error of ticketing/errors.py", "remove it"
+            _ADVICE_STATE, "advice", f"it advises on {error}, no error of ticketing/errors.py", "remove it"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -96,3 +97,24 @@ def test_a_dispute_of_a_payment_that_nobody_knows_is_no_order(database: Database
     event = dispute_event(database, order, "charge.dispute.created", payment_intent="pi_unknown")
     with pytest.raises(OrderNotFound, match="pi_unknown"):
         look_up_order(database, event, find_session=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        (
+            {"reason": "fraudulent", "evidence_details": {"due_by": 1796644800}},
+            " The bank's reason: fraudulent. Answer it in Stripe's dashboard before 2026-12-07 12:00 UTC.",
+        ),
+        ({"reason": None, "evidence_details": {"due_by": None}}, "before its deadline."),
+        ({"reason": ["x"], "evidence_details": {"due_by": "soon"}}, "before its deadline."),
+        ({"reason": "jo@example.com", "evidence_details": []}, " The bank's reason: ?. Answer it"),
+        ({"reason": "general", "evidence_details": {"due_by": 10**20}}, "before its deadline."),
+    ],
+)
+def test_it_says_why_and_until_when_as_far_as_that_can_be_read(
+    database: Database, fields: dict[str, Any], says: str
+) -> None:
+    order = create_order(database)
+    pay(database, order)
+    assert says in dispute(database, order, "charge.dispute.created", **fields).sentence

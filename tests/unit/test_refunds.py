@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Connect
-from tests.factories import create_code, create_order, create_ticket, row_of
+from tests.factories import create_code, create_order, create_ticket, envelope, row_of, session_of
 from tests.unit.paid_orders import (
     charge_event,
     code_uses,
@@ -26,6 +26,7 @@ from tests.unit.paid_orders import (
     seats,
     status,
 )
+from tests.unit.workflow_by_hand import run_workflow
 from ticketing.counts import count_discount_use, count_ticket_sale
 from ticketing.database import Database
 from ticketing.errors import DataInconsistent, DuplicatePayment, PaymentForClosedOrder, RefundFailed
@@ -360,3 +361,30 @@ def test_a_counter_that_is_too_low_changes_nothing_and_says_so(database: Databas
         refund_charge(database, order, 4000)
     assert status(database, order) == "paid"
     assert refunded(database, order) == Decimal("0.00")
+
+
+@pytest.mark.parametrize("goes_back_first", ["the second payment", "the one that paid the order"])
+def test_a_second_payment_closes_its_case_also_when_the_order_was_refunded_since(
+    database: Database, goes_back_first: str
+) -> None:
+    order = create_order(database)
+    pay(database, order)
+    first = order_row(database, order)["stripe_payment_intent_id"]
+    again = {"id": "cs_test_again", "payment_intent": "pi_again"}
+    event = envelope("checkout.session.completed", session_of(order_row(database, order), **again))
+    assert run_workflow(database, event) == "DuplicatePayment"
+    back = ["pi_again", first] if goes_back_first == "the second payment" else [first, "pi_again"]
+    for payment in back:
+        refund_charge(database, order, 2000, payment_intent=payment)
+    assert status(database, order) == "refunded"
+    # Replayed: no money of it stands.
+    assert run_workflow(database, event) == "refunded"
+
+
+def test_a_payment_that_a_refunded_order_never_knew_is_a_mismatch(database: Database) -> None:
+    order = create_order(database)
+    pay(database, order)
+    refund_charge(database, order, 2000)
+    again = {"id": "cs_test_again", "payment_intent": "pi_again"}
+    event = envelope("checkout.session.completed", session_of(order_row(database, order), **again))
+    assert run_workflow(database, event) == "OrderMismatch"

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from local.cloud import LocalCloud
+from local.lambda_answers import InvokeResult, function_error
+from local.lambda_pool import Invocation
+from local.lambda_workers import Proceed
 from local.stripe_stand_in import StripeStandIn
-from tests.factories import create_order, create_ticket
+from tests.factories import create_order, create_ticket, dispute_of, envelope
 from tests.workflow.conftest import Run
 from tests.workflow.scenarios import Scene, with_automatic_refund
 from ticketing.database import Database
@@ -44,4 +47,68 @@ def test_what_was_paid_is_to_be_refunded(scene: Scene, alerts: Alerts) -> None:
     scene.complete(order, payment_intent="pi_late")
     [alert] = alerts()
     assert "\nWas money taken: yes, 20.00 EUR\n" in alert["Message"]
-    assert f"\nWhat to do now: refund the buyer: cachao refund {order['id']} --payment pi_late\n" in alert["Message"]
+    refund = f"\nWhat to do now: refund the buyer: cachao refund {order['id']} --payment pi_late."
+    assert f"{refund} Then close the case: cachao replay " in alert["Message"]
+
+
+def test_an_order_that_was_found_by_its_session_is_named_everywhere(scene: Scene, alerts: Alerts) -> None:
+    order = scene.pending()
+    scene.complete(order, amount_total=1999, metadata={})
+    [alert] = alerts()
+    assert alert["Subject"].endswith(f": AmountMismatch - order {order['id']}")
+    assert f"\nOrder: {order['id']}\n" in alert["Message"]
+    assert alert["MessageAttributes"]["order"]["Value"] == str(order["id"])
+
+
+def test_a_refused_event_says_what_it_is_about_as_far_as_it_can_be_read(scene: Scene, alerts: Alerts) -> None:
+    order = scene.pending()
+    scene.complete(order, payment_status="perhaps", payment_intent="pi_read")
+    [alert] = alerts()
+    assert "InvalidEvent" in alert["Subject"]
+    for line in (
+        f"Order: {order['id']}",
+        f"Checkout Session: {order['stripe_checkout_session_id']}",
+        "Payment: pi_read",
+    ):
+        assert f"\n{line}\n" in alert["Message"]
+
+
+@pytest.mark.parametrize("metadata", [{}, {"order_id": "999999999"}])
+def test_a_dispute_about_no_order_is_to_be_answered_not_refunded(
+    scene: Scene, run: Run, alerts: Alerts, metadata: dict[str, str]
+) -> None:
+    order = scene.pending()
+    dispute = dispute_of(order, payment_intent="pi_foreign", metadata=metadata)
+    ended = run(envelope("charge.dispute.created", dispute))
+    assert ended.error == "OrderNotFound", ended.cause
+    [alert] = alerts()
+    assert "\nWhat to do now: answer the dispute in the Stripe dashboard before its deadline" in alert["Message"]
+    assert "refund it" not in alert["Message"]
+    assert "\nWas money taken: earlier; this event is about the bank wanting it back\n" in alert["Message"]
+
+
+def test_a_dispute_says_why_and_until_when(scene: Scene, run: Run, alerts: Alerts) -> None:
+    order = scene.pending()
+    scene.complete(order, payment_intent="pi_disputed")
+    why = {"reason": "fraudulent", "evidence_details": {"due_by": 1796644800}}
+    dispute = dispute_of(order, payment_intent="pi_disputed", **why)
+    assert run(envelope("charge.dispute.created", dispute)).status == "SUCCEEDED"
+    [alert] = alerts()
+    assert (
+        "The bank's reason: fraudulent. Answer it in Stripe's dashboard before 2026-12-07 12:00 UTC.\n"
+        in (alert["Message"])
+    )
+    assert "\nPayment: pi_disputed\n" in alert["Message"]
+
+
+def test_an_outage_is_replayed_once_for_all(scene: Scene, alerts: Alerts) -> None:
+    order = scene.pending()
+
+    def away(_invocation: Invocation, _proceed: Proceed) -> InvokeResult:
+        return function_error("DatabaseUnavailable", "The database is away.")
+
+    with scene.answering("MarkOrderPaidFunction", away):
+        assert scene.complete(order).error == "DatabaseUnavailable"
+    [alert] = alerts()
+    assert "cachao replay --failed --since 12h --error DatabaseUnavailable\n" in alert["Message"]
+    assert "cachao doctor" in alert["Message"]
