@@ -7,7 +7,8 @@ Stripe changed nothing, so it frees the key: the next try, also with another bod
 
 - A second request while the first is running waits for the first's reply.
 - An attempt that died half-way (its lock has run out, and there is no reply) is taken up where it stopped.
-- A key is kept as long as the order's Checkout Session: the reply's address leads nowhere after that.
+- A key is kept as long as the order's Checkout Session: the reply's address leads nowhere after that, nor when the
+  session was expired before its time.
 
 Compare https://docs.stripe.com/api/idempotent_requests and
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
@@ -20,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from ticketing import public_errors
+from ticketing import order_status, public_errors
 from ticketing.database import Database, Transaction
 from ticketing.errors import DatabaseUnavailable
 
@@ -84,13 +85,15 @@ def _claim(tx: Transaction, key: Key, keep_seconds: int) -> Claimed | Answered |
         return Claimed()
     row = tx.one(
         "SELECT request_hash, order_id, response_body,"
-        " COALESCE(locked_until > UTC_TIMESTAMP(6), 0) AS is_locked, expires_at <= UTC_TIMESTAMP(6) AS is_expired"
+        " COALESCE(locked_until > UTC_TIMESTAMP(6), 0) AS is_locked, expires_at <= UTC_TIMESTAMP(6) AS is_expired,"
+        " (SELECT status FROM ticket_orders AS o WHERE o.id = idempotency_keys.order_id) AS order_status"
         " FROM idempotency_keys WHERE key_hash = %s FOR UPDATE",
         key.key_hash,
     )
     if row is None:
         raise DatabaseUnavailable("An idempotency key was removed while it was read.")
-    if row["is_expired"]:
+    # The reply of an order that lapsed leads to a session in which nobody can pay.
+    if row["is_expired"] or (row["response_body"] is not None and row["order_status"] in order_status.LAPSED):
         _claim_again(tx, key, order_id=None, keep_seconds=keep_seconds)
         return Claimed()
     if row["request_hash"] != key.request_hash:

@@ -255,6 +255,19 @@ def test_a_key_ends_with_the_session(database: Database, ticket_id: int) -> None
     assert check_out(database, sessions, request, TERMS) == second
 
 
+@pytest.mark.parametrize(
+    ("status", "anew"), [("expired", True), ("failed", True), ("processing", False), ("paid", False)]
+)
+def test_a_reply_ends_with_its_order(database: Database, ticket_id: int, status: str, *, anew: bool) -> None:
+    sessions, request = Sessions(), wish(database, ticket_id)
+    first = check_out(database, sessions, request, TERMS)
+    with database.transaction() as tx:
+        tx.change("UPDATE ticket_orders SET status = %s WHERE id = %s", status, int(first.order_id))
+    second = check_out(database, sessions, request, TERMS)
+    assert (second.order_id != first.order_id) is anew
+    assert check_out(database, sessions, request, TERMS) == second
+
+
 def slow_database(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Let the database take so long to place an order, by the checkout's own clock."""
     now = time.monotonic()
