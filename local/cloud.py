@@ -320,6 +320,7 @@ class LocalCloud:
                 environment={k: str(v) for k, v in settings.get("Environment", {}).get("Variables", {}).items()},
                 timeout_seconds=float(settings["Timeout"]),
                 memory_mb=int(settings["MemorySize"]),
+                asynchronous_retries=template.asynchronous_retries.get(logical_id, 2),
             )
         return functions
 

@@ -39,6 +39,7 @@ class LambdaFunction:
         environment: the template's variables, resolved.
         timeout_seconds: after that it is killed.
         memory_mb: told to the function; not enforced.
+        asynchronous_retries: how often Lambda repeats an asynchronous call that failed (EventInvokeConfig).
     """
 
     name: str
@@ -48,6 +49,7 @@ class LambdaFunction:
     environment: Mapping[str, str]
     timeout_seconds: float
     memory_mb: int
+    asynchronous_retries: int = 2
 
 
 class WorkerDiedError(Exception):

@@ -120,13 +120,15 @@ class LambdaService:
 
     def _invoke_asynchronously(self, name_or_arn: str, payload: bytes) -> None:
         # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
-        for wait_seconds in (0, 60, 120):
-            if self._closed.wait(wait_seconds * self._retry_wait_factor):
-                return
-            with suppress(UnknownFunctionError, PoolClosedError, OSError):  # it was taken away meanwhile
-                result = self.invoke(name_or_arn, payload)
-                if result.function_error is None and result.service_error is None:
+        with suppress(UnknownFunctionError, PoolClosedError):  # it was taken away meanwhile
+            waits = (0, 60, 120)[: 1 + self.function(name_or_arn).asynchronous_retries]
+            for wait_seconds in waits:
+                if self._closed.wait(wait_seconds * self._retry_wait_factor):
                     return
+                with suppress(OSError):
+                    result = self.invoke(name_or_arn, payload)
+                    if result.function_error is None and result.service_error is None:
+                        return
 
     def worker_pids(self, name_or_arn: str | None = None) -> list[int]:
         """Process ids of the living workers, of one function or of all."""

@@ -26,6 +26,7 @@ CODE_BUCKET, CODE_KEY = "local-code", "functions.zip"
 _NOT_DEPLOYED = (
     "AWS::ApiGatewayV2::",
     "AWS::CloudWatch::",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::SQS::QueuePolicy",
     "AWS::CloudFormation::CustomResource",
     "Custom::",
@@ -91,6 +92,7 @@ class Template:
         code_directories: local folder of each function's code, by logical id.
         http_api: the HTTP API.
         skipped: logical ids that were left out of `body`, with their types.
+        asynchronous_retries: `MaximumRetryAttempts` of the functions that say so, by logical id.
     """
 
     body: Mapping[str, Any]
@@ -98,6 +100,7 @@ class Template:
     code_directories: Mapping[str, Path]
     http_api: HttpApiDefinition
     skipped: Mapping[str, str]
+    asynchronous_retries: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_template(file: Path, *, parameters: Mapping[str, str], region: str, account_id: str) -> Template:
@@ -124,8 +127,9 @@ def load_template(file: Path, *, parameters: Mapping[str, str], region: str, acc
     _inline_state_machines(body["Resources"], definitions)
     resolver = Resolver(body, values, {"AWS::Region": region, "AWS::AccountId": account_id})
     http_api = _read_http_api(body["Resources"], resolver)
+    retries = _read_asynchronous_retries(body["Resources"])
     skipped = _leave_out_what_moto_lacks(body)
-    return Template(body, values, code_directories, http_api, skipped)
+    return Template(body, values, code_directories, http_api, skipped, retries)
 
 
 def _parameter_values(sam: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
@@ -201,6 +205,15 @@ def _inline_state_machines(resources: dict[str, Any], definitions: Mapping[str, 
             raise TemplateError(f"{logical_id} uses undefined substitutions: {', '.join(sorted(unknown))}")
         joined = [substitutions[part] if index % 2 else part for index, part in enumerate(parts)]
         properties["DefinitionString"] = {"Fn::Join": ["", joined]}
+
+
+def _read_asynchronous_retries(resources: Mapping[str, Any]) -> dict[str, int]:
+    configs = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::Lambda::EventInvokeConfig"]
+    return {
+        config["FunctionName"]["Ref"]: int(config["MaximumRetryAttempts"])
+        for config in configs
+        if "MaximumRetryAttempts" in config
+    }
 
 
 def _leave_out_what_moto_lacks(body: dict[str, Any]) -> dict[str, str]:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from operations.desk import Desk
-from operations.output import plain, table
-from operations.problems import BROKEN
+from operations.output import Output, plain, table
+from operations.problems import BROKEN, CANNOT_REACH, Problem, explain
 from operations.time_spans import parse_since
 
-# How long each call works before it answers, so that there is progress to show, in seconds.
+# How long each call works before it answers, so that there is progress to show, in seconds; and the most that one is
+# given after others came no further.
 _SECONDS_A_CALL: Final = 15
+_MOST_SECONDS_A_CALL: Final = 300
 _NEED_A_PERSON: Final = frozenset({"reported", "failed", "event_not_sent"})
+
+
+@dataclass
+class _Found:
+    """What all calls together found so far, and how many orders they looked at."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    orders: int = 0
 
 
 def reconcile(
@@ -51,7 +63,6 @@ def reconcile(
         "dry_run": dry_run,
         "close_missing": close_missing,
         "requests_per_second": rate,
-        "seconds": _SECONDS_A_CALL,
         # In a dry run each order is of interest; otherwise what needs a person.
         "all_rows": dry_run,
     }
@@ -61,35 +72,71 @@ def reconcile(
         which = f"all unpaid orders since {since}" if since else "the unpaid orders that are past their time"
         ended = " Those whose session Stripe does not know are ended." if close_missing else ""
         output.confirm(f"Ask Stripe about {which} in {environment.name}, and bring them right?{ended}", yes=yes)
-    counts, rows, done = _run(desk, question)
-    needing = [row for row in rows if row["action"] in _NEED_A_PERSON]
-    shown = rows if dry_run else needing
-    output.answer(
-        {"dry_run": dry_run, "orders": done, "counts": _as_list(counts), "rows": rows},
-        _counts_table(counts, dry_run=dry_run) if counts else "Nothing was found: no order is past its time.",
-        *([_rows_table(shown, dry_run=dry_run)] if shown else []),
-    )
-    if needing and not dry_run:
+    found = _Found()
+    try:
+        _run(desk, question, found)
+    except Exception as error:
+        problem = explain(error)
+        if problem is None or not found.counts:
+            raise
+        # What was found is settled all the same, and the next run does not find it again.
+        _show(output, found, dry_run=dry_run, problem=problem)
+        raise typer.Exit(problem.exit_code) from error
+    _show(output, found, dry_run=dry_run)
+    if not dry_run and any(row["action"] in _NEED_A_PERSON for row in found.rows):
         output.note("[yellow]Some need a person: see docs/runbook.md#reconciliation.[/yellow]")
         raise typer.Exit(BROKEN)
 
 
-def _run(desk: Desk, question: dict[str, Any]) -> tuple[Counter[tuple[str, str]], list[dict[str, Any]], int]:
-    counts: Counter[tuple[str, str]] = Counter()
-    rows: list[dict[str, Any]] = []
-    done, cursor = 0, None
+def _run(desk: Desk, question: dict[str, Any], found: _Found) -> None:
     columns = (TextColumn("asking Stripe"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=desk.output.errors, disable=not desk.output.is_live, transient=True) as progress:
         bar = progress.add_task("", total=None)
+        cursor, seconds = None, _SECONDS_A_CALL
         while True:
-            report = desk.environment.invoke("ReconcileOrdersFunction", {**question, "cursor": cursor})
-            done += report["done"]
-            progress.update(bar, completed=done, total=max(done, done - report["done"] + report["total"]))
-            counts.update({(count["finding"], count["action"]): count["number"] for count in report["counts"]})
-            rows += report["rows"]
+            asked = {**question, "cursor": cursor, "seconds": seconds}
+            report = desk.environment.invoke("ReconcileOrdersFunction", asked)
+            progress.update(bar, completed=found.orders + report["done"], total=found.orders + report["total"])
+            found.orders += report["done"]
+            found.counts.update({(count["finding"], count["action"]): count["number"] for count in report["counts"]})
+            found.rows += report["rows"]
+            if report["complete"]:
+                return
+            if report["cursor"] == cursor:
+                seconds = _more(seconds)
             cursor = report["cursor"]
-            if report["complete"] or cursor is None:
-                return counts, rows, done
+
+
+def _more(seconds: int) -> int:
+    """Give the time of the next call after one that came no further: Stripe answers, but slowly.
+
+    Raises:
+        Problem: it is no use.
+    """
+    if seconds * 2 > _MOST_SECONDS_A_CALL:
+        raise Problem(
+            f"Stripe answers so slowly that reconciliation came no further in {seconds} seconds.",
+            advice="Try again later, or with a higher --rate. The schedule goes on by itself.",
+            exit_code=CANNOT_REACH,
+        )
+    return seconds * 2
+
+
+def _show(output: Output, found: _Found, *, dry_run: bool, problem: Problem | None = None) -> None:
+    shown = [row for row in found.rows if dry_run or row["action"] in _NEED_A_PERSON]
+    # One JSON document, whatever happened.
+    failure = {"error": problem.sentence, "advice": problem.advice} if problem is not None else {}
+    output.answer(
+        {"dry_run": dry_run, "orders": found.orders, "counts": _as_list(found.counts), "rows": found.rows, **failure},
+        _counts_table(found.counts, dry_run=dry_run)
+        if found.counts
+        else "Nothing was found: no order is past its time.",
+        *([_rows_table(shown, dry_run=dry_run)] if shown else []),
+    )
+    if problem is not None and output.as_json:
+        output.note(f"[red]{plain(problem.sentence)}[/red]")
+    elif problem is not None:
+        output.problem(problem)
 
 
 def _as_list(counts: Counter[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -19,5 +19,6 @@ def handler(given: MarkOrderPaidInput) -> PaidOrder:
     """Raises DuplicatePayment, PaidButSoldOut, PaymentForClosedOrder; DatabaseUnavailable is retried."""
     order = mark_order_paid(database, given.order_id, given.payment)
     if order.changed:
+        # Whoever told of it: that reconciliation had to is another figure, PaymentEventsMissing.
         count_metric("OrdersPaid")
     return order

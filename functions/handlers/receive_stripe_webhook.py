@@ -65,7 +65,11 @@ def _check_signature(body: bytes, signature: str | None) -> None:
         raise public_errors.not_found("This address")
     try:
         stripe.WebhookSignature.verify_header(body, signature, secret, tolerance=_TOLERANCE_SECONDS)
-    except (stripe.SignatureVerificationError, UnicodeError, TypeError):  # TypeError: a signature that is not ASCII
+    except (stripe.SignatureVerificationError, UnicodeError, TypeError) as error:  # TypeError: it is not ASCII
+        # Anybody can send such a thing, so no alarm; but with a wrong signing secret it is every event of Stripe's.
+        reason = str(error) if isinstance(error, stripe.SignatureVerificationError) else type(error).__name__
+        logger.warning("A webhook's signature was refused", extra={"reason": reason})
+        count_metric("WebhookSignaturesRefused")
         raise public_errors.invalid_request("The Stripe-Signature is not good for this body.") from None
 
 

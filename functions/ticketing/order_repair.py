@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeVar
 
@@ -79,17 +79,18 @@ class Repair:
             return datetime.fromtimestamp(session["expires_at"], tz=UTC).replace(tzinfo=None) <= self._now
         return order.hold_expires_at <= self._now
 
-    def settle(self, answers: Sequence[Answer]) -> list[Row]:
-        """Act on a page of answers, and give a row for each, in no particular order.
+    def settle(self, answers: Sequence[Answer]) -> Iterator[Row]:
+        """Act on a page of answers, and give a row for each as soon as it is settled, in no particular order.
 
         Raises:
-            DatabaseUnavailable: also after several tries.
+            DatabaseUnavailable: also after several tries. What is settled by then has had its row.
         """
         paid = [answer for answer in answers if answer.finding in _TOOK_MONEY]
-        rows = [self._settle_one(answer) for answer in answers if answer.finding not in _TOOK_MONEY]
         for start in range(0, len(paid), _BATCH):
-            rows += self._send(paid[start : start + _BATCH])
-        return rows
+            yield from self._send(paid[start : start + _BATCH])
+        for answer in answers:
+            if answer.finding not in _TOOK_MONEY:
+                yield from self._settle_one(answer)
 
     def send_late(self, order_id: int, session: Session, *, again: bool) -> list[Row]:
         """Send a payment whose event was lost, of an order that does not wait for one any more.
@@ -108,7 +109,7 @@ class Repair:
         retried(lambda: self._mark_late(order_id, session))
         return [_row(order_id, session_id, finding, "event_sent", "its payment was not recorded")]
 
-    def _settle_one(self, answer: Answer) -> Row:
+    def _settle_one(self, answer: Answer) -> Iterator[Row]:
         order = answer.order
         action, note = self._decide(answer)
         if not self._dry_run:
@@ -117,7 +118,12 @@ class Repair:
             except PermanentError as error:
                 # One order that cannot be mended must not keep the others waiting.
                 action, note = "failed", str(error)
-        return _row(order.order_id, answer.session_id, answer.finding, action, note)
+            except DatabaseUnavailable:
+                # A COMMIT whose answer was lost may have put the next question off for a day: better told twice.
+                if action == "reported":
+                    yield _row(order.order_id, answer.session_id, answer.finding, action, note)
+                raise
+        yield _row(order.order_id, answer.session_id, answer.finding, action, note)
 
     def _decide(self, answer: Answer) -> tuple[Action, str]:
         order, finding = answer.order, answer.finding

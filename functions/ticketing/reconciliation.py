@@ -7,33 +7,38 @@ is not due any more. See docs/rules.md, "Seats".
 One run: what was cancelled; then page by page the orders that are due (`due_orders`: pending past their time, then
 processing, then those that say no time; or all since a date); then, page by page, the sessions that Stripe says were
 paid. A `RunCursor` says where in that it stands: `orders` None is the last part.
+
+A run ends at its deadline, whatever Stripe does: no question is begun after it, and the cursor stays before the first
+order, or payment, that was not asked about. What is settled is told at once, since the run may fail afterwards.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
-from ticketing import cancelled_orders, due_orders, order_repair, session_search, stripe_payments
+from ticketing import cancelled_orders, due_orders, session_search, stripe_payments
 from ticketing.database import Database
 from ticketing.due_orders import Cursor, DueOrder
 from ticketing.errors import StripeUnavailable
-from ticketing.order_repair import Row
-from ticketing.pacing import Pace
+from ticketing.order_repair import Answer, Repair, Row
+from ticketing.pacing import NotAsked, Pace
 from ticketing.session_findings import Finding, Session, finding_of
 from ticketing.session_search import Sessions
+from ticketing.stripe_payments import UnrecordedPayment
 from ticketing.workflow_events import EventBus
 
 # Below Stripe's 25 a second for each endpoint, where the buyers' own requests count, too
 # (https://docs.stripe.com/rate-limits).
 DEFAULT_REQUESTS_PER_SECOND: Final = 20.0
 _THREADS: Final = 8
-# The number of orders between two looks at the clock: five seconds' worth of requests.
+# Five seconds' worth of requests.
 _PAGE_SIZE: Final = 100
 
 
@@ -77,7 +82,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What a run found and did. `complete` False: it was stopped, `cursor` says where to go on."""
+    """What a run found and did. `complete` False: its time was over, `cursor` says where to go on."""
 
     dry_run: bool
     complete: bool
@@ -94,7 +99,8 @@ def reconcile(
     bus: EventBus,
     options: Options,
     *,
-    stop: Callable[[], bool] = lambda: False,
+    deadline: float = math.inf,
+    tell: Callable[[Row], None] = lambda _: None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Report:
     """Ask Stripe about each order that is due, do what its answer calls for, and look for payments nobody knows.
@@ -104,15 +110,17 @@ def reconcile(
         sessions: Stripe's Checkout Sessions; asked by several threads.
         bus: where events for the workflow are put.
         options: what to do.
-        stop: asked after each page; True ends the run early.
+        deadline: when the run is to end, by `time.monotonic`. The requests that are under way then are waited for.
+        tell: given each row as soon as it is settled, so also when the run fails later. Not in a dry run.
         progress: told after each page.
 
     Raises:
-        StripeUnavailable: Stripe did not answer for a whole page, however slowly it was asked.
+        StripeUnavailable: Stripe answered nothing for a minute, for all the time there was, or for a whole page.
         ConfigurationError: the API key is wrong.
         DatabaseUnavailable: try again; what was done stays done.
     """
-    return _Run(database, sessions, bus, options, stop, progress).go()
+    pace = Pace(options.requests_per_second, deadline=deadline)
+    return _Run(database, sessions, bus, options, pace, tell, progress).go()
 
 
 class _Run:
@@ -122,21 +130,20 @@ class _Run:
         sessions: Sessions,
         bus: EventBus,
         options: Options,
-        stop: Callable[[], bool],
+        pace: Pace,
+        tell: Callable[[Row], None],
         progress: Callable[[Progress], None],
     ) -> None:
         self._database = database
         self._options = options
-        self._stop = stop
+        self._pace = pace
+        self._tell = tell
         self._progress = progress
-        self._sessions = session_search.PacedSessions(sessions, Pace(options.requests_per_second))
+        self._sessions = session_search.PacedSessions(sessions, pace)
         now = options.cursor.now if options.cursor is not None else datetime.now(UTC).replace(tzinfo=None)
         self._cursor: RunCursor | None = options.cursor or RunCursor(now=now, orders=Cursor(now=now))
-        self._repair = order_repair.Repair(
-            database, bus, now=now, dry_run=options.dry_run, close_missing=options.close_missing
-        )
+        self._repair = Repair(database, bus, now=now, dry_run=options.dry_run, close_missing=options.close_missing)
         self._rows: list[Row] = []
-        self._told: list[str] = []
         self._done = self._total = 0
 
     def go(self) -> Report:
@@ -146,16 +153,14 @@ class _Run:
                 self._database, cursor.orders, since=self._options.since, reported_too=self._options.close_missing
             )
         if self._options.cursor is None:
-            self._rows += cancelled_orders.give_back(self._database, self._sessions, dry_run=self._options.dry_run)
+            for row in cancelled_orders.give_back(self._database, self._sessions, dry_run=self._options.dry_run):
+                self._note(row)
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="stripe") as threads:
-            while self._cursor is not None:
+            while self._cursor is not None and not self._pace.is_over:
                 self._cursor = self._step(self._cursor, threads)
                 self._progress(Progress(done=self._done, total=max(self._done, self._total)))
-                if self._stop():  # after a page, so that every call comes further
-                    break
-        if not self._options.dry_run:
-            # Last of all: what a run that failed had found is told by the next one.
-            stripe_payments.remember_told(self._database, self._told)
+        if self._cursor is not None and self._pace.silence:
+            raise StripeUnavailable(f"{self._pace.silence} The rest waits for the next run.")
         counts = Counter((row.finding, row.action) for row in self._rows)
         return Report(
             dry_run=self._options.dry_run,
@@ -167,8 +172,13 @@ class _Run:
             rows=self._rows,
         )
 
+    def _note(self, row: Row) -> None:
+        self._rows.append(row)
+        if not self._options.dry_run:
+            self._tell(row)
+
     def _step(self, cursor: RunCursor, threads: ThreadPoolExecutor) -> RunCursor | None:
-        """Do one page, and give the cursor after it; None at the end."""
+        """Do one page, or as much of it as there is time for, and give the cursor after it; None at the end."""
         if cursor.orders is None:
             return self._step_through_payments(cursor, threads)
         orders, after = due_orders.read_page(
@@ -178,24 +188,51 @@ class _Run:
             reported_too=self._options.close_missing,
             size=_PAGE_SIZE,
         )
-        self._settle_page(orders, threads)
+        answers = self._ask_page(orders, threads)
+        for row in self._repair.settle(answers):
+            self._note(row)
+        self._done += len(answers)
+        if len(answers) < len(orders):
+            after = self._after(cursor.orders, answers)
         return RunCursor(now=cursor.now, orders=after)
 
-    def _settle_page(self, orders: list[DueOrder], threads: ThreadPoolExecutor) -> None:
-        known = session_search.find_missing(self._sessions, orders)
-        answers = list(threads.map(lambda order: self._ask(order, known.get(order.order_id)), orders))
+    def _ask_page(self, orders: Sequence[DueOrder], threads: ThreadPoolExecutor) -> list[Answer]:
+        """Ask about orders; gives the answers about those before the first one that could not be asked about in time.
+
+        What was answered about those behind it is asked again: the cursor can stand at one place only.
+        """
+        try:
+            known = session_search.find_missing(self._sessions, orders)
+        except NotAsked:
+            return []
+        answers: list[Answer] = []
+        # All of them, before anything is settled: no question is under way then.
+        for answer in list(threads.map(lambda order: self._ask(order, known.get(order.order_id)), orders)):
+            if answer is None:
+                return answers
+            answers.append(answer)
         if answers and all(answer.finding == "unanswered" for answer in answers):
             raise StripeUnavailable(
                 f"Stripe answered none of {len(answers)} questions; the rest waits for the next run."
             )
-        self._rows += self._repair.settle(answers)
-        self._done += len(orders)
+        return answers
 
-    def _ask(self, order: DueOrder, found: str | None) -> order_repair.Answer:
-        """Ask Stripe about an order; an open session past its hold is ended first. Runs in a thread of its own."""
+    def _after(self, cursor: Cursor, answers: Sequence[Answer]) -> Cursor:
+        """Give the cursor behind a part of a page, as `due_orders.read_page` gives it behind a whole one."""
+        if not answers:
+            return cursor
+        last = answers[-1].order
+        time = last.created_at if self._options.since is not None else last.hold_expires_at or cursor.after_time
+        return msgspec.structs.replace(cursor, after_time=time, after_id=last.order_id)
+
+    def _ask(self, order: DueOrder, found: str | None) -> Answer | None:
+        """Ask Stripe about an order; an open session past its hold is ended first. Runs in a thread of its own.
+
+        None: there was no time for it.
+        """
         session_id = order.session_id or found
         if session_id is None:
-            return order_repair.Answer(order=order, finding="no_session")
+            return Answer(order=order, finding="no_session")
         try:
             session = self._sessions.retrieve(session_id)
             finding = finding_of(session)
@@ -206,37 +243,66 @@ class _Run:
                 session = self._sessions.retrieve(session_id)
                 finding = finding_of(session)
                 if finding == "open":
-                    return order_repair.Answer(
+                    return Answer(
                         order=order, finding="unanswered", session_id=session_id, note="open, but it cannot be expired"
                     )
+        except NotAsked:
+            return None
         except StripeUnavailable as error:
-            return order_repair.Answer(order=order, finding="unanswered", session_id=session_id, note=str(error))
+            return Answer(order=order, finding="unanswered", session_id=session_id, note=str(error))
         return _answer(order, finding, session_id, session)
 
     def _step_through_payments(self, cursor: RunCursor, threads: ThreadPoolExecutor) -> RunCursor | None:
         """Look at a page of the sessions that were paid, whether an order knows each payment."""
         since = self._options.since or cursor.now - stripe_payments.LOOK_BACK
-        page, more = self._sessions.page(
-            created_from=_unix(since), created_until=_unix(cursor.now), status="complete", after=cursor.after_session
-        )
+        try:
+            page, more = self._sessions.page(
+                created_from=_unix(since),
+                created_until=_unix(cursor.now),
+                status="complete",
+                after=cursor.after_session,
+            )
+        except NotAsked:
+            return cursor
         unrecorded = stripe_payments.not_recorded(self._database, page)
         # Told once, or the alarm would never end; whoever asks since a date wants to see them all.
         told = set() if self._options.since is not None else stripe_payments.told_before(self._database, unrecorded)
         due = [payment for payment in unrecorded if payment.session_id not in told]
-        expanded = threads.map(lambda payment: self._sessions.retrieve(payment.session_id), due)
-        for payment, session in zip(due, expanded, strict=True):
-            if payment.order_id is None:
-                # Money that went back needs nobody any more.
-                if finding_of(session) not in {"refunded", "lost_to_dispute"}:
-                    self._rows.append(stripe_payments.report(payment))
-                    self._told.append(payment.session_id)
-            elif session is not None:
-                self._rows += self._repair.send_late(payment.order_id, session, again=self._options.since is not None)
-        return RunCursor(now=cursor.now, orders=None, after_session=page[-1]["id"]) if more else None
+        settled = self._settle_payments(due, threads)
+        ids = [session["id"] for session in page]
+        if settled < len(due):
+            ids, more = ids[: ids.index(due[settled].session_id)], True
+        after = ids[-1] if ids else cursor.after_session
+        return RunCursor(now=cursor.now, orders=None, after_session=after) if more else None
+
+    def _settle_payments(self, due: Sequence[UnrecordedPayment], threads: ThreadPoolExecutor) -> int:
+        """Send what belongs to an order, tell what belongs to none; gives how many there was time for."""
+        told: list[str] = []
+        settled = 0
+        sessions = threads.map(lambda payment: self._sessions.retrieve(payment.session_id), due)
+        try:
+            for payment, session in zip(due, sessions, strict=True):
+                if payment.order_id is None:
+                    # Money that went back needs nobody any more.
+                    if finding_of(session) not in {"refunded", "lost_to_dispute"}:
+                        self._note(stripe_payments.report(payment))
+                        told.append(payment.session_id)
+                elif session is not None:
+                    again = self._options.since is not None
+                    for row in self._repair.send_late(payment.order_id, session, again=again):
+                        self._note(row)
+                settled += 1
+        except NotAsked:
+            pass
+        finally:
+            # After it was told, and whatever became of the others.
+            if not self._options.dry_run:
+                stripe_payments.remember_told(self._database, told)
+        return settled
 
 
-def _answer(order: DueOrder, finding: Finding, session_id: str, session: Session | None) -> order_repair.Answer:
-    return order_repair.Answer(order=order, finding=finding, session_id=session_id, session=session)
+def _answer(order: DueOrder, finding: Finding, session_id: str, session: Session | None) -> Answer:
+    return Answer(order=order, finding=finding, session_id=session_id, session=session)
 
 
 def _unix(time: datetime) -> int:

@@ -39,7 +39,10 @@ class Sessions(Protocol):
 
 
 class PacedSessions:
-    """The same, in pace. Everything here may raise StripeUnavailable, and ConfigurationError for a wrong key."""
+    """The same, in pace, and as long as there is time.
+
+    Everything here may raise StripeUnavailable, its kind NotAsked, and ConfigurationError for a wrong key.
+    """
 
     def __init__(self, sessions: Sessions, pace: Pace) -> None:
         """Take the sessions and the pace at which they may be asked for."""

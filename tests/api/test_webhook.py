@@ -84,9 +84,20 @@ def test_a_signed_event_goes_onto_the_bus_as_it_was_signed(api: Api, bus: Stubbe
         "no ASCII",
     ],
 )
-def test_a_signature_that_is_not_good(api: Api, bus: Stubber, headers: dict[str, str]) -> None:
+def test_a_signature_that_is_not_good(
+    api: Api,
+    bus: Stubber,
+    headers: dict[str, str],
+    logged: io.StringIO,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    capsys.readouterr()
     reply = deliver(api, json.dumps(EVENT), headers)
     assert (reply.status, reply.code) == (400, "invalid_request")
+    [warning] = [line for line in map(json.loads, logged.getvalue().splitlines()) if line["level"] == "WARNING"]
+    assert warning["reason"]
+    assert "cs_test_1" not in logged.getvalue()
+    assert "WebhookSignaturesRefused" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -130,8 +141,11 @@ def test_an_event_that_eventbridge_cannot_take_is_named(api: Api, bus: Stubber, 
     assert "xxxx" not in logged.getvalue()
 
 
-def test_a_door_without_a_signing_secret_is_none(api: Api, bus: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_door_without_a_signing_secret_is_none(
+    api: Api, bus: Stubber, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(receive_stripe_webhook, "stripe_secret", lambda: StripeSecret(api_key="sk_test_x"))
     body = json.dumps(EVENT)
     # No 500: anybody could raise the API's alarm where only the partner door is used.
     assert deliver(api, body, signed(body, secret="")).status == 404
+    assert "WebhookSignaturesRefused" not in capsys.readouterr().out

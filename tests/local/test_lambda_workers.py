@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,20 @@ def test_an_asynchronous_call_is_tried_three_times(lambdas: LambdaService) -> No
     lambdas.invoke_later("stack-fail", b"{}")
     assert wait_until(lambda: len(attempts) == 3)
     assert not wait_until(lambda: len(attempts) > 3, 0.5)
+
+
+def test_a_function_may_have_no_second_asynchronous_attempt(lambdas: LambdaService) -> None:
+    attempts: list[str] = []
+
+    def count(invocation: Invocation, proceed: Proceed) -> InvokeResult:
+        attempts.append(invocation.request_id)
+        return proceed(invocation)
+
+    lambdas.deploy([replace(example_function("fail"), asynchronous_retries=0)])
+    lambdas.interceptors.append(count)
+    lambdas.invoke_later("stack-fail", b"{}")
+    assert wait_until(lambda: len(attempts) == 1)
+    assert not wait_until(lambda: len(attempts) > 1, 0.5)
 
 
 def test_what_a_function_writes_can_be_read(lambdas: LambdaService) -> None:

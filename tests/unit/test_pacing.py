@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ticketing.errors import StripeUnavailable
-from ticketing.pacing import Pace
+from ticketing.pacing import NotAsked, Pace
 
 
 class Clock:
@@ -61,3 +61,71 @@ def test_what_fails_is_asked_again_later_and_in_the_end_given_up() -> None:
     trouble = failing(99)
     with pytest.raises(StripeUnavailable):
         pace.ask(ask)
+
+
+def silent() -> None:
+    raise StripeUnavailable("no answer")
+
+
+def test_nothing_is_begun_after_the_deadline() -> None:
+    clock = Clock()
+    pace = Pace(10, deadline=clock.now + 0.95, clock=clock, sleep=clock.sleep)
+    for _ in range(10):
+        pace.ask(lambda: None)
+    assert clock.now == pytest.approx(100.9)
+    # Its turn would come after the deadline, so nobody waits for it.
+    with pytest.raises(NotAsked):
+        pace.ask(pytest.fail)
+    assert clock.now == pytest.approx(100.9)
+    assert pace.is_over
+    assert not pace.silence
+
+
+def test_what_fails_is_not_tried_again_after_the_deadline() -> None:
+    clock = Clock()
+    pace = Pace(10, deadline=clock.now + 20, clock=clock, sleep=clock.sleep)
+    tries = 0
+
+    def hang() -> None:
+        nonlocal tries
+        tries += 1
+        clock.now += 8
+        silent()
+
+    with pytest.raises(NotAsked):
+        pace.ask(hang)
+    assert tries in {2, 3}
+    assert clock.now <= 100 + 20 + 8
+    assert f"none of {tries} requests" in pace.silence
+
+
+def test_who_is_silent_for_a_minute_is_not_asked_any_more() -> None:
+    clock = Clock()
+    pace = Pace(10, clock=clock, sleep=clock.sleep)
+    pace.ask(lambda: None)
+    clock.now += 3600  # nothing was asked meanwhile: that is no silence
+    began = clock.now
+    while not pace.is_over:
+        with pytest.raises(StripeUnavailable):
+            pace.ask(silent)
+    assert began + 60 <= clock.now <= began + 60 + 16
+    assert "in 6" in pace.silence or "in 7" in pace.silence
+    with pytest.raises(NotAsked):
+        pace.ask(pytest.fail)
+
+
+def test_an_answer_now_and_then_is_no_silence() -> None:
+    clock = Clock()
+    pace = Pace(10, clock=clock, sleep=clock.sleep)
+    for _ in range(20):
+        trouble = failing(4)
+
+        def ask(trouble: Iterator[bool] = trouble) -> None:
+            clock.now += 8
+            if next(trouble):
+                silent()
+
+        pace.ask(ask)
+    assert clock.now > 100 + 20 * 40
+    assert not pace.is_over
+    assert not pace.silence

@@ -125,8 +125,7 @@ def test_by_hand_a_run_is_called_until_it_is_complete(
     database: Database, stand_in: StripeStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_bus, "client", lambda: None)
-    monkeypatch.setattr("ticketing.reconciliation._PAGE_SIZE", 2)
-    orders = [create_order(database) for _ in range(5)]
+    orders = [create_order(database) for _ in range(30)]
     report: dict[str, Any] = {"complete": False, "cursor": None}
     rows: list[dict[str, Any]] = []
     calls = 0
@@ -136,14 +135,14 @@ def test_by_hand_a_run_is_called_until_it_is_complete(
             since="2020-01-01T00:00:00+01:00",
             dry_run=True,
             all_rows=True,
-            seconds=0.000001,
+            seconds=0.25,
             cursor=report["cursor"],
-            requests_per_second=1000,
+            requests_per_second=40,
         )
         rows += report["rows"]
         calls += 1
     assert [row["order_id"] for row in rows] == orders
-    assert calls == 4  # two whole pages, the rest, and the sessions at Stripe
+    assert calls >= 4  # at most ten questions in a call, and one for the sessions at Stripe
 
 
 def test_a_malformed_request_is_refused(database: Database, stand_in: StripeStandIn) -> None:

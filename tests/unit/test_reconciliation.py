@@ -320,17 +320,6 @@ def test_a_payment_that_no_order_knows_and_that_went_back_needs_nobody(shop: Sho
     assert shop.run().rows == shop.run(since=LONG_AGO).rows == []
 
 
-def test_what_a_run_that_failed_had_found_is_told_by_the_next(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ticketing.pacing._TRIES", 1)
-    session = shop.stand_in.seed_session(SessionSeed(amount_total=1500))
-    lapsed = create_order(shop.database, hold=False, status="expired")
-    lost = shop.session(lapsed)
-    shop.stand_in.fail_next(1, status=503, path_prefix=f"/v1/checkout/sessions/{lost}")
-    with pytest.raises(StripeUnavailable):
-        shop.run()
-    assert ("unknown_session", session) in {(row.finding, row.session_id) for row in shop.run().rows}
-
-
 def test_only_recent_payments_are_looked_at_unless_a_date_is_given(shop: Shop) -> None:
     shop.stand_in.seed_session(SessionSeed(amount_total=1500, created=int(time.time()) - 3 * 86400))
     assert shop.run().rows == []
@@ -434,32 +423,6 @@ def test_a_dry_run_says_the_same_and_changes_nothing(shop: Shop) -> None:
     assert dry.counts == wet.counts
     assert sum(count.number for count in wet.counts) == 7
     assert shop.run().rows == []
-
-
-def test_a_run_goes_on_where_it_was_stopped(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciliation, "_PAGE_SIZE", 5)
-    orders = [shop.order(hold=number % 2 == 0) for number in range(23)]
-    for order in orders:
-        shop.session(order, status="expired")
-    looked_at: list[int] = []
-    progress: list[tuple[int, int]] = []
-    cursor = None
-    for _ in range(50):
-        report = reconcile(
-            shop.database,
-            StripeSessions(shop.api),
-            shop.bus,
-            Options(dry_run=True, cursor=cursor, requests_per_second=FAST),
-            stop=lambda: True,
-            progress=lambda p: progress.append((p.done, p.total)),
-        )
-        looked_at += [row.order_id for row in report.rows if row.order_id is not None]
-        cursor = report.cursor
-        if report.complete:
-            break
-    assert cursor is None
-    assert sorted(looked_at) == sorted(orders)
-    assert progress[0] == (5, 23)
 
 
 def test_slowing_down_when_stripe_asks_for_it(shop: Shop) -> None:
