@@ -18,6 +18,7 @@ from operations.environment import Choice
 from operations.events import event
 from operations.listing import executions
 from operations.migrate import migrate
+from operations.orders import orders
 from operations.output import Output
 from operations.problems import explain
 from operations.reconcile import reconcile
@@ -102,7 +103,7 @@ def _choose(
 
         cachao show 1234
 
-        cachao replay --failed --since 12h --error DatabaseUnavailable
+        cachao replay --failed --since 2d --error DatabaseUnavailable
     """
     context.obj = Desk(
         Choice(local=local, stack=None if local else stack, region=region, profile=profile),
@@ -110,7 +111,7 @@ def _choose(
     )
 
 
-for _command in (doctor, executions, show, watch, replay, event, refund, reconcile, migrate):
+for _command in (doctor, executions, orders, show, watch, replay, event, refund, reconcile, migrate):
     app.command()(_command)
 
 

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from rich.console import RenderableType
+
 from operations import execution_names, starting
 from operations.desk import Desk
+from operations.entries import entries
 from operations.environment import Environment
 from operations.execution_input import summarise
-from operations.output import counted, plain, table
+from operations.output import counted, plain
 from ticketing.stripe_events import OWN_SOURCE, PARTNER_SOURCE_PREFIX
 
 # Longer than starting ten executions takes; a message that is not deleted by then comes back by itself.
@@ -68,7 +71,7 @@ def replay(desk: Desk, *, yes: bool, wait_seconds: float, discard: bool = False)
         return
     seen = peek(environment)
     if not output.as_json:
-        output.answer(None, _table(f"The first of about {waiting} events that could not be delivered", seen))
+        output.answer(None, *_entries(_headline(len(seen), waiting), seen))
     rest = " And delete what is no event?" if discard else ""
     output.confirm(f"Start an execution for each of them in {environment.name}?{rest}", yes=yes)
     done = _empty(environment, discard=discard)
@@ -76,12 +79,18 @@ def replay(desk: Desk, *, yes: bool, wait_seconds: float, discard: bool = False)
         output.note(f"[yellow]Left in the queue: {counted(len(done.left), 'message')}.[/yellow]")
     for title, letters in (("Left in the queue", done.left), ("Deleted", done.discarded)):
         if letters and not output.as_json:
-            output.answer(None, _table(title, letters))
+            output.answer(None, *_entries(title, letters))
     extra = {
         "left": [_as_data(letter, longest=500) for letter in done.left],
         "discarded": [_as_data(letter) for letter in done.discarded],
     }
     starting.report(desk, done.begun, wait_seconds=wait_seconds, extra=extra)
+
+
+def _headline(shown: int, waiting: int) -> str:
+    # SQS counts roughly, and gives as many at a time as it likes.
+    first = f"The first of about {waiting}" if waiting > shown else f"About {waiting}"
+    return f"{first} {'event' if waiting == 1 else 'events'} that could not be delivered"
 
 
 def _empty(environment: Environment, *, discard: bool) -> _Emptied:
@@ -157,17 +166,18 @@ def _read(message: dict[str, Any]) -> DeadLetter:
     )
 
 
-def _table(title: str, letters: list[DeadLetter]) -> Any:  # noqa: ANN401 -- rich's
-    rows = []
+def _entries(title: str, letters: list[DeadLetter]) -> list[RenderableType]:
+    listed = []
     for letter in letters:
         event = summarise(letter.body)
-        rows.append(
-            [
-                plain(event.event_type),
-                plain(event.order_reference),
-                plain(event.event_id),
-                plain(f"{letter.error_code} {letter.error_message}".strip()),
-                plain(letter.reason or f"starts {execution_names.dead_letter_name(letter.event_id)}"),
-            ]
-        )
-    return table(title, "event type", "order", "Stripe event", "why it was not delivered", "then", rows=rows)
+        details = [
+            plain(event.event_type),
+            f"order {plain(event.order_reference)}",
+            plain(event.event_id),
+            plain(f"{letter.error_code} {letter.error_message}".strip()),
+            f"[bold]{'starts it' if letter.reason is None else plain(letter.reason)}[/bold]",
+        ]
+        # What cannot be started gets no name.
+        name = "no event" if letter.reason is not None else execution_names.dead_letter_name(letter.event_id)
+        listed.append((name, details))
+    return entries(title, listed)

@@ -89,8 +89,9 @@ def _read(file: Path) -> dict[str, Any]:
         and isinstance(envelope.get("detail"), dict)
     ):
         raise Problem(
-            f"{file} is no EventBridge envelope: it needs source, detail-type, and an object detail.",
-            advice="See the samples in events/.",
+            f"{file} is neither an EventBridge envelope (source, detail-type, and an object detail) nor a Stripe event"
+            ' ("object": "event", with its type).',
+            advice="See the samples in events/, or: stripe events retrieve evt_…",
             exit_code=USAGE,
         )
     return envelope

@@ -24,6 +24,12 @@ def root_of(name: str) -> str:
     return (replay[2] if replay else name)[:_LONGEST_ROOT]
 
 
+def original_of(name: str) -> str | None:
+    """Give the original's name, whole, out of a replay's; None where that may have cut it."""
+    root = root_of(name)
+    return root if is_replay(name) and len(root) < _LONGEST_ROOT else None
+
+
 def is_replay(name: str) -> bool:
     """Tell whether an execution was started by `cachao replay`."""
     return _REPLAY.match(name) is not None

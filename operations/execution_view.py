@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from rich.console import RenderableType
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from operations import execution_names
 from operations.executions import Execution
-from operations.output import coloured, duration, moment, plain, table
+from operations.output import coloured, counted, duration, moment, plain, table
 from operations.timeline import Attempt, Step, Timeline
 from ticketing import workflow_events
 
@@ -24,21 +24,38 @@ _SHORT: Final = 160
 _RECONCILED: Final = workflow_events.event_id("")
 
 
-def listing(title: str, executions: Sequence[Execution]) -> Table:
-    """Show executions, one a line."""
+def listing(
+    title: str,
+    executions: Sequence[Execution],
+    *,
+    order: int | None = None,
+    since: Callable[[Execution], str] | None = None,
+) -> Table:
+    """Show executions, one a line.
+
+    Args:
+        title: the table's title, or nothing.
+        executions: what to show, in this order.
+        order: whose they all are, for those that do not say so themselves.
+        since: gives what became of one since it ended; without it that column is left out.
+    """
     rows = [
         [
             moment(execution.started),
             coloured(execution.status),
             duration(execution.took),
-            plain(execution.event.order_reference),
+            plain(execution.order or order),
             plain(_event(execution)),
             plain(execution.error or result_of(execution)),
+            *([] if since is None else [since(execution)]),
             plain(execution.name),
         ]
         for execution in executions
     ]
-    return table(title, "started (UTC)", "status", "took", "order", "event", "result", "execution", rows=rows)
+    columns = ["started (UTC)", "status", "took", "order", "event", "result", "since then", "execution"]
+    if since is None:
+        columns.remove("since then")
+    return table(title, *columns, rows=rows)
 
 
 def _event(execution: Execution) -> str | None:
@@ -64,8 +81,15 @@ def result_of(execution: Execution) -> str | None:
     return str(output["result"]) if isinstance(output, dict) and "result" in output else None
 
 
-def as_data(execution: Execution, timeline: Timeline | None = None) -> dict[str, Any]:
-    """Give an execution as JSON: what it is, and its steps where they were read."""
+def as_data(
+    execution: Execution, timeline: Timeline | None = None, *, original: str | None = None, order: int | None = None
+) -> dict[str, Any]:
+    """Give an execution as JSON: what it is, and its steps where they were read.
+
+    `original`: the name of the execution that it replays, where its own name has only the beginning of that.
+    `order`: whose it is, where it does not say so itself.
+    """
+    is_replay = execution_names.is_replay(execution.name)
     data: dict[str, Any] = {
         "execution": execution.name,
         "arn": execution.arn,
@@ -73,7 +97,7 @@ def as_data(execution: Execution, timeline: Timeline | None = None) -> dict[str,
         "started": execution.started,
         "stopped": execution.stopped,
         "seconds": execution.took.total_seconds() if execution.took else None,
-        "order": execution.event.order_reference,
+        "order": execution.order or (None if order is None else str(order)),
         "event": execution.event.event_id,
         "event_type": execution.event.event_type,
         "object": execution.event.object_id,
@@ -81,10 +105,13 @@ def as_data(execution: Execution, timeline: Timeline | None = None) -> dict[str,
         "error": execution.error,
         "cause": execution.cause,
         "by_reconciliation": _by_reconciliation(execution),
-        "replay_of": execution_names.root_of(execution.name) if execution_names.is_replay(execution.name) else None,
+        # Whole, or null: the name of a replay may have cut it, and what is left is the name of nothing.
+        "replay_of": (original or execution_names.original_of(execution.name)) if is_replay else None,
+        "replay_of_beginning": execution_names.root_of(execution.name) if is_replay else None,
     }
     if timeline is not None:
         data["failed_steps"] = [step.name for step in timeline.failed]
+        data["trying_again"] = [step.name for step in timeline.trying_again]
         data["steps"] = [_step_as_data(step) for step in timeline.steps]
     return data
 
@@ -117,9 +144,14 @@ def _parsed(text: str | None) -> object:
         return text
 
 
-def render(execution: Execution, timeline: Timeline, *, full: bool = False) -> list[RenderableType]:
-    """Show an execution: what became of it and why, then its steps. `full`: inputs and outputs uncut."""
-    shown: list[RenderableType] = [Text.from_markup(line) for line in _headline(execution, timeline)]
+def render(
+    execution: Execution, timeline: Timeline, *, full: bool = False, original: str | None = None
+) -> list[RenderableType]:
+    """Show an execution: what became of it and why, then its steps.
+
+    `full`: inputs and outputs uncut. `original`: the whole name of the execution that it replays, where known.
+    """
+    shown: list[RenderableType] = [Text.from_markup(line) for line in _headline(execution, timeline, original)]
     steps = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left")
     for column in ("", "step", "at (UTC)", "took", "tries", ""):
         steps.add_column(column, overflow="fold", header_style="dim")
@@ -137,14 +169,14 @@ def render(execution: Execution, timeline: Timeline, *, full: bool = False) -> l
     return shown
 
 
-def _headline(execution: Execution, timeline: Timeline) -> list[str]:
+def _headline(execution: Execution, timeline: Timeline, original: str | None) -> list[str]:
     lines = [
         f"[bold]{plain(execution.name)}[/bold]",
         f"{coloured(execution.status)} after {duration(execution.took)}, started {moment(execution.started)} UTC",
         " ".join(_words(execution)),
     ]
     if execution_names.is_replay(execution.name):
-        lines.append(f"a replay of {plain(execution_names.root_of(execution.name))}")
+        lines.append(_replay_of(execution.name, original))
     if _by_reconciliation(execution):
         lines.append("its event was made by reconciliation, because Stripe's own was lost")
     for step in timeline.failed:
@@ -154,9 +186,22 @@ def _headline(execution: Execution, timeline: Timeline) -> list[str]:
         lines.append(
             f"[red]{plain(step.name)} failed with {plain(error)}[/red]: {escape(sentence or 'no reason given')}"
         )
+    for step in timeline.trying_again:
+        tries = step.failed_attempts
+        lines.append(
+            f"[yellow]{plain(step.name)} is trying again[/yellow] ({counted(len(tries), 'try', 'tries')} so far);"
+            f" last: {plain(tries[-1].error)}: {escape(tries[-1].sentence or 'no reason given')}"
+        )
     if execution.failed and not timeline.failed:
         lines.append(f"[red]{plain(execution.error)}[/red]: {plain(execution.cause)}")
     return lines
+
+
+def _replay_of(name: str, original: str | None) -> str:
+    known = original or execution_names.original_of(name)
+    if known is not None:
+        return f"a replay of {plain(known)}"
+    return f"a replay of the execution whose name begins with {plain(execution_names.root_of(name))}…"
 
 
 def _words(execution: Execution) -> list[str]:
@@ -165,7 +210,7 @@ def _words(execution: Execution) -> list[str]:
         plain(event.event_type),
         plain(event.event_id),
         "order",
-        plain(event.order_reference),
+        plain(execution.order),
         plain(event.object_id),
     ]
 

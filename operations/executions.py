@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, Final
 from operations import execution_names, task_log
 from operations.environment import Environment
 from operations.execution_input import EventSummary, summarise
-from operations.problems import Problem, error_code
+from operations.problems import USAGE, Problem, error_code
 from operations.timeline import Timeline, read
 
 FAILED: Final = ("FAILED", "TIMED_OUT", "ABORTED")
@@ -23,6 +24,12 @@ REMEMBERED: Final = timedelta(days=90)
 _AT_ONCE: Final = 8
 # ListExecutions gives so many at once at most, and may be asked less often than any other.
 _PAGE_SIZE: Final = 1000
+# A name's beginning is looked for among so many of the newest: ten requests.
+LOOKED_THROUGH: Final = 10 * _PAGE_SIZE
+# Shorter beginnings fit too many: this is the first group of a UUID.
+_SHORTEST_BEGINNING: Final = 8
+# So many of those that a beginning fits are named.
+_NAMED_AT_MOST: Final = 10
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,11 @@ class Execution:
     def took(self) -> timedelta | None:
         """How long it ran, or has been running."""
         return (self.stopped or datetime.now(UTC)) - self.started
+
+    @property
+    def order(self) -> str | None:
+        """The order that its event names, or that it found: a dispute's event names none."""
+        return self.event.order_reference or _order_in(self.output)
 
     @property
     def failed(self) -> bool:
@@ -121,20 +133,79 @@ def describe(environment: Environment, arn: str) -> Execution | None:
     )
 
 
-def get(environment: Environment, name_or_arn: str) -> Execution:
-    """Describe the execution of this name or ARN.
+def get(environment: Environment, name_or_arn: str, *, note: Callable[[str], object] = lambda _: None) -> Execution:
+    """Describe the execution of this ARN, this name, or the only one whose name begins so.
+
+    `note` is told when not all executions were looked through for the beginning.
 
     Raises:
-        Problem: there is none.
+        Problem: there is none, or more than one.
     """
-    arn = execution_names.arn_of(environment.state_machine_arn, name_or_arn)
-    found = describe(environment, arn)
+    wanted = name_or_arn.rstrip(".…")
+    found = describe(environment, execution_names.arn_of(environment.state_machine_arn, wanted))
+    if found is not None:
+        return found
+    if wanted.startswith("arn:") or len(wanted) < _SHORTEST_BEGINNING:
+        raise _none_of(name_or_arn)
+    beginning = beginning_with(environment, wanted)
+    if len(beginning.found) > 1:
+        raise _several(wanted, [each["name"] for each in beginning.found])
+    found = describe(environment, beginning.found[0]["executionArn"]) if beginning.found else None
     if found is None:
-        raise Problem(
-            f"There is no execution {name_or_arn}.",
-            advice="cachao executions lists them; Step Functions forgets an execution after 90 days.",
-        )
+        raise _none_of(name_or_arn, all_seen=beginning.all_seen)
+    if not beginning.all_seen:
+        note(f"Only the newest {LOOKED_THROUGH} executions were looked through: an older one may begin so, too.")
     return found
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Executions whose names begin alike, as `ListExecutions` gives them. Not `all_seen`: there were too many."""
+
+    found: list[dict[str, Any]]
+    all_seen: bool
+
+
+def beginning_with(environment: Environment, beginning: str) -> Beginning:
+    """Look for a name's beginning among the newest executions."""
+    newest = list(islice(listed(environment), LOOKED_THROUGH + 1))
+    matching = [found for found in newest[:LOOKED_THROUGH] if found["name"].startswith(beginning)]
+    return Beginning(matching, all_seen=len(newest) <= LOOKED_THROUGH)
+
+
+def original_of(environment: Environment, name: str, known: Iterable[str] = ()) -> str | None:
+    """Give the whole name of a replay's original, out of those `known` or the newest; None: not among them."""
+    if (whole := execution_names.original_of(name)) is not None:
+        return whole
+    root = execution_names.root_of(name)
+    names = (*known, *(found["name"] for found in islice(listed(environment), LOOKED_THROUGH)))
+    return next((found for found in names if found.startswith(root)), None)
+
+
+def _none_of(wanted: str, *, all_seen: bool = True) -> Problem:
+    if not all_seen:
+        return Problem(
+            f"No execution's name begins with {wanted} among the newest {LOOKED_THROUGH}.",
+            advice="Give the whole name: the alert's mail and the order's history have it.",
+        )
+    if wanted.isascii() and wanted.isdigit():
+        advice = f"If it is an order's number: cachao executions --order {wanted} lists the order's executions."
+    else:
+        advice = (
+            f"cachao executions lists them: the whole name is wanted, or {_SHORTEST_BEGINNING} or more characters of"
+            f" its beginning. Step Functions forgets an execution after {REMEMBERED.days} days."
+        )
+    return Problem(f"There is no execution {wanted}.", advice=advice)
+
+
+def _several(wanted: str, names: list[str]) -> Problem:
+    more = len(names) - _NAMED_AT_MOST
+    lines = [*names[:_NAMED_AT_MOST], *([f"and {more} more"] if more > 0 else [])]
+    return Problem(
+        f"{len(names)} executions begin with {wanted}.",
+        advice="Say which, newest first:\n" + "\n".join(f"  {line}" for line in lines),
+        exit_code=USAGE,
+    )
 
 
 def timeline(environment: Environment, execution: Execution) -> Timeline:
@@ -169,6 +240,15 @@ def _found(environment: Environment, named: list[str], field: task_log.Field, va
     logged = task_log.executions_of(environment, field, value, since=since)
     executions = describe_all(environment, [*named, *(logged or [])])
     return Found(sorted(executions, key=lambda execution: execution.started), complete=logged is not None)
+
+
+def _order_in(output: str | None) -> str | None:
+    try:
+        said = json.loads(output or "")
+    except ValueError:
+        return None
+    order = said.get("order_id") if isinstance(said, dict) else None
+    return str(order) if isinstance(order, int) else None
 
 
 def _is_arn(value: object) -> bool:

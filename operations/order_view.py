@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from rich.console import RenderableType
 
-from operations.desk import Desk
 from operations.environment import Environment
-from operations.output import coloured, moment, plain, table
+from operations.output import coloured, counted, moment, plain, table
 from operations.problems import FunctionFailed
 from ticketing import money
 
+# InspectOrder's words for Stripe's ids. A dispute that was lost is kept as a refund, under its own id.
+_FIELDS: Final = {
+    "cs": "session_id",
+    "pi": "payment_intent_id",
+    "evt": "stripe_event_id",
+    "re": "refund_id",
+    "pyr": "refund_id",
+    "dp": "refund_id",
+    "du": "refund_id",
+}
+
 
 def find(environment: Environment, wanted: str) -> dict[str, Any] | None:
-    """Find an order by its id, or by a Stripe id: `cs_…`, `pi_…` or `evt_…`; None where there is none.
+    """Find an order by its id, or by a Stripe id (`question_of`); None where there is none.
 
     Returns:
-        `order`, `payments`, `refunds` and `history`, with the tables' own column names.
+        `order`, `ticket`, `code`, `payments`, `refunds` and `history`, with the tables' own column names.
 
     Raises:
         FunctionFailed: the database is away.
@@ -28,28 +38,32 @@ def find(environment: Environment, wanted: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def find_if_reachable(desk: Desk, wanted: str) -> tuple[dict[str, Any] | None, bool]:
-    """Find an order as `find` does, and say whether the database answered: an operator looks when it does not, too."""
+def find_if_reachable(environment: Environment, wanted: str) -> tuple[dict[str, Any] | None, FunctionFailed | None]:
+    """Find an order as `find` does; or give what kept it from being read: an operator looks then, too."""
     try:
-        return find(desk.environment, wanted), True
+        return find(environment, wanted), None
     except FunctionFailed as failure:
-        desk.output.note(f"[yellow]{plain(failure.sentence)}[/yellow] What follows is from the functions' logs alone.")
-        return None, False
+        return None, failure
+
+
+def not_read(failure: FunctionFailed) -> str:
+    """Say that an order could not be read, and what is shown instead."""
+    stop = "" if failure.sentence.endswith((".", "!", "?")) else "."
+    return f"The order could not be read: {failure.sentence}{stop} What follows is from the functions' logs alone."
 
 
 def question_of(wanted: str) -> dict[str, Any]:
     """Give InspectOrder's input for an order's id or a Stripe id."""
     if wanted.isascii() and wanted.isdigit():
         return {"order_id": int(wanted)}
-    field = {"cs": "session_id", "pi": "payment_intent_id", "evt": "stripe_event_id"}[wanted.split("_", 1)[0]]
-    return {field: wanted}
+    return {_FIELDS[wanted.split("_", 1)[0]]: wanted}
 
 
 def render(inspected: dict[str, Any]) -> list[RenderableType]:
     """Show an order: what it is, what was paid and refunded, and what happened to it."""
     order = inspected["order"]
     shown: list[RenderableType] = [
-        table(f"Order {order['id']}", "", "", rows=[[name, value] for name, value in _facts(order)])
+        table(f"Order {order['id']}", "", "", rows=[[name, value] for name, value in _facts(inspected)])
     ]
     if inspected["payments"]:
         rows = [
@@ -91,33 +105,87 @@ def render(inspected: dict[str, Any]) -> list[RenderableType]:
     return shown
 
 
-def _facts(order: dict[str, Any]) -> list[tuple[str, str]]:
+def _facts(inspected: dict[str, Any]) -> list[tuple[str, str]]:
+    # A function of an older deployment does not say what room there is.
+    order = inspected["order"]
     facts = [
         ("status", coloured(order["status"]) + _since(" since", order["paid_at"])),
-        ("ticket", f"{order['quantity']} of ticket {order['ticket_id']}, event {order['event_id']}"),
-        ("total", f"{order['total_amount']} {order['currency'].upper()}"),
+        ("ticket", f"{order['quantity']} of ticket {_ticket(inspected)}, event {order['event_id']}"),
+        ("total", _total(order)),
         ("session", plain(order["stripe_checkout_session_id"])),
         ("payment", plain(order["stripe_payment_intent_id"])),
         ("holds", _holds(order)),
         ("seats", _counted(order["ticket_counted_at"], order["ticket_returned_at"])),
+        *([("room", _room(inspected["ticket"]))] if "ticket" in inspected else []),
     ]
     if order["discount_code_id"] is not None:
-        facts.append(
+        facts += [
             (
                 f"code {order['discount_code_id']}",
                 _counted(order["discount_counted_at"], order["discount_returned_at"]),
-            )
-        )
+            ),
+            *([("code's uses", _uses(inspected["code"]))] if "code" in inspected else []),
+        ]
     if float(order["refunded_amount"]):
-        facts.append(("refunded", f"{order['refunded_amount']} {order['currency'].upper()}"))
+        facts.append(("refunded", _refunded(inspected)))
     facts.append(("made", f"{_time(order['created_at'])} UTC"))
     return facts
+
+
+def _ticket(inspected: dict[str, Any]) -> str:
+    ticket = inspected.get("ticket")
+    return str(inspected["order"]["ticket_id"]) + (f" ({plain(ticket['name'])})" if ticket else "")
+
+
+def _total(order: dict[str, Any]) -> str:
+    currency = order["currency"].upper()
+    saved = f", {order['discount_amount']} saved by a discount" if float(order["discount_amount"]) else ""
+    return f"{order['total_amount']} {currency} ({order['quantity']} x {order['unit_price']}{saved})"
+
+
+def _room(ticket: dict[str, Any] | None) -> str:
+    if ticket is None:
+        return "[red]the ticket is gone[/red]"
+    taken = f"{ticket['sold_quantity']} sold, {ticket['held_quantity']} held"
+    off = "" if ticket["is_active"] else "; the ticket is not on sale"
+    if ticket["max_quantity"] is None:
+        return f"no limit; {taken}{off}"
+    left = ticket["max_quantity"] - ticket["sold_quantity"] - ticket["held_quantity"]
+    return f"{_left(left, 'seat')} of {ticket['max_quantity']} ({taken}){off}"
+
+
+def _uses(code: dict[str, Any] | None) -> str:
+    if code is None:
+        return "[red]the code is gone[/red]"
+    taken = f"{code['used_count']} used, {code['held_count']} held"
+    off = "" if code["is_active"] else "; the code is not active"
+    if code["max_uses"] is None:
+        return f"no limit; {taken}{off}"
+    left = code["max_uses"] - code["used_count"] - code["held_count"]
+    return f"{_left(left, 'use')} of {code['max_uses']} ({taken}){off}"
+
+
+def _left(number: int, noun: str) -> str:
+    return f"{counted(number, noun)} left" if number >= 0 else f"[red]{counted(-number, noun)} too many[/red]"
+
+
+def _refunded(inspected: dict[str, Any]) -> str:
+    """Say of which payment it was: an order stays paid when only its second payment went back."""
+    order = inspected["order"]
+    lines = []
+    for payment in inspected["payments"]:
+        if payment["refunded_minor"]:
+            pays = payment["payment_key"] == order["stripe_payment_intent_id"] or payment["role"] == "accepted"
+            whose = "of the payment that pays the order" if pays else f"of another payment, {plain(payment['role'])}"
+            amount = _amount(payment["refunded_minor"], payment["currency"])
+            lines.append(f"{amount}, {whose} ({plain(payment['payment_key'])})")
+    return "\n".join(lines) or f"{order['refunded_amount']} {order['currency'].upper()}"
 
 
 def _holds(order: dict[str, Any]) -> str:
     if not order["held_quantity"] and not order["code_held"]:
         return "nothing"
-    held = [f"{order['held_quantity']} seats"] if order["held_quantity"] else []
+    held = [counted(order["held_quantity"], "seat")] if order["held_quantity"] else []
     held += ["the code's use"] if order["code_held"] else []
     return " and ".join(held) + _since(" until", order["hold_expires_at"])
 

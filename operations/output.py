@@ -11,12 +11,25 @@ import msgspec
 import typer
 from rich.console import Console, RenderableType
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from operations.problems import USAGE, Problem
 
-# In a pipe nothing may be cut: rich would take 80 columns.
-_WIDTH_OF_A_PIPE: Final = 200
+# In a pipe nothing may be cut, nor broken over lines: rich would take 80 columns.
+_WIDTH_OF_A_PIPE: Final = 1_000_000
+# Columns of names, which somebody copies, and of moments: never broken, whatever table they are in. Where a terminal is
+# too narrow for them the table is wider than it, and the terminal's own breaks are none for what is copied.
+_UNBROKEN: Final = frozenset(
+    {"execution", "session", "payment", "of payment", "refund", "Stripe event", "object", "order"}
+    | {"status", "step", "took", "tries", "seats"}
+)
+_A_MOMENT: Final = "(UTC)"
+# Blanks between columns.
+_BETWEEN: Final = 2
+# The other columns are folded, but not to less than this, nor within a word that is no longer than that.
+_NARROWEST: Final = 16
+_LONGEST_WORD: Final = 40
 
 # How each status looks, of executions, steps, orders and doctor's findings alike.
 COLOURS: Final = {
@@ -68,7 +81,19 @@ class Output:
             sys.stdout.write(text.decode() + "\n")
             return
         for part in shown:
+            self._print(part)
+
+    def _print(self, part: RenderableType) -> None:
+        if isinstance(part, Table):
+            fit(part, self.console)
+        if self.console.is_terminal:
+            # What is wider than the terminal is not cut: the terminal breaks it.
+            self.console.print(part, crop=False)
+            return
+        with self.console.capture() as printed:
             self.console.print(part)
+        # rich fills each row up to the width of the table: in a pipe nobody sees what that is for.
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in printed.get().splitlines()))
 
     def line(self, data: object) -> None:
         """Give one line of an answer that goes on: a text as it is, anything else as JSON."""
@@ -98,7 +123,9 @@ class Output:
         if yes:
             return
         if not sys.stdin.isatty():
-            raise Problem("Nothing was done: this needs a yes.", advice="Say --yes to go on.", exit_code=USAGE)
+            raise Problem(
+                f"{question} Nothing was done: this needs a yes.", advice="Say --yes to go on.", exit_code=USAGE
+            )
         if not typer.confirm(question, err=True):
             raise Problem("Nothing was done.")
 
@@ -119,13 +146,29 @@ def table(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> Table:
         title_style="bold",
         box=None,
         pad_edge=False,
-        padding=(0, 2, 0, 0),
+        padding=(0, _BETWEEN, 0, 0),
     )
     for column in columns:
         made.add_column(column, overflow="fold", header_style="dim")
     for row in rows:
         made.add_row(*row)
     return made
+
+
+def fit(shown: Table, console: Console) -> None:
+    """Make a table that is too wide for the console fold its other columns, and not those of names and moments."""
+    unlimited = console.options.update(width=_WIDTH_OF_A_PIPE)
+    natural = narrowest = -_BETWEEN
+    for column in shown.columns:
+        sizes = [Measurement.get(console, unlimited, cell) for cell in (column.header, *column.cells)]
+        width, word = max(size.maximum for size in sizes), max(size.minimum for size in sizes)
+        unbroken = column.header in _UNBROKEN or str(column.header).endswith(_A_MOMENT)
+        column.no_wrap = unbroken
+        column.min_width = width if unbroken else max(min(width, _NARROWEST), min(word, _LONGEST_WORD))
+        natural += width + _BETWEEN
+        narrowest += column.min_width + _BETWEEN
+    if natural > console.width:
+        shown.width = max(console.width, narrowest)
 
 
 def plain(text: object) -> str:
@@ -139,9 +182,9 @@ def coloured(status: str) -> str:
     return f"[{colour}]{status}[/{colour}]" if colour else plain(status)
 
 
-def counted(number: int, noun: str) -> str:
-    """Write a number of things: `1 order`, `2 orders`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Write a number of things: `1 order`, `2 orders`; `plural` where that is not the noun with an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"
 
 
 def moment(time: datetime | None) -> str:

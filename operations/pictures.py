@@ -16,16 +16,26 @@ from operations.state_machine_picture.graph import Graph, read_graph
 from operations.timeline import Step, Timeline
 
 
+def check(file: Path) -> None:
+    """See whether a picture can be put there, before anything else is done for it.
+
+    Raises:
+        Problem: the file has another ending, or its folder is not there.
+    """
+    if file.suffix not in {".svg", ".html"}:
+        raise Problem(f"{file} is neither an .svg nor an .html file.", exit_code=USAGE)
+    if not file.parent.is_dir():
+        raise Problem(f"{file} cannot be written: there is no folder {file.parent}.", exit_code=USAGE)
+
+
 def write_picture(environment: Environment, execution: Execution, timeline: Timeline, file: Path) -> None:
-    """Draw the state machine with the execution's path into an .svg or .html file.
+    """Draw the state machine with the execution's path into a file that `check` has seen.
 
     Drawn is the definition that the execution ran, also when another one has been deployed since.
 
     Raises:
-        Problem: the file has another ending, or cannot be written.
+        Problem: the file cannot be written.
     """
-    if file.suffix not in {".svg", ".html"}:
-        raise Problem(f"{file} is neither an .svg nor an .html file.", exit_code=USAGE)
     described = environment.client("stepfunctions").describe_state_machine_for_execution(executionArn=execution.arn)
     definition = json.loads(described["definition"])
     overlay = overlay_of(definition, timeline, started=execution.started)
@@ -83,4 +93,5 @@ def _ways(graph: Graph) -> set[tuple[str, str]]:
 def _sentence(execution: Execution, timeline: Timeline) -> str:
     failed = " and ".join(step.name for step in timeline.failed)
     error = f" with {execution.error}" if execution.error else ""
-    return f"{execution.status}{error}{f' in {failed}' if failed else ''}. {execution.cause or ''}".strip()
+    again = "".join(f" {step.name} is trying again." for step in timeline.trying_again)
+    return f"{execution.status}{error}{f' in {failed}' if failed else ''}.{again} {execution.cause or ''}".strip()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from operations import order_view
+from operations import order_view, refund_choice
 from operations.desk import Desk
 from operations.output import plain
 from operations.problems import USAGE, Problem
 from ticketing import money
+
+# https://docs.stripe.com/disputes/how-disputes-work: the bank takes a disputed amount at once; of an inquiry it takes
+# nothing, and Stripe lets it be refunded (`is_charge_refundable` of https://docs.stripe.com/api/disputes/object).
+_OF_A_DISPUTE: Final = (
+    "Where the bank has taken the money, Stripe refuses a refund (charge_disputed); where it is an inquiry, the money"
+    " is still there, and a refund of all of it settles the matter."
+)
 
 
 def refund(
@@ -23,12 +30,17 @@ def refund(
     end_order: Annotated[
         bool, typer.Option("--end-order", help="Also the payment that pays the order: its tickets go back on sale.")
     ] = False,
+    although_disputed: Annotated[
+        bool, typer.Option("--although-disputed", help="Also while a dispute is open: for an inquiry.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Refund all that is left of a payment.
 
     For payments that could not become a ticket (PaidButSoldOut, DuplicatePayment, PaymentForClosedOrder) the order
-    number suffices. Repeated, it refunds nothing more.
+    number suffices. Repeated, it refunds nothing more, says what went back, and ends with 0.
+
+    While a dispute is open nothing is refunded: the bank has taken the money, and it would be lost twice.
 
     [bold]Examples[/bold]
 
@@ -43,17 +55,15 @@ def refund(
     inspected = order_view.find(environment, str(order))
     if inspected is None:
         raise Problem(f"There is no order {order}. Nothing was refunded.")
-    chosen = _choose(inspected, payment, end_order=end_order)
-    left = chosen["amount_minor"] - chosen["refunded_minor"]
-    amount = money.spoken(left, chosen["currency"])
-    consequence = (
-        f" This payment pays the order: it ends, and its {inspected['order']['quantity']} seats go back on sale."
-        if chosen["role"] == "accepted"
-        else ""
-    )
+    chosen = refund_choice.choose(inspected, payment, end_order=end_order)
+    if chosen is None:
+        _tell_what_went_back(desk, refund_choice.went_back(inspected, payment))
+        return
+    disputed = _disputed(inspected, allowed=although_disputed)
+    left = money.spoken(chosen["amount_minor"] - chosen["refunded_minor"], chosen["currency"])
     output.confirm(
-        f"Refund {amount} of payment {chosen['payment_key']}, order {order} ({inspected['order']['status']}),"
-        f" in {environment.name}?{consequence}",
+        f"Refund {left} of payment {chosen['payment_key']}, order {order} ({inspected['order']['status']}),"
+        f" in {environment.name}?{refund_choice.consequence(inspected, chosen)}{disputed}",
         yes=yes,
     )
     refunded = environment.invoke(
@@ -66,38 +76,36 @@ def refund(
         },
     )
     output.answer(
-        refunded,
+        {**refunded, "already_refunded": []},
         f"{refunded['amount']} of payment {refunded['payment_key']} went back: refund {refunded['refund_id']}."
         " The buyer's bank shows it within days.",
     )
 
 
-def _choose(inspected: dict[str, Any], payment: str | None, *, end_order: bool) -> dict[str, Any]:
-    order = inspected["order"]["id"]
-    standing = [
-        known
-        for known in inspected["payments"]
-        if known["amount_minor"] > known["refunded_minor"] and payment in {None, known["payment_key"]}
-    ]
-    if payment is None and not end_order:
-        standing = [known for known in standing if known["role"] != "accepted"]
-    if not standing:
-        raise Problem(
-            f"Order {order} has no payment {payment} that could go back."
-            if payment
-            else f"Order {order} has no payment that is to go back.",
-            advice=f"cachao show {order} lists its payments. To refund what pays the order, and end it: --end-order.",
-        )
-    if len(standing) > 1:
-        names = ", ".join(plain(known["payment_key"]) for known in standing)
-        raise Problem(
-            f"Order {order} has more than one such payment: {names}.", advice="Say --payment.", exit_code=USAGE
-        )
-    if standing[0]["role"] == "accepted" and not end_order:
-        raise Problem(
-            f"Payment {standing[0]['payment_key']} is what pays order {order}: refunding it ends the order."
-            " Nothing was refunded.",
-            advice="Say --end-order if that is meant.",
-            exit_code=USAGE,
-        )
-    return dict(standing[0])
+def _tell_what_went_back(desk: Desk, payments: list[dict[str, Any]]) -> None:
+    desk.output.answer(
+        # As the first time, for a program that says it again.
+        {**payments[-1], "already_refunded": payments},
+        *[
+            f"Already refunded: {known['amount']} of {plain(known['payment_key'])} by {plain(known['by'])};"
+            " nothing to do."
+            for known in payments
+        ],
+    )
+
+
+def _disputed(inspected: dict[str, Any], *, allowed: bool) -> str:
+    """Say in the question that a dispute is open; without leave nothing is refunded then."""
+    disputes = refund_choice.open_disputes(inspected)
+    if not disputes:
+        return ""
+    which = "" if len(inspected["payments"]) == 1 else " Which of the payments it is about, Stripe's dashboard says."
+    said = f"A dispute of order {inspected['order']['id']} is open: {', '.join(disputes)}.{which}"
+    if allowed:
+        return f" {said} {_OF_A_DISPUTE}"
+    raise Problem(
+        f"{said} Nothing was refunded.",
+        advice=f"Answer or accept it in Stripe's dashboard. {_OF_A_DISPUTE} For an inquiry, or a payment that the"
+        " dispute is not about, say --although-disputed. See docs/runbook.md#disputeopened.",
+        exit_code=USAGE,
+    )

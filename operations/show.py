@@ -3,37 +3,76 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import RenderableType
+from rich.markup import escape
 from rich.text import Text
 
-from operations import execution_view, executions, order_view
+from operations import execution_names, execution_view, executions, order_view, pictures
 from operations.desk import Desk
 from operations.environment import Environment
 from operations.executions import Execution, Found
-from operations.pictures import write_picture
-from operations.problems import Problem
+from operations.problems import BROKEN, FunctionFailed, Problem
 from operations.task_log import Field
 from operations.timeline import Timeline
 
-_STRIPE_ID = re.compile(r"(cs|pi|evt)_[A-Za-z0-9_]+\Z")
-_FIELDS: dict[str, Field] = {
+_STRIPE_ID = re.compile(r"(cs|pi|evt|re|pyr|dp|du|ch|py)_[A-Za-z0-9_]+\Z")
+# Those that the functions' logs are indexed by.
+_LOGGED: Final[dict[str, Field]] = {
     "cs": "stripe_session_id",
     "pi": "stripe_payment_intent_id",
     "evt": "stripe_event_id",
 }
-_SOME_MISSING = (
-    "[yellow]The functions' logs did not answer: only executions that changed the order are shown."
-    " You need logs:StartQuery and logs:GetQueryResults.[/yellow]"
+# As many digits as the database's ids have at most.
+_ORDER = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
+_SOME_MISSING: Final = (
+    "The functions' logs did not answer: only executions that changed the order are shown."
+    " You need logs:StartQuery and logs:GetQueryResults."
 )
+_NOT_EVEN_LOGS: Final = (
+    "The functions' logs did not answer, either: nothing is known of its executions."
+    " You need logs:StartQuery and logs:GetQueryResults."
+)
+
+
+@dataclass(frozen=True)
+class How:
+    """What is to be shown besides."""
+
+    picture: Path | None
+    full: bool
+    last: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of an order, or of an id of Stripe's that belongs to none.
+
+    `named`: no order is known by the id, but the events that have it name this one. `failure`: what kept the order from
+    being read.
+    """
+
+    wanted: str
+    inspected: dict[str, Any] | None
+    found: Found
+    failure: FunctionFailed | None = None
+    reference: str | None = None
+    named: dict[str, Any] | None = None
 
 
 def show(
     context: typer.Context,
-    wanted: Annotated[str, typer.Argument(metavar="EXECUTION|ORDER|evt_…|cs_…|pi_…", help="What to show.")],
+    wanted: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXECUTION|ORDER|evt_…|cs_…|pi_…|re_…",
+            help="What to show; of an execution's name the beginning suffices, from 8 characters on.",
+        ),
+    ],
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the path taken, into this .svg or .html file.")
     ] = None,
@@ -43,7 +82,8 @@ def show(
 ) -> None:
     """Show an order as the database has it, or an execution, with a timeline of its steps.
 
-    It names the step that failed, not the one that caught it.
+    It names the step that failed, not the one that caught it. While the database is away it shows of an order what the
+    logs know, and ends with 1.
 
     [bold]Examples[/bold]
 
@@ -54,42 +94,80 @@ def show(
         cachao show replay-1-4f0c… --full --picture out.svg
     """
     desk: Desk = context.obj
-    environment = desk.environment
+    environment, how = desk.environment, How(picture, full, last)
+    if picture is not None:
+        pictures.check(picture)
     if wanted.isascii() and wanted.isdigit():
-        inspected, reachable = order_view.find_if_reachable(desk, wanted)
-        if inspected is None and reachable:
-            raise Problem(f"There is no order {wanted}.", advice="cachao executions lists what came in lately.")
-        found = (
-            executions.of_order(environment, inspected)
-            if inspected
-            else executions.of_logged(environment, "order_id", wanted)
-        )
-        _show_order(desk, inspected, found, picture=picture, full=full, last=last)
+        _show_known(desk, _of_number(environment, wanted), how)
     elif _STRIPE_ID.match(wanted):
-        _show_stripe_id(desk, wanted, picture=picture, full=full, last=last)
+        _show_known(desk, _of_stripe_id(environment, wanted), how)
     else:
-        execution = executions.get(environment, wanted)
-        timeline = executions.timeline(environment, execution)
-        desk.output.answer(
-            execution_view.as_data(execution, timeline), *execution_view.render(execution, timeline, full=full)
-        )
-        _draw(desk, picture, execution, timeline)
+        _show_execution(desk, executions.get(environment, wanted, note=desk.output.note), how)
 
 
-def _show_stripe_id(desk: Desk, wanted: str, *, picture: Path | None, full: bool, last: int) -> None:
-    environment = desk.environment
-    inspected, reachable = order_view.find_if_reachable(desk, wanted)
-    found = executions.of_logged(environment, _FIELDS[wanted.split("_", 1)[0]], wanted)
-    if inspected is not None and not wanted.startswith("evt_"):
-        found = executions.of_order(environment, inspected)
-    elif inspected is not None and not found.complete:
+def _show_execution(desk: Desk, execution: Execution, how: How) -> None:
+    timeline = executions.timeline(desk.environment, execution)
+    original = _original(desk.environment, execution, [])
+    desk.output.answer(
+        execution_view.as_data(execution, timeline, original=original),
+        *execution_view.render(execution, timeline, full=how.full, original=original),
+    )
+    _draw(desk, how.picture, execution, timeline)
+
+
+def _of_number(environment: Environment, wanted: str) -> Known:
+    inspected, failure = order_view.find_if_reachable(environment, wanted)
+    if inspected is None and failure is None:
+        raise Problem(f"There is no order {wanted}.", advice="cachao orders lists what was ordered lately.")
+    found = (
+        executions.of_order(environment, inspected)
+        if inspected
+        else executions.of_logged(environment, "order_id", wanted)
+    )
+    return Known(wanted, inspected, found, failure)
+
+
+def _of_stripe_id(environment: Environment, wanted: str) -> Known:
+    kind = wanted.split("_", 1)[0]
+    if kind in {"ch", "py"}:
+        raise _not_kept(wanted)
+    inspected, failure = order_view.find_if_reachable(environment, wanted)
+    if kind not in _LOGGED and inspected is None:
+        raise failure or _not_kept(wanted)
+    found = (
+        executions.of_order(environment, inspected)
+        if inspected is not None and kind != "evt"
+        else executions.of_logged(environment, _LOGGED[kind], wanted)
+    )
+    if inspected is not None and kind == "evt" and not found.complete:
         found = _of_event(environment, inspected, wanted)
-    if inspected is None and reachable and not found.executions:
+    if inspected is None and failure is None and not found.executions:
         raise Problem(
             f"Neither the orders nor the workflow know {wanted}.",
             advice="If Stripe has it, its event has not come in: cachao doctor walks the chain from Stripe to here.",
         )
-    _show_order(desk, inspected, found, picture=picture, full=full, last=last)
+    reference = None if inspected is not None else _reference_in(found)
+    known = reference is not None and _ORDER.match(reference) and failure is None
+    named = order_view.find(environment, reference) if known and reference is not None else None
+    return Known(wanted, inspected, found, failure, reference, named)
+
+
+def _not_kept(wanted: str) -> Problem:
+    if wanted.startswith(("re_", "pyr_")):
+        return Problem(
+            f"No order knows the refund {wanted}.",
+            advice="If Stripe has it, show its payment: cachao show pi_…, as Stripe's dashboard shows it.",
+        )
+    return Problem(
+        f"No order is found by {wanted}: charges, and disputes that are not lost, have no index here.",
+        advice="Show its payment: cachao show pi_…, as the alert's mail and Stripe's dashboard show it.",
+    )
+
+
+def _reference_in(found: Found) -> str | None:
+    """Give the order that the newest of these executions names in its event."""
+    references = (execution.event.order_reference for execution in reversed(found.executions))
+    return next((reference for reference in references if reference), None)
 
 
 def _of_event(environment: Environment, inspected: dict[str, Any], event_id: str) -> Found:
@@ -98,34 +176,77 @@ def _of_event(environment: Environment, inspected: dict[str, Any], event_id: str
     return Found(executions.describe_all(environment, named), complete=False)
 
 
-def _show_order(
-    desk: Desk, inspected: dict[str, Any] | None, found: Found, *, picture: Path | None, full: bool, last: int
-) -> None:
-    environment, newest = desk.environment, found.executions[-last:]
-    timelines = [(execution, executions.timeline(environment, execution)) for execution in newest]
-    shown: list[RenderableType] = []
-    if inspected is None:
-        shown.append(Text.from_markup("[yellow]No order is known to belong to it.[/yellow]"))
-    else:
-        shown.extend(_spaced(order_view.render(inspected)))
-    shown.append(execution_view.listing("Executions", found.executions))
-    if not found.complete:
-        shown.append(Text.from_markup(_SOME_MISSING))
+def _show_known(desk: Desk, known: Known, how: How) -> None:
+    environment, found = desk.environment, known.found.executions
+    order = known.inspected["order"]["id"] if known.inspected else None
+    timelines = [(execution, executions.timeline(environment, execution)) for execution in found[-how.last :]]
+    originals = {execution.name: _original(environment, execution, found) for execution, _ in timelines}
+    shown = _what_is_known(known)
+    if found:
+        shown.append(execution_view.listing("Executions, the oldest first", found, order=order))
+    elif known.found.complete:
+        shown.append("There are no executions of it.")
+    if not known.found.complete:
+        missing = _SOME_MISSING if known.failure is None else _NOT_EVEN_LOGS
+        shown.append(Text(missing, style="yellow"))
     for execution, timeline in timelines:
-        shown.extend(["", *execution_view.render(execution, timeline, full=full)])
-    data = {
-        **(inspected or {"order": None}),
-        "executions": [execution_view.as_data(execution) for execution in found.executions[: -len(newest) or None]]
-        if len(found.executions) > len(newest)
-        else [],
-        "complete": found.complete,
-    }
-    data["executions"] += [execution_view.as_data(execution, timeline) for execution, timeline in timelines]
+        original = originals[execution.name]
+        shown.extend(["", *execution_view.render(execution, timeline, full=how.full, original=original)])
+    data = _data(known)
+    data["executions"] = [
+        *(execution_view.as_data(execution, order=order) for execution in found[: -how.last]),
+        *(
+            execution_view.as_data(execution, timeline, original=originals[execution.name], order=order)
+            for execution, timeline in timelines
+        ),
+    ]
     desk.output.answer(data, *shown)
     if timelines:
-        _draw(desk, picture, *_most_telling(timelines))
-    elif picture is not None:
+        _draw(desk, how.picture, *_most_telling(timelines))
+    elif how.picture is not None:
         raise Problem("There is no execution to draw.")
+    if known.failure is not None:
+        # In text the sentence stands where the order would.
+        sentence = f"{order_view.not_read(known.failure)} " if desk.output.as_json else ""
+        desk.output.note(f"{escape(sentence)}{known.failure.advice}")
+        raise typer.Exit(BROKEN)
+
+
+def _what_is_known(known: Known) -> list[RenderableType]:
+    if known.inspected is not None:
+        return _spaced(order_view.render(known.inspected))
+    shown: list[RenderableType] = []
+    if known.failure is not None:
+        shown.append(Text(order_view.not_read(known.failure), style="yellow"))
+    if known.named is not None:
+        named = known.named["order"]["id"]
+        shown.append(
+            Text(f"The event names order {named}, but nothing of {known.wanted} is recorded there.", style="yellow")
+        )
+        return [*shown, "", *_spaced(order_view.render(known.named))]
+    if known.reference is not None:
+        there = "" if known.failure is not None else ", which is not there"
+        shown.append(Text(f"The event names order {known.reference}{there}.", style="yellow"))
+    elif known.failure is None:
+        shown.append(Text("No order is known to belong to it, and its event names none.", style="yellow"))
+    return shown
+
+
+def _data(known: Known) -> dict[str, Any]:
+    return {
+        **(known.inspected or {"order": None}),
+        # What the event says, where no order is known by the id.
+        **({} if known.inspected is not None else {"named_by_event": known.reference, "named_order": known.named}),
+        **({} if known.failure is None else {"problem": known.failure.sentence}),
+        "complete": known.found.complete,
+    }
+
+
+def _original(environment: Environment, execution: Execution, among: list[Execution]) -> str | None:
+    """Give the whole name of the execution that this one replays; None where it replays none, or it is not found."""
+    if not execution_names.is_replay(execution.name):
+        return None
+    return executions.original_of(environment, execution.name, [other.name for other in among])
 
 
 def _most_telling(timelines: list[tuple[Execution, Timeline]]) -> tuple[Execution, Timeline]:
@@ -135,7 +256,7 @@ def _most_telling(timelines: list[tuple[Execution, Timeline]]) -> tuple[Executio
 
 def _draw(desk: Desk, picture: Path | None, execution: Execution, timeline: Timeline) -> None:
     if picture is not None:
-        write_picture(desk.environment, execution, timeline, picture)
+        pictures.write_picture(desk.environment, execution, timeline, picture)
         desk.output.note(f"The path of {execution.name} is drawn in {picture}.")
 
 

@@ -157,7 +157,8 @@ def _end(
     if open_:
         output.note(
             f"{counted(open_, 'execution')} had not ended, or could not be looked at: cachao executions --running shows"
-            " what runs. Say the same command again later: it starts only what is not repaired and does not run."
+            " what runs. Say the same command again later (without --again): it starts only what no replay repaired,"
+            " and what does not run."
         )
     if problem is not None:
         output.note(f"[red]{problem.sentence}[/red] {problem.advice}")

@@ -74,6 +74,11 @@ class Step:
         """The last attempt, where that failed."""
         return self.attempts[-1] if self.attempts and self.attempts[-1].error is not None else None
 
+    @property
+    def failed_attempts(self) -> list[Attempt]:
+        """The attempts that failed, whatever came after them."""
+        return [attempt for attempt in self.attempts if attempt.error is not None]
+
 
 @dataclass
 class Timeline:
@@ -86,7 +91,7 @@ class Timeline:
     @property
     def failed(self) -> list[Step]:
         """The step that failed, not the one that caught it; both, where two failed beside each other."""
-        broken = [step for step in self.steps if step.failure is not None]
+        broken = [step for step in self.steps if step.failure is not None and step.result != "running"]
         if broken:
             end = broken[0].exit_position
             return [step for step in broken if end is None or step.position <= end]
@@ -95,6 +100,11 @@ class Timeline:
         # No attempt failed: a step answered something strange, which the cause names; or time ran out in one.
         named = [step for step in self.steps if (self.cause or "").startswith(f"{step.name}:")]
         return named or [step for step in self.steps if step.result == "stopped"][-1:]
+
+    @property
+    def trying_again(self) -> list[Step]:
+        """The steps that failed, and are tried again: nobody knows yet whether they fail."""
+        return [step for step in self.steps if step.result == "running" and step.failed_attempts]
 
 
 def read(events: Iterable[Mapping[str, Any]], *, running: bool) -> Timeline:

@@ -10,14 +10,16 @@ from itertools import islice
 from typing import Annotated, Any, Final
 
 import typer
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from operations import execution_view, executions
 from operations.desk import Desk
 from operations.environment import Environment
 from operations.executions import Execution
-from operations.output import coloured, duration, moment, plain, table
+from operations.output import coloured, duration, fit, moment, plain, table
 from operations.time_spans import parse_since
 
 # Of how many running executions the step is asked for in each round: each is a request of its own.
@@ -82,9 +84,9 @@ def watch(
     since: Annotated[str, typer.Option(help="Begin with what started since: 10m, 1h, …")] = "10m",
     every: Annotated[float, typer.Option(help="Look so often, in seconds.", min=0.2)] = 1.0,
     rows: Annotated[int, typer.Option(help="Keep so many in view.", min=1, max=200)] = 30,
-    seconds: Annotated[float | None, typer.Option("--for", help="Stop after so many seconds.")] = None,
+    seconds: Annotated[float | None, typer.Option("--for", help="Stop after so many seconds.", min=0)] = None,
 ) -> None:
-    """Watch payments as they run, until Ctrl-C. In a pipe: a line for each that begins or ends.
+    """Watch payments as they run, until Ctrl-C. In a pipe: a line for each that begins or ends, with when it did.
 
     [bold]Examples[/bold]
 
@@ -116,7 +118,23 @@ def _rounds(watcher: Watcher, every: float, seconds: float | None) -> Iterator[l
 def _live(desk: Desk, rounds: Iterator[list[Seen]]) -> None:
     with Live(console=desk.output.console, refresh_per_second=4, screen=False) as live:
         for seen in rounds:
-            live.update(_table(desk.environment.name, seen))
+            live.update(_picture(desk.environment.name, seen, desk.output.console))
+
+
+def _picture(name: str, seen: list[Seen], console: Console) -> RenderableType:
+    """Show what is in view: as a table, or where that is too wide without the names, and those on lines of their own.
+
+    Executions' names are copied: they must not be broken, and what goes on being drawn cannot be wider than a terminal.
+    """
+    shown = _table(name, seen)
+    fit(shown, console)
+    if shown.width is None or shown.width <= console.width:
+        return shown
+    lines = [
+        Text(f"{_line(one, with_name=False)}\n  {one.execution.name}", no_wrap=True, overflow="ellipsis")
+        for one in seen
+    ]
+    return Group(Text.from_markup(_title(name, seen)), *lines)
 
 
 def _table(name: str, seen: list[Seen]) -> Table:
@@ -126,39 +144,47 @@ def _table(name: str, seen: list[Seen]) -> Table:
             coloured(one.execution.status),
             plain(one.step),
             duration(one.execution.took),
-            plain(one.execution.event.order_reference),
+            plain(one.execution.order),
             plain(one.execution.event.event_type),
             plain(one.execution.error),
             plain(one.execution.name),
         ]
         for one in seen
     ]
+    columns = ("started (UTC)", "status", "step", "for", "order", "event", "error", "execution")
+    return table(_title(name, seen), *columns, rows=rows)
+
+
+def _title(name: str, seen: list[Seen]) -> str:
     running = sum(one.execution.status == executions.RUNNING for one in seen)
     failed = sum(one.execution.failed for one in seen)
-    title = f"{plain(name)}  {len(seen)} in view, {running} running, {failed} failed  {moment(datetime.now(UTC))} UTC"
-    return table(title, "started (UTC)", "status", "step", "for", "order", "event", "error", "execution", rows=rows)
+    return f"{plain(name)}  {len(seen)} in view, {running} running, {failed} failed  {moment(datetime.now(UTC))} UTC"
 
 
 def _lines(desk: Desk, rounds: Iterator[list[Seen]]) -> None:
     told: dict[str, str] = {}
     for seen in rounds:
-        for one in seen:
+        # Each line says when its execution began, or ended: of those that came to light at once the earliest first.
+        for one in sorted(seen, key=lambda one: _when(one.execution)):
             if told.get(one.execution.arn) != one.execution.status:
                 told[one.execution.arn] = one.execution.status
                 data = {**execution_view.as_data(one.execution), "step": one.step}
                 desk.output.line(data if desk.output.as_json else _line(one))
 
 
-def _line(one: Seen) -> str:
+def _when(execution: Execution) -> datetime:
+    return execution.stopped or execution.started
+
+
+def _line(one: Seen, *, with_name: bool = True) -> str:
     execution = one.execution
-    when = execution.stopped or execution.started
     words = [
-        moment(when),
+        moment(_when(execution)),
         execution.status,
         duration(execution.took),
-        f"order {execution.event.order_reference or '-'}",
+        f"order {execution.order or '-'}",
         execution.event.event_type or "-",
         execution.error or one.step or "-",
-        execution.name,
+        *([execution.name] if with_name else []),
     ]
     return "  ".join(words)

@@ -1,7 +1,7 @@
-"""InspectOrder: shows operators an order as the database has it, or how the database is doing. Changes nothing.
+"""InspectOrder: shows operators an order as the database has it, lists orders, or says how the database is doing.
 
-Invoked by `cachao show`, `cachao executions --order` and `cachao doctor`: the database is reached from inside its
-network only, operators need no way to it and no password.
+It changes nothing. Invoked by `cachao show`, `orders`, `executions --order`, `refund` and `doctor`: the database is
+reached from inside its network only, operators need no way to it and no password.
 """
 
 from __future__ import annotations
@@ -11,14 +11,20 @@ import msgspec
 from handlers.runtime import TaskInput, database, task
 from handlers.settings import connect_to_database
 from ticketing.order_inspection import DatabaseHealth, InspectedOrder, database_health, find_order
+from ticketing.order_listing import ListedOrders, OrdersWanted, list_orders
 
 
 class InspectOrderInput(TaskInput):
-    """An order's id, or the id of something at Stripe that belongs to it; or `health`."""
+    """An order's id, or the id of something at Stripe that belongs to it; or `orders`; or `health`.
+
+    `orders` may name a buyer's e-mail address: no input is logged here, nor repeated in an error's sentence.
+    """
 
     execution_id: str = "by hand"
     session_id: str | None = None
     payment_intent_id: str | None = None
+    refund_id: str | None = None
+    orders: OrdersWanted | None = None
     health: bool = False
 
 
@@ -26,6 +32,7 @@ class InspectOrderResult(msgspec.Struct, kw_only=True):
     """What was asked for; `found` is None where there is no such order."""
 
     found: InspectedOrder | None = None
+    orders: ListedOrders | None = None
     pending_migrations: list[str] | None = None
     # None while migrations are pending: the tables do not have the columns yet.
     health: DatabaseHealth | None = None
@@ -36,6 +43,8 @@ def handler(given: InspectOrderInput) -> InspectOrderResult:
     """Raises DatabaseUnavailable."""
     if given.health:
         return _health()
+    if given.orders is not None:
+        return InspectOrderResult(orders=list_orders(database, given.orders))
     return InspectOrderResult(
         found=find_order(
             database,
@@ -43,6 +52,7 @@ def handler(given: InspectOrderInput) -> InspectOrderResult:
             session_id=given.session_id,
             payment_intent_id=given.payment_intent_id,
             stripe_event_id=given.stripe_event_id,
+            refund_id=given.refund_id,
         )
     )
 

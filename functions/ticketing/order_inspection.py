@@ -32,12 +32,20 @@ _PAYMENT: Final = (
 )
 _REFUND: Final = "stripe_refund_id, payment_key, amount_minor, status, created_at"
 _HISTORY: Final = "entry, stripe_event_id, stripe_object_id, amount_minor, execution_id, recorded_at"
+_TICKET: Final = "id, name, max_quantity, sold_quantity, held_quantity, is_active"
+# Not the code itself: what is read here gets into logs, and whoever reads the code there may use it.
+_CODE: Final = "id, max_uses, used_count, held_count, is_active"
 
 
 class InspectedOrder(msgspec.Struct, kw_only=True):
-    """An order and all that belongs to it, oldest first. Columns as the tables name them; times are UTC."""
+    """An order and all that belongs to it, oldest first. Columns as the tables name them; times are UTC.
+
+    `ticket` and `code` say what room there is; None where there is no such row (any more), or no code.
+    """
 
     order: Row
+    ticket: Row | None
+    code: Row | None
     payments: list[Row]
     refunds: list[Row]
     history: list[Row]
@@ -58,14 +66,17 @@ def find_order(
     session_id: str | None = None,
     payment_intent_id: str | None = None,
     stripe_event_id: str | None = None,
+    refund_id: str | None = None,
 ) -> InspectedOrder | None:
-    """Find an order by its id, or by the id of a Checkout Session, PaymentIntent or event that belongs to it.
+    """Find an order by its id, or by the id of a Checkout Session, PaymentIntent, event or refund that belongs to it.
+
+    A dispute that was lost is kept as a refund, under its own id.
 
     Raises:
         DatabaseUnavailable: try again.
     """
     with database.transaction() as tx:
-        found = order_id or _order_of(tx, session_id, payment_intent_id, stripe_event_id)
+        found = order_id or _order_of(tx, session_id, payment_intent_id, stripe_event_id, refund_id)
         order = found and tx.one(
             f"SELECT {_ORDER} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- constants
             found,
@@ -74,9 +85,11 @@ def find_order(
             return None
         return InspectedOrder(
             order=_plain(order),
+            ticket=_row(tx, _TICKET, "tickets", order["ticket_id"]),
+            code=_row(tx, _CODE, "discount_codes", order["discount_code_id"]),
             payments=_rows(tx, _PAYMENT, "order_payments", order["id"], "id"),
             refunds=_rows(tx, _REFUND, "order_refunds", order["id"], "created_at, stripe_refund_id"),
-            history=_rows(tx, _HISTORY, "order_history", order["id"], "id"),
+            history=_requests_first(_rows(tx, _HISTORY, "order_history", order["id"], "id")),
         )
 
 
@@ -109,7 +122,11 @@ def database_health(database: Database) -> DatabaseHealth:
 
 
 def _order_of(
-    tx: Transaction, session_id: str | None, payment_intent_id: str | None, stripe_event_id: str | None
+    tx: Transaction,
+    session_id: str | None,
+    payment_intent_id: str | None,
+    stripe_event_id: str | None,
+    refund_id: str | None,
 ) -> int | None:
     if session_id is not None:
         # The second session that paid an order is not the order's own.
@@ -128,6 +145,8 @@ def _order_of(
         return _id(
             tx.one("SELECT order_id AS id FROM order_history WHERE stripe_event_id = %s LIMIT 1", stripe_event_id)
         )
+    if refund_id is not None:
+        return _id(tx.one("SELECT order_id AS id FROM order_refunds WHERE stripe_refund_id = %s", refund_id))
     return None
 
 
@@ -141,6 +160,24 @@ def _rows(tx: Transaction, columns: str, table: str, order_id: int, order_by: st
         order_id,
     )
     return [_plain(row) for row in found]
+
+
+def _row(tx: Transaction, columns: str, table: str, row_id: int | None) -> Row | None:
+    if row_id is None:
+        return None
+    found = tx.one(f"SELECT {columns} FROM {table} WHERE id = %s", row_id)  # noqa: S608 -- constants
+    return None if found is None else _plain(found)
+
+
+def _requests_first(history: list[Row]) -> list[Row]:
+    """Put the request of a refund before what came of it: both are written at once, the request last."""
+    ordered: list[Row] = []
+    for entry in history:
+        refund = entry["stripe_object_id"]
+        of_refund = (at for at, before in enumerate(ordered) if refund and before["stripe_object_id"] == refund)
+        at = next(of_refund, None) if entry["entry"] == "refund_requested" else None
+        ordered.insert(len(ordered) if at is None else at, entry)
+    return ordered
 
 
 def _plain(row: Row) -> Row:

@@ -9,6 +9,7 @@ from typing import Final
 from operations.doctor.finding import Finding, fine, not_local
 from operations.doctor.guarding import guarded
 from operations.environment import Environment
+from operations.output import counted
 
 LINK: Final = "Alerts"
 _PENDING: Final = "PendingConfirmation"
@@ -27,13 +28,15 @@ def _check_subscribers(environment: Environment, topic: str) -> Iterator[Finding
     subscriptions = [found for page in pages.paginate(TopicArn=topic) for found in page["Subscriptions"]]
     confirmed = [found for found in subscriptions if found["SubscriptionArn"] not in {_PENDING, "Deleted"}]
     if not subscriptions:
-        yield _broken("nobody_subscribed", "Nobody has subscribed to the alert topic.", _subscribe(topic))
+        yield _broken(
+            "nobody_subscribed", "Nobody has subscribed to the alert topic.", f"Subscribe:\n{_subscribe(topic)}"
+        )
     elif not confirmed:
         waiting = ", ".join(f"{found['Protocol']} {_masked(found['Endpoint'])}" for found in subscriptions)
         yield _broken(
             "subscription_unconfirmed",
             f"No subscription to the alert topic is confirmed: {waiting}.",
-            f"Click the link in AWS's e-mail; it is good for 3 days. After that subscribe again: {_subscribe(topic)}",
+            f"Click the link in AWS's e-mail; it is good for 3 days. After that subscribe again:\n{_subscribe(topic)}",
         )
     else:
         yield fine(LINK, f"{len(confirmed)} confirmed: {', '.join(sorted({f['Protocol'] for f in confirmed}))}.")
@@ -54,8 +57,8 @@ def _check_delivery(environment: Environment, topic: str) -> Iterator[Finding]:
     if failed:
         yield _broken(
             "alerts_not_delivered",
-            f"{failed:.0f} alerts of the last 24 hours could not be delivered.",
-            "Look at the subscription: does its address still exist? cachao executions --failed lists what they said.",
+            f"{counted(int(failed), 'alert')} of the last 24 hours could not be delivered.",
+            "Look at the subscription: does its address still exist? What the alerts said:\ncachao executions --failed",
         )
     elif environment.is_local:
         yield not_local(LINK, "Whether each was delivered is not measured locally.")

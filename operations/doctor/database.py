@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from operations.doctor import database_trouble
 from operations.doctor.finding import NOT_PROCESSED, NOT_REACHING, Finding, fine
 from operations.environment import Environment
 from operations.output import counted, moment
 from operations.problems import FunctionFailed
+from ticketing import order_status
 
 LINK: Final = "Database"
-_ORDERS: Final = "Pending orders"
+ORDERS: Final = "Pending orders"
 # order_inspection counts up to here.
 _COUNT_AT_MOST: Final = 1000
+# A hold lasts as long as its Checkout Session, which is at most this.
+_LONGEST_HOLD: Final = timedelta(days=1)
+# InspectOrder lists as many.
+_LIST_AT_MOST: Final = 200
+# In Lambda's own words; the error's name is not always there.
+_TIMED_OUT: Final = "timed out"
+_REPLAY: Final = "cachao replay --failed --since 2d --error DatabaseUnavailable"
 
 
 def check(environment: Environment) -> Iterator[Finding]:
@@ -22,52 +31,60 @@ def check(environment: Environment) -> Iterator[Finding]:
     try:
         found = environment.invoke("InspectOrderFunction", {"health": True})
     except FunctionFailed as failure:
-        yield _failed(failure)
+        yield _failed(environment, failure)
         return
     pending = found["pending_migrations"] or []
     if pending:
-        yield Finding(
-            LINK,
-            "broken",
-            f"It lacks this version's schema: {', '.join(pending)}.",
+        yield _broken(
             "migrations_pending",
-            "cachao migrate — it only adds, and is safe to repeat.",
-            NOT_PROCESSED,
+            f"It lacks this version's schema: {', '.join(pending)}.",
+            "Add it; this is safe to repeat:\ncachao migrate",
         )
         return
     yield fine(LINK, "The functions reach it, and its schema is this version's.")
-    yield from _check_orders(found["health"])
+    waiting = list(_check_orders(found["health"]))
+    yield from waiting or [_none_late(_number_pending(environment))]
 
 
-def _failed(failure: FunctionFailed) -> Finding:
-    if failure.error not in {"ConfigurationError", "DatabaseUnavailable"}:
-        return Finding(
-            LINK,
-            "broken",
-            f"{failure.sentence}. So nobody can tell how the database is.",
-            "inspection_failing",
-            "A time-out: do its subnets have a way to Secrets Manager (VpcSubnetIds: a NAT gateway, or an endpoint)?"
-            " Anything else: its log has the stack trace; deploy again (docs/deploy.md, 3).",
-            NOT_PROCESSED,
-        )
+def _failed(environment: Environment, failure: FunctionFailed) -> Finding:
     if failure.error == "ConfigurationError":
-        return Finding(
-            LINK,
-            "broken",
-            failure.sentence,
+        return _broken(
             "database_misconfigured",
+            failure.sentence,
             "Mend the setting that it names (docs/runbook.md#configurationerror).",
-            NOT_PROCESSED,
         )
-    return Finding(
-        LINK,
-        "broken",
-        failure.sentence,
-        "database_unreachable",
-        "Is the database up? May the functions reach it (VpcSubnetIds, VpcSecurityGroupIds, its security group)? Is the"
-        " password in its secret right? Executions try again for some minutes; after that: cachao replay --failed"
-        " --error DatabaseUnavailable",
-        NOT_PROCESSED,
+    if failure.error == "DatabaseUnavailable":
+        return _broken(
+            "database_unreachable",
+            failure.sentence,
+            "Is the database up, and does it answer? May the functions reach it (VpcSubnetIds, VpcSecurityGroupIds, its"
+            " security group)? Is the password in its secret right? Executions try again for some minutes; after that:"
+            f" {_REPLAY}",
+        )
+    if _TIMED_OUT in failure.sentence:
+        return _timed_out(failure, database_trouble.told_by_executions(environment))
+    return _broken(
+        "inspection_failing",
+        f"{failure.sentence}. So nobody can tell how the database is.",
+        "Its log has the stack trace; deploy again (docs/deploy.md, 3).",
+    )
+
+
+def _timed_out(failure: FunctionFailed, also: str) -> Finding:
+    """Say what a time-out means. A database that hangs answers nothing at all, not even with an error."""
+    if also:
+        return _broken(
+            "database_unreachable",
+            f"{failure.sentence}, and {also}: the database hangs, or cannot be reached.",
+            "Is it up, does it answer, is it out of connections (docs/runbook.md#databaseunavailable)? Executions try"
+            f" again for some minutes; after that: {_REPLAY}",
+        )
+    return _broken(
+        "inspection_failing",
+        f"{failure.sentence}. So nobody can tell how the database is.",
+        "Look at the database first, it is the likelier cause: is it up, does it hang, is it out of connections"
+        " (docs/runbook.md#databaseunavailable)? If it is well: do the functions' subnets have a way to it and to"
+        " Secrets Manager (VpcSubnetIds: a NAT gateway, or an endpoint)?",
     )
 
 
@@ -77,28 +94,54 @@ def _check_orders(health: dict[str, Any]) -> Iterator[Finding]:
         oldest = health["oldest_past_hold"]
         since = moment(datetime.fromisoformat(oldest)) if oldest else "-"
         yield Finding(
-            _ORDERS,
+            ORDERS,
             "broken",
             f"{_many(late)} unpaid and past the hold (since {since} UTC): no event came, and the reconciliation does"
             " not run, or cannot settle it.",
             "orders_past_hold",
-            "cachao reconcile asks Stripe about each and says what it found. If it finds paid ones, events are lost:"
-            " look at the links above.",
+            "Ask Stripe about each:\ncachao reconcile\nIf it finds paid ones, events are lost on their way:"
+            " docs/runbook.md#events-not-reaching-eventbridge.",
             NOT_REACHING,
         )
     if old:
         yield Finding(
-            _ORDERS,
+            ORDERS,
             "broken",
             f"{_many(old)} unpaid since before this system, and never compared with Stripe.",
             "backlog",
-            "cachao reconcile --dry-run, then cachao reconcile (docs/deploy.md, 5).",
+            "Look first, then bring them right (docs/deploy.md, 5):\ncachao reconcile --dry-run\ncachao reconcile",
             NOT_REACHING,
         )
-    if not late and not old:
-        yield fine(_ORDERS, "None is past its hold.")
 
 
-def _many(number: int) -> str:
+def _none_late(pending: int) -> Finding:
+    if not pending:
+        return fine(ORDERS, "None is past its hold.")
+    # A link that was broken until now is fine again, and shows nothing of the payments that it lost.
+    return Finding(
+        ORDERS,
+        "fine",
+        f"{_many(pending, _LIST_AT_MOST)} pending, none past its hold: the reconciliation asks Stripe about each when"
+        " that is over.",
+        todo="If events were lost today, do not wait for it:\ncachao reconcile --since 1d",
+    )
+
+
+def _number_pending(environment: Environment) -> int:
+    """Count the orders that were taken to Stripe and may still become paid."""
+    since = (datetime.now(UTC) - _LONGEST_HOLD).isoformat()
+    wanted = {"since": since, "status": order_status.PENDING, "limit": _LIST_AT_MOST}
+    try:
+        listed = environment.invoke("InspectOrderFunction", {"orders": wanted})["orders"]
+    except FunctionFailed:
+        return 0  # it has just answered; this is no more than a hint
+    return sum(order["stripe_checkout_session_id"] is not None for order in listed["orders"])
+
+
+def _many(number: int, at_most: int = _COUNT_AT_MOST) -> str:
     verb = "is" if number == 1 else "are"
-    return f"{_COUNT_AT_MOST} or more orders are" if number >= _COUNT_AT_MOST else f"{counted(number, 'order')} {verb}"
+    return f"{at_most} or more orders are" if number >= at_most else f"{counted(number, 'order')} {verb}"
+
+
+def _broken(cause: str, says: str, todo: str) -> Finding:
+    return Finding(LINK, "broken", says, cause, todo, NOT_PROCESSED)

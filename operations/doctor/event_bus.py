@@ -29,7 +29,7 @@ def check(environment: Environment) -> Iterator[Finding]:
             f"There is no event bus {name}.",
             "bus_missing",
             "Deploy with CreatePartnerEventBus=true. If somebody deleted the bus, the source has to be active again"
-            " before events come: look at the link above.",
+            " before events come: look at the link “Partner event source”.",
             NOT_REACHING,
         )
         return

@@ -24,7 +24,7 @@ from operations.doctor.finding import Check, Finding
 from operations.doctor.guarding import guarded
 from operations.environment import Environment
 
-# In the order in which an event passes them.
+# In the order in which an event passes them; then what shows how events fared.
 LINKS: Final[dict[str, Check]] = {
     stripe_secret.LINK: stripe_secret.check,
     stripe_destination.LINK: stripe_destination.check,
@@ -34,15 +34,34 @@ LINKS: Final[dict[str, Check]] = {
     rules.LINK: rules.check,
     targets.LINK: targets.check,
     state_machine.LINK: state_machine.check,
-    recent_executions.LINK: recent_executions.check,
-    alerts.LINK: alerts.check,
-    reconciliation.LINK: reconciliation.check,
     database.LINK: database.check,
+    reconciliation.LINK: reconciliation.check,
+    alerts.LINK: alerts.check,
+    recent_executions.LINK: recent_executions.check,
 }
+# Looked at together with the database, but what is wrong with them follows from anything before.
+_PLACES: Final = {link: place for place, link in enumerate((*LINKS, database.ORDERS))}
+# Events that wait for a replay, whatever the reason was: it stands before them.
+_LEFT_OVER: Final = "dead_letters"
 
 
 def examine(environment: Environment, links: Iterable[str] = tuple(LINKS)) -> Iterator[Finding]:
     """Give the findings of all links, or of those named, link by link."""
+    told = set()
     for link in links:
         for finding in guarded(link, LINKS[link](environment)):
-            yield addressed(environment, finding)
+            # Both rules have one role and one workflow: what is wrong with these is told once.
+            if finding not in told:
+                told.add(finding)
+                yield addressed(environment, finding)
+
+
+def causes_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Order findings so that nothing stands before what may have caused it."""
+    return sorted(findings, key=_place)
+
+
+def _place(finding: Finding) -> tuple[int, int]:
+    if finding.cause == _LEFT_OVER:
+        return 2, 0
+    return (1, 0) if finding.waits else (0, _PLACES[finding.link])

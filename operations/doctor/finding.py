@@ -8,7 +8,8 @@ from typing import Final, Literal
 
 from operations.environment import Environment
 
-State = Literal["fine", "broken", "cannot tell"]
+# The last one: nobody can tell because the local stack does not have it, which is no fault.
+State = Literal["fine", "broken", "cannot tell", "only on AWS"]
 
 # The three cases of the troubleshooting list, by which customers name their trouble (docs/runbook.md).
 NOT_REACHING: Final = "Events not reaching EventBridge"
@@ -21,7 +22,8 @@ class Finding:
     """One finding about one link.
 
     `cause` names a break in one word, e.g. `rule_disabled`; `case` says which of the three troubleshooting cases it
-    belongs to. `only_on_aws`: nobody can tell because the local stack does not have it, which is no fault.
+    belongs to. In `todo` a command that is to be copied has a line of its own. `waits`: it breaks nothing else, and
+    waits for somebody to settle it.
     """
 
     link: str
@@ -30,7 +32,7 @@ class Finding:
     cause: str = ""
     todo: str = ""
     case: str = ""
-    only_on_aws: bool = False
+    waits: bool = False
 
 
 Check = Callable[[Environment], Iterator[Finding]]
@@ -48,4 +50,4 @@ def unknown(link: str, says: str, todo: str = "") -> Finding:
 
 def not_local(link: str, says: str) -> Finding:
     """Say that the local stack does not have what would have to be looked at."""
-    return Finding(link, "cannot tell", says, only_on_aws=True)
+    return Finding(link, "only on AWS", says)

@@ -8,31 +8,48 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from operations import executions, replay
-from operations.doctor import settled
+from operations import executions
+from operations.doctor import failures
 from operations.doctor.finding import NO_ORDER_ID, NOT_PROCESSED, Finding, fine
 from operations.doctor.guarding import guarded
+from operations.doctor.settled import Open
 from operations.environment import Environment
-from operations.executions import Execution
 from operations.output import counted, moment
+from operations.replay_plans import error_of
 
 LINK: Final = "Recent executions"
 _LOOK_BACK: Final = timedelta(days=1)
 _MOST: Final = 500
-# Each is a request of its own.
-_MOST_FAILED: Final = 200
 # Listed a thousand at a time.
 _MOST_RUNNING: Final = 10_000
 _RUNS_LONG: Final = timedelta(minutes=30)
+# What failed last before that is over: it waits for its replay, and breaks nothing now.
+_OF_NOW: Final = timedelta(hours=1)
 _ENTRIES: Final = {"ABORTED": "executionsabortedalarm", "TIMED_OUT": "executionstimedoutalarm"}
+# Each of these is about its own payment and nothing else, so it is the cause of nothing else.
+_OF_ONE_PAYMENT: Final = frozenset(
+    {
+        "OrderNotFound",
+        "OrderMismatch",
+        "AmountMismatch",
+        "DuplicatePayment",
+        "PaidButSoldOut",
+        "PaymentForClosedOrder",
+        "RefundFailed",
+        "InvalidEvent",
+        "DataInconsistent",
+        "ABORTED",
+    }
+)
 # These may be settled in Stripe's dashboard alone, which leaves no trace in the shop's records.
 _BY_HAND: Final = frozenset({"OrderNotFound", "OrderMismatch", "AmountMismatch", "RefundFailed", "InvalidEvent"})
 _UNSEEN: Final = "What was settled in Stripe's dashboard alone is not seen here, and is told until it is 24 hours old."
+_SEEN: Final = "Once Stripe says that all of it was refunded, it is told no more."
 
 
 def check(environment: Environment) -> Iterator[Finding]:
     """Whether executions of the last 24 hours failed and nothing has settled it since, and which run for too long."""
-    problems = [*guarded(LINK, _failing(environment)), *guarded(LINK, _slow(environment))]
+    problems = [*guarded(LINK, _slow(environment)), *guarded(LINK, _failing(environment))]
     yield from problems
     if not problems:
         yield from guarded(LINK, _fine(environment))
@@ -49,18 +66,17 @@ def _fine(environment: Environment) -> Iterator[Finding]:
 
 
 def _failing(environment: Environment) -> Iterator[Finding]:
-    since = datetime.now(UTC) - _LOOK_BACK
-    recent = executions.recent(environment, statuses=executions.FAILED, since=since, limit=_MOST_FAILED)
-    # A replay that failed again is the same trouble, not a second one; one that succeeded ended it.
-    plans = replay.plan(environment, recent, named=False)
-    unrepaired = [planned.original for planned in plans if planned.intention != "repaired already"]
-    failed = settled.still_open(environment, unrepaired)
-    lacking = [found for found in failed if found.error == "OrderNotFound" and found.event.order_reference is None]
+    failed = failures.still_open(environment, since=datetime.now(UTC) - _LOOK_BACK)
+    lacking = [one for one in failed if _lacks_order(one)]
+    yield from _by_error([one for one in failed if one not in lacking])
     yield from _without_order(lacking)
-    yield from _by_error([found for found in failed if found not in lacking])
 
 
-def _without_order(lacking: list[Execution]) -> Iterator[Finding]:
+def _lacks_order(one: Open) -> bool:
+    return one.execution.error == "OrderNotFound" and one.execution.event.order_reference is None
+
+
+def _without_order(lacking: list[Open]) -> Iterator[Finding]:
     if lacking:
         yield Finding(
             LINK,
@@ -70,15 +86,16 @@ def _without_order(lacking: list[Execution]) -> Iterator[Finding]:
             "order_id_missing",
             "Was the Checkout Session made by something else than this shop's checkout? It must set metadata.order_id"
             " on the session itself: on the PaymentIntent or the product is not enough. Look the payment up in Stripe."
-            " Where its order exists: cachao replay EXECUTION --order NUMBER; otherwise refund it in Stripe."
-            f" {_UNSEEN}",
+            f" Where its order exists:\ncachao replay {lacking[0].execution.name} --order NUMBER\nOtherwise refund it"
+            f" in Stripe. {_of_dashboard(lacking)}",
             NO_ORDER_ID,
+            waits=True,
         )
 
 
-def _by_error(failed: list[Execution]) -> Iterator[Finding]:
-    for error, number in Counter(found.error or found.status for found in failed).most_common():
-        examples = [found for found in failed if (found.error or found.status) == error]
+def _by_error(failed: list[Open]) -> Iterator[Finding]:
+    for error, number in Counter(error_of(one.execution) for one in failed).most_common():
+        examples = [one for one in failed if error_of(one.execution) == error]
         # What ended without an error of its own has the entry of its alarm.
         entry = _ENTRIES.get(error) or error.replace(".", "").lower()
         yield Finding(
@@ -87,10 +104,20 @@ def _by_error(failed: list[Execution]) -> Iterator[Finding]:
             f"{counted(number, 'execution')} of the last 24 hours failed with {error}, still open:"
             f" {_examples(examples)}.",
             "executions_failing",
-            f"See docs/runbook.md#{entry}; cachao show EXECUTION names the step. When the cause is mended:"
-            f" cachao replay --failed --since 1d --error {error}" + (f"\n{_UNSEEN}" if error in _BY_HAND else ""),
+            f"See docs/runbook.md#{entry}. The step that failed:\ncachao show {examples[0].execution.name}\nWhen the"
+            f" cause is mended:\ncachao replay --failed --since 2d --error {error}"
+            + (f"\n{_of_dashboard(examples)}" if error in _BY_HAND else ""),
             NOT_PROCESSED,
+            waits=error in _OF_ONE_PAYMENT or not any(_is_of_now(one) for one in examples),
         )
+
+
+def _is_of_now(one: Open) -> bool:
+    return (one.execution.stopped or one.execution.started) >= datetime.now(UTC) - _OF_NOW
+
+
+def _of_dashboard(told: list[Open]) -> str:
+    return _SEEN if all(one.watched for one in told) else _UNSEEN
 
 
 def _slow(environment: Environment) -> Iterator[Finding]:
@@ -105,7 +132,7 @@ def _slow(environment: Environment) -> Iterator[Finding]:
             f" {moment(slow[-1]['startDate'])} UTC: {slow[-1]['name']}."
         )
     elif least:
-        says = f"{least}{len(running)} executions run at the same time: they pile up."
+        says = f"{least}{counted(len(running), 'execution')} running at the same time: they pile up."
     else:
         return
     yield Finding(
@@ -113,11 +140,12 @@ def _slow(environment: Environment) -> Iterator[Finding]:
         "broken",
         says,
         "executions_slow",
-        "They are trying again and again: cachao show EXECUTION says what fails. The database, or Stripe?",
+        "They are trying again and again. The database, or Stripe? What fails:"
+        f"\ncachao show {(slow or running)[-1]['name']}",
         NOT_PROCESSED,
     )
 
 
-def _examples(found: list[Execution]) -> str:
-    names = [f"{one.name} (order {one.event.order_reference or 'none'})" for one in found[:3]]
+def _examples(found: list[Open]) -> str:
+    names = [f"{one.execution.name} (order {one.execution.event.order_reference or 'none'})" for one in found[:3]]
     return ", ".join(names) + (" and more" if len(found) > len(names) else "")

@@ -14,7 +14,7 @@ LINK: Final = "Reconciliation"
 # SAM's name of the function's schedule.
 _RULE: Final = "ReconcileOrdersFunctionEveryQuarterOfAnHour"
 _FUNCTION: Final = "ReconcileOrdersFunction"
-_DEPLOY: Final = "Deploy again (docs/deploy.md, 3). Until then: cachao reconcile"
+_DEPLOY: Final = "Deploy again (docs/deploy.md, 3). Until then:\ncachao reconcile"
 
 
 def check(environment: Environment) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ def check(environment: Environment) -> Iterator[Finding]:
             _broken(
                 "schedule_disabled",
                 f"The schedule rule {name} is disabled: no order whose event is lost is brought right.",
-                f"aws events enable-rule --name {name}\nThen cachao reconcile, for the time in between.",
+                f"Enable it:\naws events enable-rule --name {name}\nThen, for the time in between:\ncachao reconcile",
             )
         )
     if not any(target["Arn"].rpartition(":function:")[2] == function for target in targets):

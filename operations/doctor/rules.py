@@ -60,8 +60,8 @@ def _check_rule(environment: Environment, logical_id: str, bus: str, source: str
         yield _broken(
             "rule_disabled",
             f"The rule {name} on {bus} is disabled.",
-            f"aws events enable-rule --event-bus-name '{bus}' --name {name}"
-            "\nThen cachao reconcile --since 3d, for what was missed.",
+            f"Enable it:\naws events enable-rule --event-bus-name '{bus}' --name {name}"
+            "\nThen, for what was missed:\ncachao reconcile --since 3d",
         )
     missed = rule_trials.missed(environment, str(rule.get("EventPattern") or "{}"), source)
     if missed:

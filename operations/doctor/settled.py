@@ -1,7 +1,7 @@
 """Whether what an execution failed at has come right another way: by the reconciliation, or by a refund.
 
-Only what the shop's own records show for certain counts: a refund that somebody made in Stripe's dashboard, for a
-payment that no order knows, is not among them, nor is an event that cannot be read.
+First the shop's own records are asked. Where they do not know the payment, because no order could take it, Stripe is
+asked whether the money went back. An event that cannot be read is never settled.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Final
 
 from operations import order_view
+from operations.doctor import refunds_at_stripe
 from operations.environment import Environment
 from operations.execution_input import EventSummary
 from operations.executions import Execution
@@ -25,30 +27,75 @@ _AT_ONCE: Final = 8
 _MOST_ASKED: Final = 100
 # As many digits as the database's ids have at most.
 _LONGEST_ID: Final = 18
+# Only with these events there is money that may go back.
+_MOVES_MONEY: Final = frozenset({"paid", "refund"})
 
 
-def still_open(environment: Environment, failed: list[Execution]) -> list[Execution]:
+@dataclass(frozen=True)
+class Open:
+    """A failure that nothing settled as far as is known. `watched`: a full refund at Stripe will be seen here."""
+
+    execution: Execution
+    watched: bool
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What the shop's records say of a failure, and the payment to ask Stripe about where they do not know it."""
+
+    settled: bool = False
+    ask: str | None = None
+
+
+_NOBODY_KNOWS: Final = _Verdict()
+
+
+def still_open(environment: Environment, failed: list[Execution]) -> list[Open]:
     """Give those that nothing settled as far as is known: all of them while the database is away."""
-    asked, rest = failed[:_MOST_ASKED], failed[_MOST_ASKED:]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        try:
-            settled = list(pool.map(lambda one: _is_settled(environment, one), asked))
-        except FunctionFailed:
-            return failed  # the link Database says why
-    return [one for one, over in zip(asked, settled, strict=True) if not over] + rest
+    verdicts = _by_records(environment, failed[:_MOST_ASKED])
+    verdicts += [_NOBODY_KNOWS] * (len(failed) - len(verdicts))
+    asked = dict.fromkeys(verdict.ask for verdict in verdicts if verdict.ask is not None)
+    back = refunds_at_stripe.went_back(environment, list(asked))
+    return [
+        Open(one, watched=verdict.ask in back)
+        for one, verdict in zip(failed, verdicts, strict=True)
+        if not verdict.settled and not (verdict.ask is not None and back.get(verdict.ask))
+    ]
 
 
-def _is_settled(environment: Environment, failed: Execution) -> bool:
+def _by_records(environment: Environment, failed: list[Execution]) -> list[_Verdict]:
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        return list(pool.map(lambda one: _look(environment, one), failed))
+    except FunctionFailed:
+        return []  # the link Database says why
+    finally:
+        # A database that hangs lets each call run into its time-out: nobody waits for the rest.
+        pool.shutdown(cancel_futures=True)
+
+
+def _look(environment: Environment, failed: Execution) -> _Verdict:
     live = environment.parameters.get("StripeLivemode") == "true"
     try:
         payment = read_event(json.loads(failed.input), livemode=live)
     except (ValueError, InvalidEvent):
-        return False
-    for known_by in _names(failed.event):
+        return _NOBODY_KNOWS
+    inspected = _find(environment, failed.event)
+    if inspected is not None and settles(inspected, payment):
+        return _Verdict(settled=True)
+    if inspected is not None and _knows(inspected, payment):
+        return _NOBODY_KNOWS  # the records decide: a refund that they have not been told of is to be told
+    intent = payment.payment_intent_id or ""
+    asks = payment.outcome in _MOVES_MONEY and intent.startswith("pi_")
+    return _Verdict(ask=intent) if asks else _NOBODY_KNOWS
+
+
+def _find(environment: Environment, event: EventSummary) -> dict[str, Any] | None:
+    for known_by in _names(event):
         inspected = order_view.find(environment, known_by)
         if inspected is not None:
-            return settles(inspected, payment)
-    return False
+            return inspected
+    return None
 
 
 def _names(event: EventSummary) -> Iterator[str]:
@@ -59,6 +106,11 @@ def _names(event: EventSummary) -> Iterator[str]:
         yield event.session_id
     if event.payment_intent_id and event.payment_intent_id.startswith("pi_"):
         yield event.payment_intent_id
+
+
+def _knows(inspected: dict[str, Any], payment: Payment) -> bool:
+    leans = inspected["order"]["stripe_payment_intent_id"] == payment.key
+    return leans or any(one["payment_key"] == payment.key for one in inspected["payments"])
 
 
 def settles(inspected: dict[str, Any], payment: Payment) -> bool:

@@ -81,7 +81,7 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
             "Stripe disabled it because the partner source is gone: make a new destination (docs/deploy.md, 2), and"
             " deploy with its source's name within 7 days."
             if reason == "no_aws_event_source_exists"
-            else "Enable it. Events of the meantime are not sent later: then cachao reconcile --since 3d."
+            else "Enable it. Events of the meantime are not sent later, so then:\ncachao reconcile --since 3d"
         )
         yield _broken("destination_disabled", f"{found.id} is disabled (reason: {reason}).", f"{_WHERE} {todo}")
     if found.event_payload != "snapshot":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from operations import dead_letters
-from operations.doctor import permissions
+from operations.doctor import permissions, resource_policy
 from operations.doctor.finding import NOT_PROCESSED, Finding, fine, unknown
 from operations.doctor.guarding import guarded
 from operations.doctor.rules import bus_of, rule_name
@@ -18,6 +18,7 @@ from operations.problems import error_code
 LINK: Final = "Targets and dead letters"
 _DEPLOY: Final = "Deploy again (docs/deploy.md, 3)."
 _ACTION: Final = "states:StartExecution"
+_SEND: Final = "sqs:SendMessage"
 
 
 def check(environment: Environment) -> Iterator[Finding]:
@@ -27,7 +28,7 @@ def check(environment: Environment) -> Iterator[Finding]:
         logical_ids.insert(0, "PartnerPaymentRule")
     for logical_id in logical_ids:
         yield from guarded(LINK, _check_target(environment, logical_id))
-    yield from guarded(LINK, _check_queue_policy(environment))
+    yield from guarded(LINK, _check_queue_policy(environment, logical_ids))
     yield from guarded(LINK, _check_queue(environment))
 
 
@@ -112,12 +113,32 @@ def _check_dead_letter_config(rule: str, target: dict[str, Any]) -> Iterator[Fin
         )
 
 
-def _check_queue_policy(environment: Environment) -> Iterator[Finding]:
+def _check_queue_policy(environment: Environment, logical_ids: list[str]) -> Iterator[Finding]:
+    if environment.is_local:
+        return  # the local AWS does not deploy a queue's policy, and does not ask for one
     url = dead_letters.queue_url(environment)
     answer = environment.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
-    # The local AWS does not deploy a queue's policy, and does not ask for one.
-    if not environment.is_local and "events.amazonaws.com" not in answer.get("Attributes", {}).get("Policy", ""):
-        yield _broken("queue_closed", "EventBridge may not put anything into the dead-letter queue.", _DEPLOY)
+    policy = answer.get("Attributes", {}).get("Policy", "")
+    rules = [arn for logical_id in logical_ids for arn in _rule_arn(environment, logical_id)]
+    closed = [
+        arn for arn in rules if not resource_policy.accepts(policy, "events.amazonaws.com", _SEND, source_arn=arn)
+    ]
+    if closed:
+        yield _broken(
+            "queue_closed",
+            f"EventBridge may not put into the dead-letter queue what {' and '.join(closed)} cannot deliver.",
+            _DEPLOY,
+        )
+
+
+def _rule_arn(environment: Environment, logical_id: str) -> Iterator[str]:
+    name, bus = rule_name(environment, logical_id), bus_of(environment, logical_id)
+    try:
+        yield environment.client("events").describe_rule(Name=name, EventBusName=bus)["Arn"]
+    except Exception as error:
+        if error_code(error) != "ResourceNotFoundException":
+            raise
+        # the link before this one says that the rule is missing
 
 
 def _check_queue(environment: Environment) -> Iterator[Finding]:
@@ -131,7 +152,7 @@ def _check_queue(environment: Environment) -> Iterator[Finding]:
         "dead_letters",
         f"About {counted(waiting, 'event')} could not start the workflow. Reasons of the first ones:"
         f" {spoken or 'being read'}.",
-        "Mend the reason (NO_PERMISSIONS: the role above), then: cachao replay --dead-letters",
+        "Mend the reason (NO_PERMISSIONS: the role of the rule's target), then: cachao replay --dead-letters",
     )
 
 

@@ -80,7 +80,7 @@ def _problems(environment: Environment, found: WebhookEndpoint) -> Iterator[Find
         yield _broken(
             "webhook_disabled",
             f"{found.id} is {found.status}: Stripe sends nothing to {found.url}.",
-            f"{_WHERE} Enable it. Then cachao reconcile --since 3d, for what was missed.",
+            f"{_WHERE} Enable it. Then, for what was missed:\ncachao reconcile --since 3d",
         )
     lacking = sorted(HANDLED_EVENTS - set(found.enabled_events))
     if lacking and "*" not in found.enabled_events:

@@ -150,9 +150,9 @@ def refused(code: str, operation: str = "Operation") -> ClientError:
 
 
 def unknowns(environment: Environment, link: str) -> list[str]:
-    """What nobody can tell about a link, and no local stack is the reason."""
+    """What nobody can tell about a link."""
     found = examine(environment, [link])
-    return [finding.says for finding in found if finding.state == "cannot tell" and not finding.only_on_aws]
+    return [finding.says for finding in found if finding.state == "cannot tell"]
 
 
 @pytest.fixture

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from local.lambda_answers import function_error
-from operations.doctor import alerts, database
+from operations.doctor import alerts, database, database_trouble
 from tests.factories import create_order
-from tests.operations.conftest import Cachao
-from tests.operations.patients import Causes, Patient, Says
+from tests.operations.conftest import Cachao, paid_event
+from tests.operations.patients import Causes, Patient, Says, refused
+from tests.workflow.conftest import Run
 
 
 def test_a_topic_without_subscribers_is_named(patient: Patient, causes: Causes) -> None:
@@ -90,9 +95,8 @@ def test_a_database_secret_of_another_shape_is_named(patient: Patient, causes: C
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        ("Sandbox.Timedout", "Task timed out after 15.00 seconds"),
         ("Runtime.ImportModuleError", "Unable to import module 'handlers.inspect_order'"),
-        (None, "Task timed out after 15.00 seconds"),
+        (None, "Runtime exited"),
     ],
 )
 def test_a_function_that_fails_by_itself_does_not_blame_the_database(
@@ -102,6 +106,82 @@ def test_a_function_that_fails_by_itself_does_not_blame_the_database(
     found = causes(database.LINK)
     assert set(found) == {"inspection_failing"}
     assert says in found["inspection_failing"].says
+    assert "the database" not in found["inspection_failing"].todo
+
+
+TIMED_OUT = "Task timed out after 15.00 seconds"
+
+
+@pytest.mark.parametrize("error", ["Sandbox.Timedout", None])
+def test_a_time_out_is_most_likely_the_databases(
+    patient: Patient, causes: Causes, monkeypatch: pytest.MonkeyPatch, error: str | None
+) -> None:
+    monkeypatch.setattr(database_trouble, "_NOW", timedelta(0))  # other tests' failures are none of this one's
+    patient.cloud.lambdas.interceptors.append(lambda _invocation, _proceed: function_error(error, TIMED_OUT))
+    found = causes(database.LINK)
+    assert set(found) == {"inspection_failing"}
+    assert TIMED_OUT in found["inspection_failing"].says
+    todo = found["inspection_failing"].todo
+    assert todo.index("database") < todo.index("Secrets Manager")
+
+
+@pytest.fixture
+def hanging(patient: Patient) -> Iterator[threading.Event]:
+    """The workflow's functions say that the database is away, the inspection says nothing at all."""
+    again = threading.Event()
+
+    def answer(invocation: Any, proceed: Any) -> Any:
+        if invocation.function.logical_id == "InspectOrderFunction":
+            return function_error("Sandbox.Timedout", TIMED_OUT)
+        if invocation.function.logical_id != "LookUpOrderFunction" or again.is_set():
+            return proceed(invocation)
+        return function_error("DatabaseUnavailable", "Away.")
+
+    patient.cloud.lambdas.interceptors.append(answer)
+    yield again
+    again.set()
+
+
+def test_a_time_out_while_executions_try_again_is_the_databases(
+    patient: Patient, causes: Causes, hanging: threading.Event
+) -> None:
+    event = paid_event(patient.database, create_order(patient.database))
+    machine = patient.cloud.deployment.outputs["StateMachineArn"]
+    client = patient.client("stepfunctions")
+    arn = client.start_execution(stateMachineArn=machine, input=json.dumps(event))["executionArn"]
+    wait_until(lambda: any("taskFailedEventDetails" in one for one in history(client, arn)))
+    found = causes(database.LINK)
+    hanging.set()
+    assert set(found) == {"database_unreachable"}
+    assert "trying again after DatabaseUnavailable" in found["database_unreachable"].says
+    assert "cachao replay --local --failed --since 2d --error DatabaseUnavailable" in found["database_unreachable"].todo
+    patient.cloud.wait_for_execution(arn)
+
+
+def test_a_time_out_after_executions_failed_is_the_databases(
+    patient: Patient, causes: Causes, run: Run, hanging: threading.Event
+) -> None:
+    event = paid_event(patient.database, create_order(patient.database))
+    assert run(event).error == "DatabaseUnavailable"
+    assert "failed with DatabaseUnavailable" in causes(database.LINK)["database_unreachable"].says
+
+
+def test_a_time_out_is_told_also_where_executions_may_not_be_looked_at(
+    patient: Patient, causes: Causes, aws_says: Says, hanging: threading.Event
+) -> None:
+    aws_says("stepfunctions", "list_executions", refused("AccessDeniedException", "ListExecutions"))
+    assert set(causes(database.LINK)) == {"inspection_failing"}
+
+
+def history(client: Any, arn: str) -> list[dict[str, Any]]:
+    return list(client.get_execution_history(executionArn=arn)["events"])
+
+
+def wait_until(it_is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not it_is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_orders_past_their_hold_and_the_backlog_are_counted(patient: Patient, causes: Causes) -> None:

@@ -14,11 +14,12 @@ import pytest
 from moto.awslambda.models import lambda_backends
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+from samtranslator.yaml_helper import yaml_parse
 
 from local.lambda_answers import function_error
 from operations.doctor import permissions, recent_executions, state_machine, targets
 from operations.environment import Environment
-from tests.conftest import PARTNER_BUS
+from tests.conftest import PARTNER_BUS, TEMPLATE
 from tests.factories import create_order, envelope, row_of, session_of
 from tests.operations.conftest import Cachao, paid_event, set_total
 from tests.operations.patients import Causes, Patient, Says, refused, unknowns
@@ -153,19 +154,65 @@ def test_each_resource_is_asked_of_the_simulator_by_itself(
     assert permissions.denied(elsewhere, "role", "lambda:InvokeFunction", ["a", "b", "c", "d"]) == ["b", "d"]
 
 
+@dataclass
+class QueuePolicy:
+    """The dead-letter queue's policy, which the local AWS does not deploy: put by hand, as template.yaml has it."""
+
+    sqs: Any
+    url: str
+    rules: dict[str, str]
+
+    def put(self, *logical_ids: str) -> None:
+        """Let the queue take what these rules lose; without any there is no policy."""
+        [statement] = yaml_parse(TEMPLATE.read_text())["Resources"]["EventDeadLetterQueuePolicy"]["Properties"][
+            "PolicyDocument"
+        ]["Statement"]
+        given = {"Condition": {"ArnLike": {"aws:SourceArn": [self.rules[name] for name in logical_ids]}}}
+        policy = {"Version": "2012-10-17", "Statement": [{**statement, "Sid": "1", "Resource": "*", **given}]}
+        self.sqs.set_queue_attributes(
+            QueueUrl=self.url, Attributes={"Policy": json.dumps(policy) if logical_ids else ""}
+        )
+
+
+@pytest.fixture
+def queue_policy(patient: Patient, dead_letters: str) -> Iterator[QueuePolicy]:
+    events = patient.client("events")
+    rules = {
+        name: events.describe_rule(Name=patient.id(name).rpartition("|")[2], EventBusName=bus)["Arn"]
+        for name, bus in (("PartnerPaymentRule", PARTNER_BUS), ("DefaultBusPaymentRule", "default"))
+    }
+    policy = QueuePolicy(patient.client("sqs"), dead_letters, rules)
+    yield policy
+    policy.put()
+
+
+@pytest.mark.parametrize("open_to", [["PartnerPaymentRule"], ["DefaultBusPaymentRule"], []])
 def test_a_queue_that_eventbridge_may_not_use_is_named(
-    patient: Patient, elsewhere: Environment, dead_letters: str
+    elsewhere: Environment, queue_policy: QueuePolicy, open_to: list[str]
 ) -> None:
-    # The local AWS deploys no queue policy: here it is put by hand, as template.yaml has it.
-    sqs = patient.client("sqs")
-    statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
-    policy_ = json.dumps({"Version": "2012-10-17", "Statement": [{"Sid": "1", "Resource": "*", **statement}]})
-    sqs.set_queue_attributes(QueueUrl=dead_letters, Attributes={"Policy": policy_})
-    try:
-        assert [finding.cause for finding in targets.check(elsewhere) if finding.state == "broken"] == []
-    finally:
-        sqs.set_queue_attributes(QueueUrl=dead_letters, Attributes={"Policy": ""})
-    assert [finding.cause for finding in targets.check(elsewhere) if finding.state == "broken"] == ["queue_closed"]
+    queue_policy.put(*queue_policy.rules)
+    assert [finding.cause for finding in targets.check(elsewhere) if finding.state == "broken"] == []
+    queue_policy.put(*open_to)
+    [found] = [finding for finding in targets.check(elsewhere) if finding.state == "broken"]
+    assert found.cause == "queue_closed"
+    assert {name for name, arn in queue_policy.rules.items() if arn in found.says} == set(queue_policy.rules) - {
+        *open_to
+    }
+
+
+def test_of_a_rule_that_is_gone_nobody_says_that_the_queue_is_closed(
+    elsewhere: Environment, queue_policy: QueuePolicy, aws_says: Says
+) -> None:
+    aws_says("events", "describe_rule", refused("ResourceNotFoundException", "DescribeRule"))
+    assert [finding.cause for finding in targets.check(elsewhere) if finding.state == "broken"] == []
+
+
+def test_a_rule_that_may_not_be_looked_at_is_no_closed_queue(
+    elsewhere: Environment, queue_policy: QueuePolicy, aws_says: Says
+) -> None:
+    aws_says("events", "describe_rule", refused("AccessDeniedException", "DescribeRule"))
+    assert [finding.cause for finding in targets.check(elsewhere) if finding.state == "broken"] == []
+    assert any("DescribeRule" in says for says in unknowns(elsewhere, targets.LINK))
 
 
 def test_dead_letters_are_counted_and_their_reason_is_told(patient: Patient, causes: Causes, dead_letters: str) -> None:
@@ -328,7 +375,7 @@ def test_more_than_can_be_gone_through_is_a_pile_up(
 ) -> None:
     monkeypatch.setattr(recent_executions, "_MOST_RUNNING", 1)
     [found] = recent_executions._slow(environment)
-    assert found.says == "At least 1 executions run at the same time: they pile up."
+    assert found.says == "At least 1 execution running at the same time: they pile up."
 
 
 def test_executions_that_were_stopped_by_hand_have_their_alarms_entry(held: Held, causes: Causes, running: str) -> None:

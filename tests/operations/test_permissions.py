@@ -118,7 +118,8 @@ def test_reading(cloud: LocalCloud, calls: Recorded, mismatched: tuple[int, Ende
     order_id, ended = mismatched
     said: dict[str, list[tuple[object, ...]]] = {
         "executions": [("--failed",), ("--order", order_id)],
-        "show": [(order_id,), (ended.name, "--picture", "way.svg"), ("cs_test_unknown",)],
+        "orders": [()],
+        "show": [(order_id,), (ended.name, "--picture", "way.svg"), (ended.name[:20],), ("cs_test_unknown",)],
     }
     for command, lines in said.items():
         calls.clear()
@@ -149,6 +150,7 @@ def test_replaying(cloud: LocalCloud, calls: Recorded, database: Database, misma
     send_dead_letter(cloud, json.dumps(paid_event(database, create_order(database))))
     send_dead_letter(cloud, "no event")
     invoke(cloud, "replay", mismatched[1].name, "--yes")
+    invoke(cloud, "replay", mismatched[1].name, "--order", mismatched[0], "--yes")
     invoke(cloud, "replay", "--failed", "--yes")
     invoke(cloud, "replay", "--dead-letters", "--yes")
     assert not_listed("replay", calls) == never_made("replay", calls) == set()

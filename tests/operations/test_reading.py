@@ -9,13 +9,15 @@ from typing import Any, Self
 
 import pytest
 
-from operations import execution_names, task_log
+from operations import execution_names, execution_view, task_log
 from operations.doctor import permissions, sample_events
 from operations.doctor.event_pattern import matches_locally
 from operations.execution_input import EventSummary, summarise
+from operations.executions import Execution
+from operations.output import Output
 from operations.problems import Problem
 from operations.time_spans import parse_since
-from operations.timeline import read, sentence_of
+from operations.timeline import Timeline, read, sentence_of
 from ticketing.stripe_events import HANDLED_EVENTS, read_event
 
 BEGIN = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -143,6 +145,42 @@ def test_a_step_under_way_runs() -> None:
     history.add("TaskScheduled", taskScheduledEventDetails={"parameters": "{}"})
     timeline = read(history.events, running=True)
     assert [(step.result, step.took, timeline.failed) for step in timeline.steps] == [("running", None, [])]
+
+
+def trying_again(*, under_way: bool) -> Timeline:
+    history = History()
+    history.enter("LookUpOrder", previous=0)
+    for _ in range(5):
+        history.attempt(error="DatabaseUnavailable")
+    if under_way:
+        history.add("TaskScheduled", taskScheduledEventDetails={"parameters": "{}"})
+    return read(history.events, running=True)
+
+
+@pytest.mark.parametrize("under_way", [False, True])
+def test_a_step_that_is_tried_again_has_not_failed(under_way: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    timeline = trying_again(under_way=under_way)
+    assert timeline.failed == []
+    assert [step.name for step in timeline.trying_again] == ["LookUpOrder"]
+    running = Execution("arn", "name", "RUNNING", BEGIN, None, summarise("{}"), "{}", None, None, None)
+    Output().answer(None, *execution_view.render(running, timeline))
+    text = capsys.readouterr().out
+    assert "LookUpOrder is trying again (5 tries so far); last: DatabaseUnavailable: DatabaseUnavailable hap" in text
+    assert "failed with" not in text
+    data = execution_view.as_data(running, timeline)
+    assert (data["failed_steps"], data["trying_again"]) == ([], ["LookUpOrder"])
+
+
+def test_what_was_caught_before_has_failed_also_while_a_later_step_is_tried_again() -> None:
+    history = History()
+    history.enter("LookUpOrder", previous=0)
+    history.attempt(error="OrderNotFound")
+    history.exit("LookUpOrder")
+    history.enter("AlertOperators")
+    history.attempt(error="States.Timeout")
+    timeline = read(history.events, running=True)
+    assert [step.name for step in timeline.failed] == ["LookUpOrder"]
+    assert [step.name for step in timeline.trying_again] == ["AlertOperators"]
 
 
 def test_an_expression_that_could_not_be_evaluated_is_a_failure_of_its_step() -> None:

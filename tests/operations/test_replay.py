@@ -37,10 +37,10 @@ def test_a_replay_repairs_and_is_named_after_its_original(
     mended = cachao("replay", ended.name, "--yes", json=True)
     assert mended.exit_code == 0
     assert statuses(mended) == [(f"replay-2-{ended.name[:69]}", "SUCCEEDED")]
-    assert mended.data["replays"][0]["replay_of"] == ended.name[:69]
+    assert mended.data["replays"][0]["replay_of_beginning"] == ended.name[:69]
     assert counts(database, order_id) == ("paid", 1)
     # A replay's own replay belongs to the same original.
-    third = cachao("replay", name, "--yes", json=True)
+    third = cachao("replay", name, "--again", "--yes", json=True)
     assert statuses(third) == [(f"replay-3-{ended.name[:69]}", "SUCCEEDED")]
     assert counts(database, order_id) == ("paid", 1)
 
@@ -79,6 +79,7 @@ def test_nothing_is_done_without_a_yes(cachao: Cachao, mismatched: tuple[int, En
     answer = cachao("replay", mismatched[1].name)
     assert answer.exit_code == 2
     assert "starts replay-1-…" in answer.text
+    assert "Start 1 new execution in" in answer.notes
     assert "Nothing was done" in answer.notes
     assert len(cloud.executions()) == before
 
@@ -188,6 +189,9 @@ def test_dead_letters_wait_for_a_yes(cachao: Cachao, database: Database, cloud: 
     send_dead_letter(cloud, json.dumps(paid_event(database, create_order(database))))
     answer = cachao("replay", "--dead-letters")
     assert answer.exit_code == 2
+    assert "About 1 event that could not be delivered" in answer.text
+    # Its future name has a line of its own: nothing breaks it.
+    assert any(line.startswith("dead-letter-") and " " not in line.rstrip() for line in answer.text.splitlines())
     assert "NO_PERMISSIONS" in answer.text
     assert left(cloud) == 1
 

@@ -87,6 +87,13 @@ def test_no_entry_is_about_something_that_is_not_there() -> None:
     assert entries == alert_names() | set(ALARMS)
 
 
+def test_alerts_and_alarms_are_in_alphabetical_order() -> None:
+    alerts, alarms = (re.findall(r"^### (\w+)$", part, re.MULTILINE) for part in RUNBOOK.split("\n## Alarms\n"))
+    assert set(alarms) == set(ALARMS)
+    for names in (alerts, alarms):
+        assert names == sorted(names, key=str.lower)
+
+
 def test_each_cause_that_the_doctor_names_is_explained() -> None:
     folder = Path(operations.doctor.__path__[0])
     causes = {
@@ -138,31 +145,3 @@ def test_each_statement_runs_and_says_what_the_row_must_still_be(statement: str,
 
 def test_the_runbook_has_statements_for_all_that_people_correct() -> None:
     assert len(statements()) == 9
-
-
-def test_each_function_is_watched_by_the_alarms_on_errors_and_on_throttles() -> None:
-    functions = {name for name, r in TEMPLATE["Resources"].items() if r["Type"] == "AWS::Serverless::Function"}
-    for metric in ("Errors", "Throttles"):
-        watched = {
-            name
-            for alarm in ALARMS.values()
-            for query in alarm["Properties"].get("Metrics", [])
-            if query.get("MetricStat", {}).get("Metric", {}).get("MetricName") == metric
-            for name in [query["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]]
-        }
-        assert watched == functions
-
-
-def test_the_dashboard_is_json_and_shows_every_alarm_that_always_exists() -> None:
-    body = json.loads(TEMPLATE["Resources"]["PaymentsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
-    [widget] = [widget for widget in body["widgets"] if widget["type"] == "alarm"]
-    shown = {re.sub(r"\W|Arn", "", arn) for arn in widget["properties"]["alarms"]}
-    assert shown == {name for name, alarm in ALARMS.items() if "Condition" not in alarm}
-
-
-def test_our_own_metrics_are_really_counted() -> None:
-    code = "\n".join(file.read_text() for file in (ROOT / "functions").rglob("*.py"))
-    text = (ROOT / "template.yaml").read_text()
-    names = set(re.findall(r"Namespace: Cachao, MetricName: (\w+)|Namespace: Cachao\n +MetricName: (\w+)", text))
-    for name in {one or other for one, other in names}:
-        assert f'"{name}"' in code, name

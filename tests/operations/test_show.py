@@ -43,7 +43,16 @@ def test_the_text_for_people_says_the_same(run: Run, cachao: Cachao, database: D
     order_id = create_order(database)
     run(paid_event(database, order_id))
     text = cachao("show", order_id).text
-    for words in (f"Order {order_id}", "paid since", "pi_order", "What happened", "OrderPaid", "CountTicketSale"):
+    for words in (
+        f"Order {order_id}",
+        "paid since",
+        "pi_order",
+        "20.00 EUR (1 x 20.00)",
+        "99 seats left of 100 (1 sold, 0 held)",
+        "What happened",
+        "OrderPaid",
+        "CountTicketSale",
+    ):
         assert words in text, words
     assert "\x1b" not in text  # no colours in a pipe
     assert "@example.com" not in text
@@ -154,10 +163,13 @@ def test_the_path_taken_is_drawn(
         file.unlink()
 
 
-def test_a_picture_of_another_kind_is_refused(cachao: Cachao, mismatched: tuple[int, Ended]) -> None:
-    answer = cachao("show", mismatched[1].name, "--picture", "way.png")
-    assert answer.exit_code == 2
-    assert ".svg" in answer.notes
+@pytest.mark.parametrize(("file", "says"), [("way.png", ".svg"), ("nowhere/way.svg", "no folder nowhere")])
+def test_a_picture_that_cannot_be_drawn_is_refused_before_anything_is_shown(
+    cachao: Cachao, mismatched: tuple[int, Ended], file: str, says: str
+) -> None:
+    answer = cachao("show", mismatched[1].name, "--picture", file)
+    assert (answer.exit_code, answer.text) == (2, "")
+    assert says in answer.notes
 
 
 def test_executions_are_listed_by_status_time_and_order(
@@ -207,6 +219,27 @@ def test_an_order_is_shown_from_the_logs_while_the_database_is_away(
     cloud.lambdas.interceptors.append(away)
     for words in (["show", order_id], ["show", event["detail"]["id"]], ["executions", "--order", order_id]):
         answer = cachao(*words, json=True)
-        assert answer.exit_code == 0
+        assert answer.exit_code == 1
         assert [found["execution"] for found in answer.data["executions"]] == [ended.name]
         assert "DatabaseUnavailable" in answer.notes
+    text = cachao("show", order_id).text
+    assert text.startswith(
+        "The order could not be read: InspectOrderFunction failed with DatabaseUnavailable: The database could not"
+        " finish the transaction. What follows is from the functions' logs alone.\n"
+    )
+    assert "No order" not in text
+    assert ended.name in text
+
+
+def test_what_could_not_be_read_and_has_no_executions_is_not_said_to_be_unknown(
+    cachao: Cachao, database: Database, cloud: LocalCloud
+) -> None:
+    order_id = create_order(database)
+    cloud.lambdas.interceptors.append(lambda _invocation, _proceed: function_error("DatabaseUnavailable", "Away."))
+    answer = cachao("show", order_id)
+    assert answer.exit_code == 1
+    assert (
+        "The order could not be read: InspectOrderFunction failed with DatabaseUnavailable: Away. What" in answer.text
+    )
+    assert "There are no executions of it." in answer.text
+    assert cachao("show", "re_unknown").exit_code == 1

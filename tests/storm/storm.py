@@ -141,7 +141,7 @@ class _Storm:
         chosen += [execution["name"] for execution in executions if execution["status"] == "SUCCEEDED"]
         chosen = self._chance.sample(chosen, min(_REPLAYED_AGAIN, len(chosen)))
         self._tell(f"{len(chosen)} executions are replayed once more, twice at the same time")
-        commands = [self._start_cachao("replay", *chosen, "--yes") for _ in range(2)]
+        commands = [self._start_cachao("replay", *chosen, "--again", "--yes") for _ in range(2)]
         for command in commands:
             self._finish(command)
         self._tell(self._state())
@@ -164,9 +164,8 @@ class _Storm:
 
     def _start_cachao(self, *arguments: str) -> subprocess.Popen[str]:
         named = len(arguments) > _MOST_SHOWN
-        self._say(
-            f"$ cachao {f'replay … ({len(arguments) - 2} names) --yes' if named else ' '.join(arguments)} --local"
-        )
+        shown = f"replay … ({len(arguments) - 3} names) --again --yes" if named else " ".join(arguments)
+        self._say(f"$ cachao {shown} --local")
         program = "from operations.cli import main; main()"
         return subprocess.Popen(
             [sys.executable, "-c", program, *arguments, "--local", "--no-color"],

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.factories import create_order, envelope, row_of, session_of
+from tests.factories import create_code, create_order, create_ticket, envelope, row_of, session_of
 from ticketing import history
 from ticketing.database import Database, Row, Transaction
 from ticketing.errors import DuplicatePayment
@@ -69,7 +69,11 @@ def test_each_way_to_find_an_order_uses_an_index(database: Database, monkeypatch
             "INSERT INTO order_history (order_id, entry, stripe_event_id)"
             " SELECT id, 'paid', CONCAT('evt_', id) FROM ticket_orders"
         )
-        for table in ("ticket_orders", "order_payments", "order_history"):
+        tx.change(
+            "INSERT INTO order_refunds (stripe_refund_id, order_id, payment_key, amount_minor, status)"
+            " SELECT CONCAT('re_', id), id, CONCAT('pi_', id), 2000, 'succeeded' FROM ticket_orders"
+        )
+        for table in ("ticket_orders", "order_payments", "order_refunds", "order_history"):
             tx.all(f"ANALYZE TABLE {table}")
     asked: list[tuple[str, tuple[object, ...]]] = []
     real = Transaction.one
@@ -79,10 +83,15 @@ def test_each_way_to_find_an_order_uses_an_index(database: Database, monkeypatch
         return real(tx, sql, *parameters)
 
     monkeypatch.setattr(Transaction, "one", watching)
-    for wanted in ({"session_id": "cs_none"}, {"payment_intent_id": "pi_none"}, {"stripe_event_id": "evt_none"}):
+    for wanted in (
+        {"session_id": "cs_none"},
+        {"payment_intent_id": "pi_none"},
+        {"stripe_event_id": "evt_none"},
+        {"refund_id": "re_none"},
+    ):
         assert find_order(database, **wanted) is None  # type: ignore[arg-type]
     monkeypatch.undo()
-    assert len(asked) == 5
+    assert len(asked) == 6
     with database.transaction() as tx:
         for sql, parameters in asked:
             for step in tx.all(f"EXPLAIN {sql}", *parameters):
@@ -104,6 +113,36 @@ def test_nothing_of_the_buyers_is_shown_and_times_say_that_they_are_utc(database
     assert "jenny" not in shown
     assert '"created_at":"' in shown
     assert 'Z"' in shown
+
+
+def test_the_room_that_is_left_is_told_and_the_code_is_not(database: Database) -> None:
+    ticket_id = create_ticket(database, max_quantity=50)
+    code_id = create_code(database, code="SECRET-CODE", max_uses=9)
+    order_id = create_order(database, ticket_id=ticket_id, discount_code_id=code_id, quantity=3)
+    found = find_order(database, order_id=order_id)
+    assert found is not None
+    assert found.ticket is not None
+    assert found.code is not None
+    assert (found.ticket["max_quantity"], found.ticket["sold_quantity"], found.ticket["held_quantity"]) == (50, 0, 3)
+    assert (found.code["max_uses"], found.code["used_count"], found.code["held_count"]) == (9, 0, 1)
+    assert "SECRET" not in msgspec.json.encode(found).decode()
+
+
+def test_the_request_of_a_refund_stands_before_what_came_of_it(database: Database) -> None:
+    order_id = create_order(database)
+    entries = [("paid", "pi_1"), ("refund_succeeded", "re_1"), ("refunded", "pi_1"), ("refund_requested", "re_1")]
+    with database.transaction() as tx:
+        for entry, object_id in [*entries, ("refund_requested", "re_2")]:
+            history.record(tx, order_id=order_id, entry=entry, stripe_event_id=object_id, stripe_object_id=object_id)
+    found = find_order(database, order_id=order_id)
+    assert found is not None
+    assert [(entry["entry"], entry["stripe_object_id"]) for entry in found.history] == [
+        ("paid", "pi_1"),
+        ("refund_requested", "re_1"),
+        ("refund_succeeded", "re_1"),
+        ("refunded", "pi_1"),
+        ("refund_requested", "re_2"),
+    ]
 
 
 def test_an_entry_names_the_execution_that_wrote_it(database: Database) -> None:

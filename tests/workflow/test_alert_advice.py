@@ -110,5 +110,5 @@ def test_an_outage_is_replayed_once_for_all(scene: Scene, alerts: Alerts) -> Non
     with scene.answering("MarkOrderPaidFunction", away):
         assert scene.complete(order).error == "DatabaseUnavailable"
     [alert] = alerts()
-    assert "cachao replay --failed --since 12h --error DatabaseUnavailable\n" in alert["Message"]
+    assert "cachao replay --failed --since 2d --error DatabaseUnavailable\n" in alert["Message"]
     assert "cachao doctor" in alert["Message"]

@@ -1,0 +1,58 @@
+"""`cachao migrate` where the database takes its time, or hangs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.cloud import LocalCloud
+from operations.problems import FunctionFailed
+from tests.operations.conftest import Cachao
+
+
+@pytest.fixture
+def hanging(cloud: LocalCloud) -> Iterator[threading.Event]:
+    """MigrateDatabase does not answer until this is set."""
+    goes_on = threading.Event()
+
+    def hang(invocation: Any, proceed: Any) -> Any:
+        if invocation.function.logical_id == "MigrateDatabaseFunction":
+            goes_on.wait(30)
+        return proceed(invocation)
+
+    cloud.lambdas.interceptors.append(hang)
+    yield goes_on
+    goes_on.set()
+
+
+def test_who_waits_is_told_so_and_for_how_long(
+    cachao: Cachao, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("operations.migrate._TELL_EVERY_SECONDS", 0.3)
+    answer = cachao("migrate", "--wait", "1")
+    assert answer.exit_code == 4
+    assert "Still migrating after" in answer.notes
+    assert "had not ended after" in answer.notes
+    assert "goes on by itself" in answer.notes
+
+
+def test_what_is_slow_is_waited_for(cachao: Cachao, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operations.migrate._TELL_EVERY_SECONDS", 0.3)
+    threading.Timer(0.8, hanging.set).start()
+    answer = cachao("migrate", "--wait", "20")
+    assert answer.exit_code == 0, answer.notes
+    assert "Still migrating after" in answer.notes
+    assert "nothing was to be done" in answer.text
+
+
+def test_what_the_function_says_is_told(cachao: Cachao, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise FunctionFailed("MigrateDatabaseFunction", "DatabaseUnavailable", "the database is away")
+
+    monkeypatch.setattr("operations.environment.Environment.invoke", refuse)
+    answer = cachao("migrate")
+    assert answer.exit_code == 1
+    assert "DatabaseUnavailable: the database is away" in answer.notes
