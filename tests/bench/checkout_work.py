@@ -102,7 +102,7 @@ def _handler() -> Callable[[Any, Any], Any]:
     return handler
 
 
-def _opened_at_once(_sessions: object, order: Any, *, origin: str) -> Any:
+def _opened_at_once(_sessions: object, order: Any, *, origin: str, retries: int) -> Any:
     from ticketing.checkout_sessions import OpenSession  # noqa: PLC0415 -- in the worker only
 
     session_id = f"cs_test_{secrets.token_hex(28)}"

@@ -37,6 +37,7 @@ def test_every_section_measures_something_and_leaves_nothing_behind(tmp_path: Pa
     process = bench("--quick", "--json", temporary=tmp_path)
     answer, said = process.communicate()
     assert process.returncode in {0, 1}, said
+    assert answer, said
     found = json.loads(answer)
     assert found["met"] is (process.returncode == 0)
     sections = {section["section"]: section for section in found["sections"]}

@@ -61,8 +61,9 @@ def _failed_payment(database: Database) -> dict[str, Any]:
 
 
 def _dispute(database: Database) -> dict[str, Any]:
-    order = row_of(database, "ticket_orders", create_order(database, status="paid"))
-    return envelope("charge.dispute.created", dispute_of(order, metadata={"order_id": str(order["id"])}))
+    order_id = create_order(database, status="paid", stripe_payment_intent_id="pi_disputed")
+    order = row_of(database, "ticket_orders", order_id)
+    return envelope("charge.dispute.created", dispute_of(order, payment_intent="pi_disputed"))
 
 
 # Each publishing task's scenario, and how its execution ends.

@@ -120,6 +120,16 @@ def _named_order(body: dict[str, Any], rows: Rows) -> str | None:
     return next((key for key, o in orders.items() if payment and o["stripe_payment_intent_id"] == payment), None)
 
 
+def _may_have_another_session(order_id: str, session: dict[str, Any], rows: Rows) -> bool:
+    """Whether the payment of another session is told with the order: it is paid, or it was, and knows the payment."""
+    status = _table(rows, "ticket_orders")[order_id]["status"]
+    payment = session.get("payment_intent")
+    key = (payment.get("id") if isinstance(payment, dict) else payment) or session["id"]
+    payments = _table(rows, "order_payments").values()
+    known = {row["payment_key"] for row in payments if str(row["order_id"]) == order_id}
+    return status == "paid" or (status == "refunded" and key in known)
+
+
 def _session_fits(event_type: str, session: dict[str, Any], order_id: str, rows: Rows) -> bool:
     order = _table(rows, "ticket_orders")[order_id]
     is_payment = session.get("payment_status") in {"paid", "no_payment_required"} and event_type in {
@@ -127,7 +137,7 @@ def _session_fits(event_type: str, session: dict[str, Any], order_id: str, rows:
         "checkout.session.async_payment_succeeded",
     }
     stored = order["stripe_checkout_session_id"]
-    if stored not in {None, session["id"]} and not (is_payment and order["status"] == "paid"):
+    if stored not in {None, session["id"]} and not (is_payment and _may_have_another_session(order_id, session, rows)):
         return False
     conversion = session.get("currency_conversion")
     amount, currency = session.get("amount_total"), session.get("currency")
