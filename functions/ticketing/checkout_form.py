@@ -79,5 +79,5 @@ def _discount_code(body: Mapping[str, Any]) -> str | None:
     if code is None:
         return None
     if not isinstance(code, str) or len(code) > _LONGEST_CODE:
-        raise public_errors.invalid_request("The discount code must be a text.")
+        raise public_errors.invalid_request(f"The discount code must be a text of at most {_LONGEST_CODE} characters.")
     return code
