@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from local.cloud import LocalCloud
+from operations.output import Output
 from operations.problems import FunctionFailed
 from tests.operations.conftest import Cachao
 
@@ -32,7 +33,7 @@ def test_who_waits_is_told_so_and_for_how_long(
     cachao: Cachao, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("operations.migrate._TELL_EVERY_SECONDS", 0.3)
-    answer = cachao("migrate", "--wait", "1")
+    answer = cachao("migrate", "--wait", "3")
     assert answer.exit_code == 4
     assert "Still migrating after" in answer.notes
     assert "had not ended after" in answer.notes
@@ -41,8 +42,14 @@ def test_who_waits_is_told_so_and_for_how_long(
 
 def test_what_is_slow_is_waited_for(cachao: Cachao, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("operations.migrate._TELL_EVERY_SECONDS", 0.3)
-    threading.Timer(0.8, hanging.set).start()
-    answer = cachao("migrate", "--wait", "20")
+    note = Output.note
+
+    def go_on_once_told(output: Output, text: str) -> None:
+        note(output, text)
+        hanging.set()
+
+    monkeypatch.setattr(Output, "note", go_on_once_told)
+    answer = cachao("migrate", "--wait", "25")
     assert answer.exit_code == 0, answer.notes
     assert "Still migrating after" in answer.notes
     assert "nothing was to be done" in answer.text
