@@ -53,9 +53,12 @@ def orders(
     desk: Desk = context.obj
     if status is not None and status not in _STATUSES:
         raise Problem(f"{status!r} is no status.", advice=f"They are {', '.join(_STATUSES)}.", exit_code=USAGE)
+    begin, end = parse_since(since), None if until is None else parse_since(until)
+    if end is not None and end <= begin:
+        raise Problem("--until is not after --since, so there can be none.", exit_code=USAGE)
     question = {
-        "since": parse_since(since).isoformat(),
-        "until": None if until is None else parse_since(until).isoformat(),
+        "since": begin.isoformat(),
+        "until": None if end is None else end.isoformat(),
         "status": status,
         "email": _address(email),
         "total": _amount(total),
@@ -79,7 +82,7 @@ def orders(
     if result["more"]:
         desk.output.note(f"There are more than these {limit}: say --limit NUMBER, or a shorter --since.")
     if not found:
-        desk.output.note(f"Looked at was what was made since {since}: --since 30d looks further back.")
+        desk.output.note(f"Looked at was what was made since {moment(begin)} UTC: a longer --since looks further back.")
 
 
 def _end_of(text: str) -> datetime:

@@ -131,7 +131,7 @@ class Output:
 
 
 def _console(*, no_color: bool, stderr: bool) -> Console:
-    console = Console(stderr=stderr, no_color=no_color or None, highlight=False)
+    console = Console(stderr=stderr, color_system=None if no_color else "auto", highlight=False)
     if not console.is_terminal:
         console = Console(stderr=stderr, no_color=True, width=_WIDTH_OF_A_PIPE, highlight=False)
     return console

@@ -116,8 +116,8 @@ def _carry_out(desk: Desk, plans: list[Plan], *, yes: bool, wait_seconds: float)
         output.answer(None, *preview(plans))
     if repaired:
         output.note(
-            f"{counted(len(repaired), 'execution')} left out, replayed with success already: to do it all the same, say"
-            " --again."
+            f"{counted(len(repaired), 'execution')} left out, replayed with success already: to do it all the same,"
+            " name it with --again."
         )
     if not due and not running:
         output.answer({"replays": [], **left_out}, "Nothing is to be replayed.")

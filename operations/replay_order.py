@@ -65,7 +65,14 @@ def _no_event(original: Execution) -> Problem:
 
 def _objections(inspected: dict[str, Any], payment: Payment) -> Iterator[str]:
     """Foresee what the workflow will say, as docs/rules.md has it."""
-    order = inspected["order"]
+    order, own = inspected["order"], inspected["order"]["stripe_checkout_session_id"]
+    known = {paid["payment_key"] for paid in inspected["payments"]}
+    may_be_another = order["status"] == order_status.PAID or (
+        order["status"] == order_status.REFUNDED and payment.key in known
+    )
+    if payment.outcome == "paid" and own not in {None, payment.session_id} and not may_be_another:
+        yield f"Order {order['id']} belongs to another session, {own}: it will fail with OrderMismatch."
+        return
     if payment.amount_minor is not None and payment.currency is not None:
         costs = money.to_minor_units(Decimal(str(order["total_amount"])), order["currency"])
         if (payment.amount_minor, payment.currency) != (costs, order["currency"].lower()):
@@ -74,10 +81,9 @@ def _objections(inspected: dict[str, Any], payment: Payment) -> Iterator[str]:
                 f"The event is about {paid}, but order {order['id']} costs {money.spoken(costs, order['currency'])}:"
                 " it will fail with AmountMismatch."
             )
+            return
     if payment.outcome != "paid":
         return
-    known = {paid["payment_key"] for paid in inspected["payments"]}
-    own = order["stripe_checkout_session_id"]
     if order["status"] == order_status.PAID:
         yield (
             f"Order {order['id']} is paid by this payment already: nothing will change."
@@ -86,5 +92,3 @@ def _objections(inspected: dict[str, Any], payment: Payment) -> Iterator[str]:
         )
     elif order["status"] in {order_status.REFUNDED, order_status.CANCELLED}:
         yield f"Order {order['id']} is {order['status']}: it will fail with PaymentForClosedOrder."
-    elif own not in {None, payment.session_id}:
-        yield f"Order {order['id']} belongs to another session, {own}: it will fail with OrderMismatch."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from handlers.runtime import TaskInput, database, task
-from handlers.settings import connect_to_database
+from handlers.settings import connect_with_the_secret_as_it_is
 from ticketing.order_inspection import DatabaseHealth, InspectedOrder, database_health, find_order
 from ticketing.order_listing import ListedOrders, OrdersWanted, list_orders
 
@@ -63,5 +63,5 @@ def _health() -> InspectOrderResult:
     # First a transaction of the shop's own, which says in its own words that the database is away.
     with database.transaction() as tx:
         tx.one("SELECT 1")
-    pending = pending_migrations(connect_to_database)
+    pending = pending_migrations(connect_with_the_secret_as_it_is)
     return InspectOrderResult(pending_migrations=pending, health=None if pending else database_health(database))

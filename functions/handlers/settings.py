@@ -111,6 +111,18 @@ def connect_to_database(patience: Patience = FOR_REQUESTS) -> Connection[DictCur
     )
 
 
+def connect_with_the_secret_as_it_is() -> Connection[DictCursor]:
+    """Open a connection with the secret of this moment, which functions that rest on older ones will need soon.
+
+    Raises:
+        ConfigurationError: as `connect_to_database`.
+        DatabaseUnavailable: as `connect_to_database`.
+        pymysql.err.MySQLError: the database does not answer.
+    """
+    _secret("DATABASE_SECRET_ARN", DatabaseSecret, fresh=True)
+    return connect_to_database()
+
+
 def connect_for_migrations() -> Connection[DictCursor]:
     """Open a connection as `connect_to_database` does, whose statements may take minutes."""
     return connect_to_database(FOR_MIGRATIONS)

@@ -61,8 +61,27 @@ def record_dispute(database: Database, order_id: int, payment: Payment) -> Dispu
         if alert == "DisputeLost":
             settled = _lose(tx, order, payment)
             status, changed = settled.status, settled.changed
-    return DisputeRecorded(
-        alert=alert, sentence=_sentence(order_id, payment, alert, status), status=status, changed=changed
+        ended = _ended_as(tx, order_id, payment) if alert == "DisputeOpened" else None
+    sentence = _sentence(order_id, payment, alert, status) if ended is None else _late(order_id, payment, ended, status)
+    return DisputeRecorded(alert=ended or alert, sentence=sentence, status=status, changed=changed)
+
+
+def _ended_as(tx: Transaction, order_id: int, payment: Payment) -> Alert | None:
+    """Give how this dispute ended, where that was told before its beginning: events come in any order, and again."""
+    row = tx.one(
+        "SELECT entry FROM order_history WHERE order_id = %s AND stripe_object_id = %s"
+        " AND entry IN ('dispute_won', 'dispute_lost', 'dispute_closed') ORDER BY id DESC LIMIT 1",
+        order_id,
+        payment.dispute_id,
+    )
+    return None if row is None else next(alert for alert, entry in _ENTRIES.items() if entry == row["entry"])
+
+
+def _late(order_id: int, payment: Payment, ended: Alert, status: str) -> str:
+    how = {"DisputeWon": "won", "DisputeLost": "lost"}.get(ended, "closed")
+    return (
+        f"That dispute {payment.dispute_id}, payment {payment.key} of order {order_id}, was opened is told only now, or"
+        f" again: it has ended since, and was {how}. There is nothing to answer any more. The order is {status}."
     )
 
 

@@ -104,7 +104,8 @@ def stripe_errors(doing: str) -> Iterator[None]:
         # The message would quote a part of the key.
         raise ConfigurationError(
             f"Stripe does not let this API key {doing} ({type(error).__name__}, HTTP {error.http_status}):"
-            " look at the secret that STRIPE_SECRET_ARN names."
+            " look at the secret that STRIPE_SECRET_ARN names. One that was changed just now is read within five"
+            " minutes."
         ) from None
     except stripe.StripeError as error:
         status = error.http_status

@@ -85,6 +85,20 @@ def test_a_password_that_the_database_refuses_is_named(patient: Patient, causes:
     assert "refuses the user or the password" in found["database_unreachable"].says
 
 
+def test_a_wrong_password_is_named_although_the_functions_still_rest_on_the_right_one(
+    patient: Patient, causes: Causes
+) -> None:
+    assert causes(database.LINK) == {}
+    secrets, arn = patient.client("secretsmanager"), patient.cloud.deployment.template.parameters["DatabaseSecretArn"]
+    before = secrets.get_secret_value(SecretId=arn)["SecretString"]
+    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({**json.loads(before), "password": "changed"}))
+    try:
+        assert set(causes(database.LINK)) == {"database_unreachable"}
+    finally:
+        secrets.put_secret_value(SecretId=arn, SecretString=before)
+    assert causes(database.LINK) == {}
+
+
 def test_a_database_secret_of_another_shape_is_named(patient: Patient, causes: Causes) -> None:
     with database_secret(patient, lambda _: "{}"):
         found = causes(database.LINK)

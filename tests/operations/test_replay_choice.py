@@ -41,7 +41,7 @@ def test_what_is_repaired_is_left_out_also_where_it_is_named(
         assert answer.exit_code == 0
         assert "already, by replay-1-…" in answer.text
         assert "Nothing is to be replayed." in answer.text
-        assert "say --again" in answer.notes
+        assert "name it with --again" in answer.notes
     [left_out] = cachao("replay", ended.name, "--yes", json=True).data["left_out"]
     assert left_out == {"execution": ended.name, "why": "repaired already, by replay-1-…"}
     assert number_of_executions(cloud) == before
@@ -176,7 +176,10 @@ def test_what_the_workflow_will_object_to_is_foreseen(
     closed = create_order(database, hold=False, status="cancelled", stripe_checkout_session_id=None)
     paid = create_order(database)
     run(paid_event(database, paid))
+    dearer_and_paid = create_order(database, quantity=2)
+    run(paid_event(database, dearer_and_paid))
     foreseen = {
+        dearer_and_paid: ("AmountMismatch", "The event is about 20.00 EUR, but order"),
         dearer: ("AmountMismatch", "The event is about 20.00 EUR, but order"),
         of_another: ("OrderMismatch", "belongs to another session"),
         closed: ("PaymentForClosedOrder", "is cancelled"),
@@ -186,6 +189,7 @@ def test_what_the_workflow_will_object_to_is_foreseen(
         answer = cachao("replay", lost[1].name, "--order", order_id)
         assert f"it will fail with {error}." in answer.notes
         assert reason in answer.notes
+        assert answer.notes.count("it will fail with") == 1
         done = cachao("replay", lost[1].name, "--order", order_id, "--yes", json=True)
         assert [found["error"] for found in done.data["replays"]] == [error]
 

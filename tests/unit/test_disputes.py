@@ -100,6 +100,22 @@ def test_a_dispute_of_a_payment_that_nobody_knows_is_no_order(database: Database
 
 
 @pytest.mark.parametrize(
+    ("closed_as", "alert", "order_is"), [("won", "DisputeWon", "paid"), ("lost", "DisputeLost", "refunded")]
+)
+def test_an_opening_that_is_told_after_the_end_is_nothing_to_answer(
+    database: Database, closed_as: str, alert: str, order_is: str
+) -> None:
+    order = create_order(database)
+    pay(database, order)
+    dispute(database, order, "charge.dispute.closed", status=closed_as)
+    late = dispute(database, order, "charge.dispute.created")
+    assert (late.alert, late.status) == (alert, order_is)
+    assert f"it has ended since, and was {closed_as}. There is nothing to answer any more." in late.sentence
+    other = dispute(database, order, "charge.dispute.created", id="dp_other")
+    assert other.alert == "DisputeOpened"
+
+
+@pytest.mark.parametrize(
     ("fields", "says"),
     [
         (

@@ -18,7 +18,7 @@ CONTEXT = SimpleNamespace(aws_request_id="request-1")
 @pytest.fixture(autouse=True)
 def _on_the_test_database(monkeypatch: pytest.MonkeyPatch, database: Database, connect: Connect) -> None:
     monkeypatch.setattr(inspect_order, "database", database)
-    monkeypatch.setattr(inspect_order, "connect_to_database", connect)
+    monkeypatch.setattr(inspect_order, "connect_with_the_secret_as_it_is", connect)
 
 
 def ask(**question: object) -> Any:
@@ -43,7 +43,7 @@ def test_a_migrated_database_tells_its_health() -> None:
 
 def test_a_database_that_is_not_migrated_says_only_that(empty_schema: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inspect_order, "database", Database(empty_schema))
-    monkeypatch.setattr(inspect_order, "connect_to_database", empty_schema)
+    monkeypatch.setattr(inspect_order, "connect_with_the_secret_as_it_is", empty_schema)
     answer = ask(health=True)
     assert "0001_live_schema" in answer["pending_migrations"]
     assert answer["health"] is None
