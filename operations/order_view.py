@@ -146,23 +146,20 @@ def _total(order: dict[str, Any]) -> str:
 def _room(ticket: dict[str, Any] | None) -> str:
     if ticket is None:
         return "[red]the ticket is gone[/red]"
-    taken = f"{ticket['sold_quantity']} sold, {ticket['held_quantity']} held"
     off = "" if ticket["is_active"] else "; the ticket is not on sale"
-    if ticket["max_quantity"] is None:
-        return f"no limit; {taken}{off}"
-    left = ticket["max_quantity"] - ticket["sold_quantity"] - ticket["held_quantity"]
-    return f"{_left(left, 'seat')} of {ticket['max_quantity']} ({taken}){off}"
+    return _share("seat", ticket["max_quantity"], ticket["sold_quantity"], "sold", ticket["held_quantity"]) + off
 
 
 def _uses(code: dict[str, Any] | None) -> str:
     if code is None:
         return "[red]the code is gone[/red]"
-    taken = f"{code['used_count']} used, {code['held_count']} held"
     off = "" if code["is_active"] else "; the code is not active"
-    if code["max_uses"] is None:
-        return f"no limit; {taken}{off}"
-    left = code["max_uses"] - code["used_count"] - code["held_count"]
-    return f"{_left(left, 'use')} of {code['max_uses']} ({taken}){off}"
+    return _share("use", code["max_uses"], code["used_count"], "used", code["held_count"]) + off
+
+
+def _share(noun: str, most: int | None, gone: int, how: str, held: int) -> str:
+    taken = f"{gone} {how}, {held} held"
+    return f"no limit; {taken}" if most is None else f"{_left(most - gone - held, noun)} of {most} ({taken})"
 
 
 def _left(number: int, noun: str) -> str:

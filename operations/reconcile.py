@@ -13,12 +13,12 @@ from operations.desk import Desk
 from operations.output import Output, plain, table
 from operations.problems import BROKEN, CANNOT_REACH, Problem, explain
 from operations.time_spans import parse_since
+from ticketing.order_repair import NEED_A_PERSON
 
 # How long each call works before it answers, so that there is progress to show, in seconds; and the most that one is
 # given after others came no further.
 _SECONDS_A_CALL: Final = 15
 _MOST_SECONDS_A_CALL: Final = 300
-_NEED_A_PERSON: Final = frozenset({"reported", "failed", "event_not_sent"})
 
 
 @dataclass
@@ -83,7 +83,7 @@ def reconcile(
         _show(output, found, dry_run=dry_run, problem=problem)
         raise typer.Exit(problem.exit_code) from error
     _show(output, found, dry_run=dry_run)
-    if not dry_run and any(row["action"] in _NEED_A_PERSON for row in found.rows):
+    if not dry_run and any(row["action"] in NEED_A_PERSON for row in found.rows):
         output.note("[yellow]Some need a person: see docs/runbook.md#reconciliation.[/yellow]")
         raise typer.Exit(BROKEN)
 
@@ -123,7 +123,7 @@ def _more(seconds: int) -> int:
 
 
 def _show(output: Output, found: _Found, *, dry_run: bool, problem: Problem | None = None) -> None:
-    shown = [row for row in found.rows if dry_run or row["action"] in _NEED_A_PERSON]
+    shown = [row for row in found.rows if dry_run or row["action"] in NEED_A_PERSON]
     # One JSON document, whatever happened.
     failure = {"error": problem.sentence, "advice": problem.advice} if problem is not None else {}
     output.answer(

@@ -22,7 +22,7 @@ from handlers.settings import required
 from ticketing import missing_events
 from ticketing.errors import StripeUnavailable
 from ticketing.order_inspection import database_health
-from ticketing.order_repair import Row
+from ticketing.order_repair import NEED_A_PERSON, Row
 from ticketing.reconciliation import DEFAULT_REQUESTS_PER_SECOND, Options, Report, RunCursor, reconcile
 from ticketing.stripe_sessions import StripeSessions
 
@@ -31,7 +31,6 @@ from ticketing.stripe_sessions import StripeSessions
 _MARGIN_SECONDS: Final = 120.0
 # Lambda answers with at most 6 MB; what was simply done is in the counts.
 _MOST_ROWS: Final = 1000
-_NEED_A_PERSON: Final = frozenset({"reported", "failed", "event_not_sent"})
 # Whose runs these are that say nothing: the schedule's.
 _SCHEDULED: Final = "reconciliation"
 
@@ -64,7 +63,7 @@ def _reconcile(given: ReconcileOrdersInput) -> Report:
 
     def tell(row: Row) -> None:
         found.append(row)
-        if row.action in _NEED_A_PERSON:
+        if row.action in NEED_A_PERSON:
             logger.error("Reconciliation needs a person", extra={"row": msgspec.to_builtins(row)})
             count_metric("ReconciliationNeedsPerson")
 
@@ -92,7 +91,7 @@ def _reconcile(given: ReconcileOrdersInput) -> Report:
         _count_missing(given, found, begun)
         _count_run(report)
     if not given.all_rows:
-        report.rows = [row for row in report.rows if row.action in _NEED_A_PERSON]
+        report.rows = [row for row in report.rows if row.action in NEED_A_PERSON]
     report.rows = report.rows[:_MOST_ROWS]
     return report
 

@@ -80,9 +80,13 @@ def read_page(
     if len(orders) < size:
         after = cursor.part + 1
         return orders, Cursor(now=cursor.now, part=after) if after < len(parts) else None
-    last = orders[-1]
+    return orders, cursor_behind(cursor, orders[-1], since=since)
+
+
+def cursor_behind(cursor: Cursor, last: DueOrder, *, since: datetime | None) -> Cursor:
+    """Give the cursor behind an order of the page that begins at `cursor`; `since` as for that page."""
     time = last.created_at if since is not None else last.hold_expires_at or _BEGINNING
-    return orders, Cursor(now=cursor.now, part=cursor.part, after_time=time, after_id=last.order_id)
+    return Cursor(now=cursor.now, part=cursor.part, after_time=time, after_id=last.order_id)
 
 
 def count(database: Database, cursor: Cursor, *, since: datetime | None, reported_too: bool = False) -> int:

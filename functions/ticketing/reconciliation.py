@@ -193,7 +193,9 @@ class _Run:
             self._note(row)
         self._done += len(answers)
         if len(answers) < len(orders):
-            after = self._after(cursor.orders, answers)
+            after = cursor.orders
+            if answers:
+                after = due_orders.cursor_behind(after, answers[-1].order, since=self._options.since)
         return RunCursor(now=cursor.now, orders=after)
 
     def _ask_page(self, orders: Sequence[DueOrder], threads: ThreadPoolExecutor) -> list[Answer]:
@@ -216,14 +218,6 @@ class _Run:
                 f"Stripe answered none of {len(answers)} questions; the rest waits for the next run."
             )
         return answers
-
-    def _after(self, cursor: Cursor, answers: Sequence[Answer]) -> Cursor:
-        """Give the cursor behind a part of a page, as `due_orders.read_page` gives it behind a whole one."""
-        if not answers:
-            return cursor
-        last = answers[-1].order
-        time = last.created_at if self._options.since is not None else last.hold_expires_at or cursor.after_time
-        return msgspec.structs.replace(cursor, after_time=time, after_id=last.order_id)
 
     def _ask(self, order: DueOrder, found: str | None) -> Answer | None:
         """Ask Stripe about an order; an open session past its hold is ended first. Runs in a thread of its own.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pymysql
@@ -151,22 +153,29 @@ def test_the_port_of_mariadb_needs_no_mention() -> None:
     assert settings.DatabaseSecret(host="h", username="u", password="p", dbname="d").port == 3306
 
 
-def test_a_rotated_password_is_fetched_anew(
-    put_secret: PutSecret, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_TLS", "off")
+@contextlib.contextmanager
+def rotating_user(mariadb: MariaDB) -> Iterator[pymysql.Connection[Any]]:
+    """Make the user `rotating` with the password `first`; gives a connection of root's."""
     root = mariadb.connect(user="root", database="mysql")
     root.query("CREATE OR REPLACE USER 'rotating'@'127.0.0.1' IDENTIFIED BY 'first'")
     root.query(f"GRANT ALL ON `{mariadb.name}`.* TO 'rotating'@'127.0.0.1'")
     try:
+        yield root
+    finally:
+        root.query("DROP USER 'rotating'@'127.0.0.1'")
+        root.close()
+
+
+def test_a_rotated_password_is_fetched_anew(
+    put_secret: PutSecret, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_TLS", "off")
+    with rotating_user(mariadb) as root:
         put_secret("DATABASE_SECRET_ARN", database_secret(mariadb, username="rotating", password="first"))
         settings.connect_to_database().close()
         root.query("ALTER USER 'rotating'@'127.0.0.1' IDENTIFIED BY 'second'")
         put_secret("DATABASE_SECRET_ARN", database_secret(mariadb, username="rotating", password="second"))
         settings.connect_to_database().close()
-    finally:
-        root.query("DROP USER 'rotating'@'127.0.0.1'")
-        root.close()
 
 
 def test_a_password_that_stays_wrong_is_told(
@@ -183,10 +192,7 @@ def test_a_rotation_that_changes_the_secret_last_is_outlasted_by_trying_again(
     put_secret: PutSecret, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_TLS", "off")
-    root = mariadb.connect(user="root", database="mysql")
-    root.query("CREATE OR REPLACE USER 'rotating'@'127.0.0.1' IDENTIFIED BY 'first'")
-    root.query(f"GRANT ALL ON `{mariadb.name}`.* TO 'rotating'@'127.0.0.1'")
-    try:
+    with rotating_user(mariadb) as root:
         put_secret("DATABASE_SECRET_ARN", database_secret(mariadb, username="rotating", password="first"))
         root.query("ALTER USER 'rotating'@'127.0.0.1' IDENTIFIED BY 'second'")
         database = Database(settings.connect_to_database)
@@ -195,9 +201,6 @@ def test_a_rotation_that_changes_the_secret_last_is_outlasted_by_trying_again(
         put_secret("DATABASE_SECRET_ARN", database_secret(mariadb, username="rotating", password="second"))
         with database.transaction() as tx:
             assert tx.one("SELECT 1 AS one") == {"one": 1}
-    finally:
-        root.query("DROP USER 'rotating'@'127.0.0.1'")
-        root.close()
 
 
 @pytest.mark.parametrize("granted", [False, True])
