@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from local.demo.command import add_demo_command
 from local.quiet import quieten_libraries
+from local.sample_events.command import add_sample_events_command
 from local.signals import stop_as_by_ctrl_c, stop_asked
 from local.stripe_stand_in.client import add_pay_command
 
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.set_defaults(run=run_stack)
     add_demo_command(commands)
     add_pay_command(commands)
+    add_sample_events_command(commands)
     given = parser.parse_args(arguments)
     code: int = given.run(given)
     return code

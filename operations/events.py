@@ -36,7 +36,7 @@ def event(
 
     [bold]Examples[/bold]
 
-        cachao event events/default/checkout.session.completed.json
+        cachao event events/checkout.session.completed.json
 
         stripe events retrieve evt_… | cachao event - --yes
     """

@@ -1,1 +1,1 @@
-"""The sample events of events/: `python -m local.sample_events` writes them, and the index of events/README.md."""
+"""The sample events of events/: what they show, how they are written, and their other forms."""

@@ -1,50 +1,25 @@
-"""The files of events/: each sample as EventBridge delivers it, and as `aws events put-events` takes it."""
+"""The files of events/: each sample once, as EventBridge delivers it over the partner bus; and their index."""
 
 from __future__ import annotations
 
 import json
-import uuid
+from pathlib import Path
 from typing import Any, Final
 
 from local.sample_events.cases import SAMPLES, Sample
-from ticketing.stripe_events import OWN_SOURCE, PARTNER_SOURCE_PREFIX
+from local.sample_events.forms import Form, in_form, partner_envelope
 
-# The bus has the partner event source's name. It stands for that of a real destination: see events/README.md.
-PARTNER_SOURCE: Final = f"{PARTNER_SOURCE_PREFIX}ed_test_SAMPLE"
-FORMS: Final = {"partner": (PARTNER_SOURCE, PARTNER_SOURCE), "default": (OWN_SOURCE, "default")}
-INDEX_BEGIN, INDEX_END = "<!-- index: written by python -m local.sample_events -->", "<!-- end of the index -->"
-
-_ACCOUNT, _REGION, _TIME = "123456789012", "eu-west-1", "2026-11-21T12:00:02Z"
+FOLDER: Final = Path(__file__).resolve().parents[2] / "events"
+INDEX_BEGIN: Final = "<!-- index: written by python -m local sample-events --write -->"
+INDEX_END: Final = "<!-- end of the index -->"
 
 
-def envelope(sample: Sample, form: str) -> dict[str, Any]:
+def envelope(sample: Sample, form: Form = "partner") -> dict[str, Any]:
     """Give a sample as the workflow gets it; `form` is `partner` or `default`."""
-    source, _ = FORMS[form]
-    partner = form == "partner"
-    return {
-        "version": "0",
-        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{form}/{sample.name}")),
-        "detail-type": sample.event_type,
-        "source": source,
-        "account": _ACCOUNT,
-        "time": _TIME,
-        "region": _REGION,
-        "resources": [f"arn:aws:events:{_REGION}::event-source/{source}"] if partner else [],
-        "detail": sample.detail,
-    }
-
-
-def entries(sample: Sample, form: str) -> list[dict[str, Any]]:
-    """Give a sample as `aws events put-events --entries` takes it."""
-    source, bus = FORMS[form]
-    return [
-        {
-            "Source": source,
-            "DetailType": sample.event_type,
-            "Detail": json.dumps(sample.detail),
-            "EventBusName": bus,
-        }
-    ]
+    given = in_form(partner_envelope(sample.name, sample.detail), form)
+    if not isinstance(given, dict):
+        raise TypeError(f"{form} is no envelope")
+    return given
 
 
 def index() -> str:
@@ -70,14 +45,23 @@ def with_index(readme: str) -> str:
 
 
 def all_files() -> dict[str, str]:
-    """Give the text of each file by its path within events/."""
-    files = {}
-    for form in FORMS:
-        for sample in SAMPLES:
-            files[f"{form}/{sample.name}.json"] = _text(envelope(sample, form))
-            files[f"put-events/{form}/{sample.name}.json"] = _text(entries(sample, form))
-    return files
+    """Give the text of each file by its name within events/."""
+    return {f"{sample.name}.json": as_text(envelope(sample)) for sample in SAMPLES}
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Write JSON as it stands in the files."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def write(folder: Path = FOLDER) -> int:
+    """Write the samples and the index anew, and remove samples that are no more; returns how many there are."""
+    files = all_files()
+    for path in folder.rglob("*.json"):
+        if str(path.relative_to(folder)) not in files:
+            path.unlink()
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    readme = folder / "README.md"
+    readme.write_text(with_index(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    return len(files)

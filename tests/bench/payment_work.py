@@ -31,7 +31,7 @@ SqlTransaction = list[tuple[str, tuple[Any, ...]]]
 # What one step sends.
 SqlOfStep = list[SqlTransaction]
 
-_ENVELOPE = Path(__file__).parents[2] / "events" / "partner" / "checkout.session.completed.json"
+_ENVELOPE = Path(__file__).parents[2] / "events" / "checkout.session.completed.json"
 
 
 def time_handlers(ticket: HotTicket, order_ids: Sequence[int]) -> list[list[float]]:

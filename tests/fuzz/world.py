@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from local.sample_events.forms import default_envelope
 from tests.conftest import Connect, empty_tables
 from tests.factories import (
     charge_of,
@@ -89,10 +90,11 @@ def _sample_orders() -> list[str]:
 
 
 def sample_envelopes() -> list[dict[str, Any]]:
-    """Every file of events/ that is an envelope."""
-    files = sorted([*(EVENTS / "partner").glob("*.json"), *(EVENTS / "default").glob("*.json")])
+    """Every event of events/, as it comes over each of the two buses."""
+    files = sorted(EVENTS.glob("*.json"))
     assert files, "there are no samples in events/"
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    over_partner_bus = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    return [*over_partner_bus, *map(default_envelope, over_partner_bus)]
 
 
 def world_envelopes(database: Database) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ def test_every_scene_is_as_it_should_be(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_the_event_of_a_file_is_fitted_and_sent(tmp_path: Path) -> None:
-    done = demo("--event", "events/partner/checkout.session.completed.json", folder=tmp_path)
+    done = demo("--event", "events/checkout.session.completed.json", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "OrderPaid" in done.stdout
 
@@ -57,7 +57,7 @@ def test_the_event_of_a_file_is_fitted_and_sent(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_an_event_that_no_rule_takes_ends_the_demo_with_an_error(tmp_path: Path) -> None:
-    event = json.loads((PROJECT / "events" / "default" / "checkout.session.completed.json").read_text())
+    event = json.loads((PROJECT / "events" / "checkout.session.completed.json").read_text())
     file = tmp_path / "event.json"
     file.write_text(json.dumps(event | {"detail-type": "customer.created"}))
     folder = tmp_path / "temporary"

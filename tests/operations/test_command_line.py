@@ -57,7 +57,7 @@ def test_the_files_that_examples_name_are_there(command: str) -> None:
 
 
 def test_an_example_names_a_file() -> None:
-    assert "events/default/checkout.session.completed.json" in invoke("event", "--help").stdout
+    assert "events/checkout.session.completed.json" in invoke("event", "--help").stdout
 
 
 def test_help_lists_all_commands_and_completion() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from local.cloud import LocalCloud
 from local.sample_events.cases import COMPLETED, SAMPLES, Sample
-from local.sample_events.files import PARTNER_SOURCE
+from local.sample_events.forms import entries
 from tests.conftest import PARTNER_BUS
 from tests.factories import row_of
 from tests.workflow.conftest import Ended, ended
@@ -36,10 +36,11 @@ def _orders(database: Database) -> None:
 
 
 def send(cloud: LocalCloud, form: str, name: str) -> Ended | None:
-    """Put a file's entries, with the real bus in the place of the sample's; None: they started nothing."""
+    """Put a file's event on a bus, the partner bus by its real name; None: it started nothing."""
     before = {execution["executionArn"] for execution in cloud.executions()}
-    text = (EVENTS / "put-events" / form / f"{name}.json").read_text(encoding="utf-8")
-    answer = cloud.client("events").put_events(Entries=json.loads(text.replace(PARTNER_SOURCE, PARTNER_BUS)))
+    envelope = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    entry: Any = entries(envelope, PARTNER_BUS if form == "partner" else None)
+    answer = cloud.client("events").put_events(Entries=entry)
     assert answer["FailedEntryCount"] == 0, answer
     started = [e["executionArn"] for e in cloud.executions() if e["executionArn"] not in before]
     assert len(started) <= 1
@@ -62,7 +63,7 @@ def test_a_sample_ends_as_its_index_says(
     end = send(cloud, form, sample.name)
     if end is None:
         assert sample.name == "unhandled"
-        end = start(json.loads((EVENTS / form / f"{sample.name}.json").read_text(encoding="utf-8")))
+        end = start(json.loads((EVENTS / f"{sample.name}.json").read_text(encoding="utf-8")))
     if end.status == "SUCCEEDED":
         assert end.states[-1] == sample.end
     else:

@@ -11,9 +11,10 @@ import pytest
 from moto.events.models import EventPattern
 from samtranslator.yaml_helper import yaml_parse
 
-from local.sample_events import __main__ as command
+from local.__main__ import main
 from local.sample_events.cases import COMPLETED, SAMPLES, Sample
-from local.sample_events.files import FORMS, INDEX_BEGIN, all_files, index, with_index
+from local.sample_events.files import INDEX_BEGIN, all_files, envelope, index, with_index, write
+from local.sample_events.forms import Form
 from local.sample_events.stripe_objects import FREE_SESSION_ID, SESSION_ID
 from ticketing.errors import InvalidEvent
 from ticketing.stripe_events import HANDLED_EVENTS, read_event
@@ -22,14 +23,19 @@ PROJECT = Path(__file__).resolve().parents[2]
 EVENTS = PROJECT / "events"
 # The events as Stripe documents and sent them, where they are at hand.
 FIXTURES = PROJECT.parent / "shared" / "fixtures"
-REWRITE = "run: python -m local.sample_events"
+REWRITE = "run: python -m local sample-events --write"
 
 each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-each_form = pytest.mark.parametrize("form", FORMS)
+each_form = pytest.mark.parametrize("form", ["partner", "default"])
 
 
-def read(*path: str) -> Any:
-    return json.loads(EVENTS.joinpath(*path).read_text(encoding="utf-8"))
+def read(name: str) -> Any:
+    return json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert main(["sample-events", *arguments]) == 0
+    return json.loads(capsys.readouterr().out)
 
 
 @functools.cache
@@ -56,11 +62,11 @@ def test_an_index_without_its_place_is_refused() -> None:
         with_index("# Sample events")
 
 
-def test_the_command_writes_all_and_removes_what_is_no_more(tmp_path: Path) -> None:
+def test_writing_removes_what_is_no_more(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text((EVENTS / "README.md").read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "partner").mkdir()
     (tmp_path / "partner" / "old.json").write_text("{}", encoding="utf-8")
-    assert command.main(tmp_path) == 0
+    assert write(tmp_path) == len(SAMPLES)
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.json")} == set(all_files())
     assert index() in (tmp_path / "README.md").read_text(encoding="utf-8")
 
@@ -71,36 +77,57 @@ def test_there_is_a_sample_of_every_event_type() -> None:
 
 @each_form
 @each_sample
-def test_a_sample_is_read_as_its_index_says(sample: Sample, form: str) -> None:
-    envelope = read(form, f"{sample.name}.json")
+def test_a_sample_is_read_as_its_index_says(sample: Sample, form: Form) -> None:
+    sent = envelope(sample, form)
     if sample.outcome == "InvalidEvent":
         with pytest.raises(InvalidEvent):
-            read_event(envelope, livemode=False)
+            read_event(sent, livemode=False)
     else:
-        assert read_event(envelope, livemode=False).outcome == sample.outcome
+        assert read_event(sent, livemode=False).outcome == sample.outcome
 
 
 @each_form
 @each_sample
-def test_a_sample_goes_through_its_own_door_only(sample: Sample, form: str) -> None:
-    envelope = read(form, f"{sample.name}.json")
-    let_in = {door for door, pattern in rules().items() if pattern.matches_event(envelope)}
+def test_a_sample_goes_through_its_own_door_only(sample: Sample, form: Form) -> None:
+    let_in = {door for door, pattern in rules().items() if pattern.matches_event(envelope(sample, form))}
     assert let_in == ({form} if sample.event_type in HANDLED_EVENTS else set())
 
 
-@each_form
-@each_sample
-def test_the_entries_are_the_envelope(sample: Sample, form: str) -> None:
-    envelope = read(form, f"{sample.name}.json")
-    [entry] = read("put-events", form, f"{sample.name}.json")
-    assert entry["Source"] == envelope["source"]
-    assert entry["DetailType"] == envelope["detail-type"]
-    assert json.loads(entry["Detail"]) == envelope["detail"]
-    assert entry["EventBusName"] == ("default" if form == "default" else envelope["source"])
+def test_the_command_prints_the_other_forms(capsys: pytest.CaptureFixture[str]) -> None:
+    file, partner = str(EVENTS / f"{COMPLETED}.json"), read(COMPLETED)
+    assert printed(capsys, file, "--as", "partner") == partner
+
+    default = printed(capsys, file, "--as", "default")
+    assert (default["source"], default["resources"], default["detail"]) == ("stripe.com", [], partner["detail"])
+    assert default["id"] != partner["id"]
+
+    [entry] = printed(capsys, file)
+    assert (entry["Source"], entry["EventBusName"]) == ("stripe.com", "default")
+    assert (entry["DetailType"], json.loads(entry["Detail"])) == (partner["detail-type"], partner["detail"])
+
+    bus = "aws.partner/stripe.com/ed_test_1"
+    [entry] = printed(capsys, file, "--as", "put-events", "--bus", bus)
+    assert (entry["Source"], entry["EventBusName"]) == (bus, bus)
+    moved = printed(capsys, file, "--as", "partner", "--bus", bus)
+    assert (moved["source"], moved["resources"]) == (bus, [f"arn:aws:events:eu-west-1::event-source/{bus}"])
+
+
+def test_the_command_says_what_it_cannot_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "text.json").write_text("{", encoding="utf-8")
+    (tmp_path / "list.json").write_text("[]", encoding="utf-8")
+    for arguments, said in (
+        ((), "--write"),
+        ((str(tmp_path / "none.json"),), "cannot be read"),
+        ((str(tmp_path / "text.json"),), "cannot be read as JSON"),
+        ((str(tmp_path / "list.json"),), "is no EventBridge envelope"),
+        ((str(EVENTS / f"{COMPLETED}.json"), "--write"), "--write"),
+    ):
+        assert main(["sample-events", *arguments]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_ids_look_as_those_of_stripe_do() -> None:
-    detail = read("partner", f"{COMPLETED}.json")["detail"]
+    detail = read(COMPLETED)["detail"]
     assert len(SESSION_ID) == len(FREE_SESSION_ID) == 66
     assert (len(detail["id"]), len(detail["data"]["object"]["payment_intent"])) == (28, 27)
 
@@ -121,7 +148,7 @@ def test_the_sql_makes_the_orders_of_the_samples() -> None:
 )
 def test_a_sample_has_every_field_that_stripe_sends(fixture: str, sample: str) -> None:
     sent = json.loads((FIXTURES / fixture).read_text(encoding="utf-8"))
-    ours = read("partner", f"{sample}.json")
+    ours = read(sample)
     if "detail" in sent:
         assert sent.keys() == ours.keys()
         assert sent["detail"].keys() == ours["detail"].keys()
