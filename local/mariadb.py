@@ -28,6 +28,9 @@ _PROBE_SECONDS = 2.0
 _PORTS_TRIED = 3
 _EXECUTABLE_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
 
+# What docs/deploy.md has operators grant the shop's user; a test holds that page to it.
+DOCUMENTED_RIGHTS = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX"
+
 # Throw-away servers only: nothing is written to disk before a COMMIT returns.
 _NOT_DURABLE = (
     "--innodb-flush-log-at-trx-commit=0",
@@ -61,8 +64,8 @@ def find_executable(*names: str) -> str | None:
 class MariaDB:
     """One mariadbd on 127.0.0.1. A context manager: starts on entry, stops cleanly on exit.
 
-    Users: `user` may do everything in databases whose name begins with `name`; `root` (same password)
-    may do everything, for tests that change the server's settings.
+    Users: `user` has the rights that docs/deploy.md grants, and no more, in databases whose name begins with `name`;
+    `root` (same password) may do everything, for tests that make the tables of other people's shops.
 
     Args:
         directory: keeps data, password and log between runs; made where missing.
@@ -256,12 +259,13 @@ class MariaDB:
             "DELETE FROM mysql.global_priv WHERE User IN ('', 'PUBLIC') OR (User = 'root' AND Host <> '127.0.0.1')",
             "FLUSH PRIVILEGES",
         ]
-        for user, scope in (("root", "*.*"), (self.user, f"`{self.name}%`.*")):
+        grants = {"root": "ALL PRIVILEGES ON *.*", self.user: f"{DOCUMENTED_RIGHTS} ON `{self.name}%`.*"}
+        for user, rights in grants.items():
             account = f"'{user}'@'127.0.0.1'"
-            grant = " WITH GRANT OPTION" if user == "root" else ""
+            option = " WITH GRANT OPTION" if user == "root" else ""
             statements += [
                 f"CREATE OR REPLACE USER {account} IDENTIFIED BY '{self.password}'",
-                f"GRANT ALL PRIVILEGES ON {scope} TO {account}{grant}",
+                f"GRANT {rights} TO {account}{option}",
             ]
         file = self.directory / "startup.sql"
         _write_private(file, ";\n".join(statements) + ";\n")  # one statement a line, as --init-file wants

@@ -18,7 +18,7 @@ from local.mariadb import MariaDB
 from local.stripe_stand_in import StripeStandIn
 from local.template import load_template
 from ticketing.database import FOR_REQUESTS, Database, Patience, connector
-from ticketing.schema import apply_migrations
+from ticketing.migration_runner import apply_migrations
 
 # Quoted: only the stubs know that a Connection has a kind of cursor.
 Connect = Callable[[], "Connection[DictCursor]"]
@@ -80,9 +80,10 @@ def database(connect: Connect) -> Database:
     return Database(connect)
 
 
-def connect_to(server: MariaDB, name: str, patience: Patience = FOR_REQUESTS) -> Connect:
+def connect_to(server: MariaDB, name: str, patience: Patience = FOR_REQUESTS, *, user: str | None = None) -> Connect:
     """Give the shop's own connector to a database of the test server."""
-    return connector(**asdict(replace(server.address, name=name)), ca_file=None, patience=patience)
+    address = replace(server.address, name=name, user=user or server.user)
+    return connector(**asdict(address), ca_file=None, patience=patience)
 
 
 def empty_tables(connect: Connect) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from handlers.runtime import TaskInput, task
 from handlers.settings import connect_for_migrations
-from ticketing.schema import apply_migrations
+from ticketing.migration_runner import apply_migrations
 
 
 class MigrateDatabaseInput(TaskInput):
@@ -23,5 +23,5 @@ class MigrateDatabaseResult(msgspec.Struct):
 
 @task(MigrateDatabaseInput)
 def handler(_given: MigrateDatabaseInput) -> MigrateDatabaseResult:
-    """Raises DataInconsistent where the live schema lacks what the shop needs, DatabaseUnavailable where it is busy."""
+    """Raises DataInconsistent or ConfigurationError (what to change), DatabaseUnavailable where it is busy."""
     return MigrateDatabaseResult(apply_migrations(connect_for_migrations))

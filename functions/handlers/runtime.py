@@ -24,11 +24,12 @@ from handlers.settings import connect_to_database
 from ticketing import history
 from ticketing.database import Database
 from ticketing.errors import InvalidEvent, PermanentError, TicketingError
+from ticketing.migration_runner import require_current_schema
 
 # Settings come from POWERTOOLS_* and LOG_LEVEL in template.yaml. UTC, as everything here.
 logger = Logger(utc=True)
 metrics = Metrics()
-database = Database(connect_to_database)
+database = Database(connect_to_database, check=require_current_schema)
 
 Handler = Callable[[Any, Any], Any]
 

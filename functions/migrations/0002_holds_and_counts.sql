@@ -1,4 +1,3 @@
--- depends: 0001_live_schema
 -- Seats and code uses that unpaid orders hold, and the marks that let each count happen once.
 -- All columns have defaults: rows of the live shop hold nothing and have counted nothing.
 

@@ -1,4 +1,3 @@
--- depends: 0002_holds_and_counts
 -- What was paid for an order and what went back, beside the order itself: an order can be paid twice.
 -- No foreign keys: the live tables' id types are not ours to rely on.
 

@@ -1,4 +1,3 @@
--- depends: 0003_payments_and_history
 -- The checkout's Idempotency-Key: a double click makes one order.
 
 CREATE TABLE IF NOT EXISTS idempotency_keys (

@@ -1,4 +1,3 @@
--- depends: 0004_idempotency_keys
 -- Which execution wrote an entry, so that operators find an order's executions without looking through all of them,
 -- and an event's order.
 

@@ -1,4 +1,3 @@
--- depends: 0005_executions_of_history
 -- Checkout Sessions of which reconciliation has told that no order knows their payment: each is told once, so that the
 -- next one is heard. A row each: there are few.
 

@@ -1,4 +1,3 @@
--- depends: 0006_reported_sessions
 -- An order's second payment came over another Checkout Session than the order's own: operators find it by that.
 
 CREATE INDEX IF NOT EXISTS order_payments_by_checkout_session ON order_payments (stripe_checkout_session_id);

@@ -25,7 +25,7 @@ from ticketing.errors import DatabaseUnavailable
 Row = dict[str, Any]
 
 # Server errors that may pass: lock-wait timeout, deadlock, too many connections (overall and per user), shutdown,
-# killed connection or statement, read-only primary (a failover under way), aborted connection, old schema.
+# killed connection or statement, read-only primary (a failover under way), aborted connection, full disk.
 _PASSING_SERVER_ERRORS = frozenset(
     {
         ER.LOCK_WAIT_TIMEOUT,
@@ -43,11 +43,16 @@ _PASSING_SERVER_ERRORS = frozenset(
         ER.NET_READ_INTERRUPTED,
         ER.NET_ERROR_ON_WRITE,
         ER.NET_WRITE_INTERRUPTED,
-        # New functions before the migration that belongs to them has run (docs/deploy.md): it soon has.
-        ER.BAD_FIELD_ERROR,
-        ER.NO_SUCH_TABLE,
+        1129,  # ER_HOST_IS_BLOCKED: too many broken connections from here; an operator flushes the hosts
+        1047,  # ER_UNKNOWN_COM_ERROR: a Galera node that has not (or no longer) joined its cluster answers so
+        1836,  # ER_READ_ONLY_MODE: the server or the table is read-only, e.g. while it is being repaired
+        ER.DISK_FULL,
+        ER.RECORD_FILE_FULL,  # the table's or the temporary files' space is full
+        ER.CHECKREAD,  # a row changed since it was read, under 11.8's snapshot isolation
     }
 )
+# A statement names a column or a table that is not there: a bug, or an older schema than this version's.
+_UNKNOWN_NAMES = frozenset({ER.BAD_FIELD_ERROR, ER.NO_SUCH_TABLE})
 # Client errors have a range of numbers of their own; all of them mean that the connection is gone.
 _CLIENT_ERRORS = range(CR.CR_ERROR_FIRST, CR.CR_ERROR_LAST + 1)
 
@@ -98,6 +103,10 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, OSError)
 
 
+def _is_unknown_name(error: BaseException) -> bool:
+    return isinstance(error, pymysql.err.MySQLError) and bool(error.args) and error.args[0] in _UNKNOWN_NAMES
+
+
 class Transaction:
     """The statements of one transaction. Rows are dictionaries, times UTC without a zone, money Decimal."""
 
@@ -132,9 +141,20 @@ class Database:
     Not for use by two threads at once: a Lambda handles one invocation at a time.
     """
 
-    def __init__(self, connect: Callable[[], Connection[DictCursor]]) -> None:
-        """Take the function that opens a connection (see `connector`)."""
+    def __init__(
+        self,
+        connect: Callable[[], Connection[DictCursor]],
+        *,
+        check: Callable[[DictCursor], None] | None = None,
+    ) -> None:
+        """Take the function that opens a connection (see `connector`).
+
+        `check` is asked at the first transaction, and until it has passed, whether the database is fit for this
+        version; it raises where it is not (`migration_runner.require_current_schema`).
+        """
         self._connect = connect
+        self._check = check
+        self._checked = False
         self._connection: Connection[DictCursor] | None = None
         self._last_used = 0.0
 
@@ -145,10 +165,13 @@ class Database:
         Raises:
             DatabaseUnavailable: the database is away, too slow, or undid the transaction; also when the
                 connection was lost during COMMIT, so that the transaction may have happened.
+            SchemaOutdated: the database lacks a migration of this version.
         """
         try:
             connection = self._open()
             with connection.cursor() as cursor:
+                if not self._checked:
+                    self._run_check(cursor)
                 yield Transaction(cursor)
             connection.commit()
             self._last_used = time.monotonic()
@@ -159,7 +182,23 @@ class Database:
                     f"The database could not finish the transaction: {describe(error)}"
                 ) from error
             self._roll_back()
+            if _is_unknown_name(error):
+                self._explain_unknown_name()
             raise
+
+    def _run_check(self, cursor: DictCursor) -> None:
+        if self._check is not None:
+            self._check(cursor)
+        self._checked = True
+
+    def _explain_unknown_name(self) -> None:
+        """Check again: a backup from before the last migration may have been restored under a running worker."""
+        if self._check is None or self._connection is None:
+            return
+        self._checked = False
+        with contextlib.suppress(pymysql.err.MySQLError, OSError), self._connection.cursor() as cursor:
+            self._run_check(cursor)
+        self._roll_back()
 
     def close(self) -> None:
         """Drop the connection; the server rolls back what was open. The next transaction opens a new one."""

@@ -26,6 +26,10 @@ class DatabaseUnavailable(RetryableError):
     """MariaDB is away, refused the connection, was too slow, or ended the transaction for another's sake."""
 
 
+class SchemaOutdated(DatabaseUnavailable):
+    """The database lacks a migration of this version: `cachao migrate` has not run since the deployment."""
+
+
 class StripeUnavailable(RetryableError):
     """Stripe did not answer in time, answered with a 5xx, or asked to slow down."""
 

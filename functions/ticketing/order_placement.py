@@ -16,30 +16,10 @@ from ticketing import discount_codes, holds, idempotency, order_status, pricing,
 from ticketing.checkout_sessions import PlacedOrder
 from ticketing.database import Row, Transaction
 from ticketing.pricing import Discount, Price
+from ticketing.schema_check import PLACED_COLUMNS
 
 # Between a hold that did not fit and the look at what is left, seats may come free: then it is tried again.
 _HOLD_ATTEMPTS: Final = 3
-
-# What an order is placed with. The live table's other columns must do without (`schema` checks it); of its defaults
-# nothing is known, so the times are among these.
-PLACED_COLUMNS: Final = (
-    "event_id",
-    "ticket_id",
-    "cognito_sub",
-    "email",
-    "quantity",
-    "unit_price",
-    "discount_amount",
-    "discount_code_id",
-    "total_amount",
-    "currency",
-    "status",
-    "held_quantity",
-    "code_held",
-    "hold_expires_at",
-    "created_at",
-    "updated_at",
-)
 
 
 class CheckoutRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from pymysql.cursors import Cursor
 from local.cloud import Deployment
 from local.stack import LocalStack, StackOptions
 from ticketing.database import connector
-from ticketing.schema import apply_migrations
+from ticketing.migration_runner import apply_migrations
 
 
 class Shop:

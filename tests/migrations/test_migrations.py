@@ -16,67 +16,20 @@ from handlers import migrate_database
 from local.mariadb import MariaDB
 from local.state_machine_lint.subject import load
 from tests.conftest import TEMPLATE, Connect, connect_to
-from ticketing import schema
+from tests.migrations.schemas import LIVE_SCHEMA, rows, run
+from ticketing import migration_runner
 from ticketing.database import FOR_MIGRATIONS, Database
 from ticketing.errors import DatabaseUnavailable, DataInconsistent
+from ticketing.migration_runner import apply_migrations, pending_migrations
 from ticketing.order_placement import CheckoutRequest, place
-from ticketing.schema import apply_migrations, pending_migrations
 
 ALL = sorted(path.stem for path in (Path(__file__).parents[2] / "functions" / "migrations").glob("*.sql"))
-
-# As far as the live tables are known; INT ids and an unusual collation, because nobody promised otherwise.
-LIVE_SCHEMA = """
-CREATE TABLE events (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(200), cognito_sub VARCHAR(100),
-    start_date DATETIME, end_date DATETIME) ENGINE=InnoDB;
-CREATE TABLE tickets (id INT AUTO_INCREMENT PRIMARY KEY, event_id INT NOT NULL, name VARCHAR(200), price DECIMAL(10,2),
-    image_url TEXT, max_quantity INT NULL, sold_quantity INT DEFAULT 0, is_active TINYINT(1) DEFAULT 1,
-    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB;
-CREATE TABLE ticket_discounts (id INT AUTO_INCREMENT PRIMARY KEY, ticket_id INT, discount_type
-    ENUM('percentage','fixed'), discount_value DECIMAL(10,2), valid_until DATE, is_active TINYINT(1)) ENGINE=InnoDB;
-CREATE TABLE discount_codes (id INT AUTO_INCREMENT PRIMARY KEY, event_id INT, code VARCHAR(50), discount_type
-    ENUM('percentage','fixed'), discount_value DECIMAL(10,2), max_uses INT NULL, used_count INT DEFAULT 0,
-    valid_from DATE NULL, valid_until DATE NULL, is_active TINYINT(1), created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
-    updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB;
-CREATE TABLE ticket_orders (id INT AUTO_INCREMENT PRIMARY KEY, event_id INT, ticket_id INT, user_id INT NULL,
-    cognito_sub VARCHAR(100) NULL, email VARCHAR(255) COLLATE utf8mb4_bin, quantity INT, unit_price DECIMAL(10,2),
-    discount_amount DECIMAL(10,2), discount_code_id INT NULL, total_amount DECIMAL(10,2),
-    status ENUM('pending','processing','paid','refunded','expired','failed','cancelled') DEFAULT 'pending',
-    stripe_checkout_session_id VARCHAR(255) NULL, stripe_payment_intent_id VARCHAR(255) NULL,
-    validated_at DATETIME NULL,
-    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB;
-INSERT INTO events (name) VALUES ('Live');
-INSERT INTO tickets (event_id, name, price, max_quantity) VALUES (1, 'Standard', 20, 50);
-INSERT INTO ticket_orders (event_id, ticket_id, email, quantity, unit_price, discount_amount, total_amount,
-    stripe_checkout_session_id) VALUES (1, 1, 'Buyer@Example.com', 2, 20, 0, 40, 'cs_test_live');
-"""
-
-
-def run(connect: Connect, script: str) -> None:
-    connection = connect()
-    try:
-        with connection.cursor() as cursor:
-            for statement in filter(str.strip, script.split(";")):
-                cursor.execute(statement)
-        connection.commit()
-    finally:
-        connection.close()
-
-
-def rows(connect: Connect, sql: str) -> list[dict[str, Any]]:
-    connection = connect()
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-            return list(cursor.fetchall())
-    finally:
-        connection.close()
 
 
 def columns(connect: Connect) -> set[tuple[str, str]]:
     found = rows(
         connect,
-        "SELECT table_name AS t, column_name AS c FROM information_schema.columns WHERE table_schema = DATABASE()"
-        " AND table_name NOT LIKE '%%yoyo%%'",
+        "SELECT table_name AS t, column_name AS c FROM information_schema.columns WHERE table_schema = DATABASE()",
     )
     return {(row["t"], row["c"]) for row in found}
 
@@ -115,7 +68,7 @@ def test_both_ways_lead_to_the_same_columns(empty_schema: Connect, connect: Conn
 
 def test_a_run_that_was_cut_short_is_finished_by_the_next(empty_schema: Connect) -> None:
     run(empty_schema, LIVE_SCHEMA)
-    # The first statements of 0002 were committed, then the connection broke: yoyo has no record of it.
+    # The first statements of 0002 were committed, then the connection broke: nothing is noted of it.
     run(empty_schema, "ALTER TABLE tickets ADD COLUMN held_quantity INT NOT NULL DEFAULT 0")
     assert apply_migrations(empty_schema) == ALL
     assert ("discount_codes", "held_count") in columns(empty_schema)
@@ -174,7 +127,6 @@ def test_a_migration_may_take_as_long_as_its_function(mariadb: MariaDB) -> None:
     with contextlib.closing(connection), connection.cursor() as cursor:
         cursor.execute("SELECT @@wait_timeout AS rest, @@lock_wait_timeout AS held")
         [settings] = cursor.fetchall()
-    # The connection that has the lock rests while the other one works.
     assert settings["rest"] >= seconds
     assert seconds - 60 < connection._read_timeout < seconds
     # Whatever asks for a table waits behind a change of it that waits itself.
@@ -187,14 +139,16 @@ def test_a_table_in_use_is_left_alone(mariadb: MariaDB, empty_schema: Connect) -
     reader = empty_schema()
     with contextlib.closing(reader), reader.cursor() as cursor:
         cursor.execute("SELECT * FROM ticket_orders")
-        with pytest.raises(DatabaseUnavailable, match=r"stopped: error 1205.* run it again"):
+        with pytest.raises(
+            DatabaseUnavailable, match=r"migration 0002_holds_and_counts stopped: error 1205.* run it again"
+        ):
             apply_migrations(impatient)
     apply_migrations(impatient)
     assert pending_migrations(empty_schema) == []
 
 
 def test_a_run_that_another_one_holds_up_says_so(empty_schema: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "_LOCK_SECONDS", 1)
+    monkeypatch.setattr(migration_runner, "_LOCK_SECONDS", 1)
     other = empty_schema()
     with contextlib.closing(other), other.cursor() as cursor:
         cursor.execute("SELECT GET_LOCK(CONCAT('cachao_migrate_', DATABASE()), 0)")

@@ -46,13 +46,13 @@ def test_alerts_that_did_not_arrive_are_counted(patient: Patient, causes: Causes
 
 def test_a_missing_migration_is_named(patient: Patient, cachao: Cachao, causes: Causes) -> None:
     with patient.database.transaction() as tx:
-        taken = tx.one("SELECT * FROM _yoyo_migration ORDER BY migration_id DESC LIMIT 1")
+        taken = tx.one("SELECT name FROM cachao_migrations ORDER BY name DESC LIMIT 1")
         assert taken is not None
-        tx.change("DELETE FROM _yoyo_migration WHERE migration_hash = %s", taken["migration_hash"])
+        tx.change("DELETE FROM cachao_migrations WHERE name = %s", taken["name"])
     found = causes(database.LINK)
     assert set(found) == {"migrations_pending"}
     answer = cachao("migrate", json=True)
-    assert answer.data == {"applied": [taken["migration_id"]]}
+    assert answer.data == {"applied": [taken["name"]]}
     assert causes(database.LINK) == {}
 
 

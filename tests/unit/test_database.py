@@ -340,9 +340,15 @@ def _connector(server: MariaDB, **other: object) -> Connect:
         # A failover under way: the old primary takes no writes any more.
         (pymysql.err.OperationalError(ER.OPTION_PREVENTS_STATEMENT, "x"), True),
         (pymysql.err.OperationalError(1969, "x"), True),
-        # New functions, and the migration that belongs to them has not run yet.
-        (pymysql.err.ProgrammingError(ER.NO_SUCH_TABLE, "x"), True),
-        (pymysql.err.OperationalError(ER.BAD_FIELD_ERROR, "x"), True),
+        # A bug, or an older schema, which a worker asks about by itself.
+        (pymysql.err.ProgrammingError(ER.NO_SUCH_TABLE, "x"), False),
+        (pymysql.err.OperationalError(ER.BAD_FIELD_ERROR, "x"), False),
+        (pymysql.err.OperationalError(1129, "x"), True),
+        (pymysql.err.OperationalError(1047, "x"), True),
+        (pymysql.err.OperationalError(1836, "x"), True),
+        (pymysql.err.OperationalError(1021, "x"), True),
+        (pymysql.err.OperationalError(1114, "x"), True),
+        (pymysql.err.OperationalError(1020, "x"), True),
         (pymysql.err.InterfaceError(0, ""), True),
         (ConnectionResetError(), True),
         (TimeoutError(), True),
