@@ -3,7 +3,8 @@
 The counters `tickets.held_quantity` and `discount_codes.held_count` are the sums of what orders hold
 (`ticket_orders.held_quantity`, `.code_held`), so a checkout costs the same however many orders are pending.
 Every function here works inside a caller's transaction that has locked the order row first; then the ticket row,
-then the code row. One lock order everywhere, so that no two transactions wait for each other in a circle.
+then the code row. One lock order everywhere, so that no two transactions wait for each other in a circle. A new order's
+row comes last: nobody else knows it yet (`order_placement`).
 See docs/rules.md, "Seats" and "Discount codes".
 """
 

@@ -1,7 +1,9 @@
-"""Places an order: priced, inserted and its seats and code use held, in one short transaction.
+"""Places an order: priced, its seats and code use held, and inserted, in one short transaction.
 
-Lock order: the order's own row, the ticket's, the code's. The ticket's row is shared by all its buyers, so it is
-locked as late as possible, and only if what is committed leaves enough seats.
+Lock order: the ticket's row, the code's, then the new order's, which is nobody else's yet. The INSERT comes last:
+where a live table has foreign keys to tickets or codes it takes a shared lock on the parent's row, and two buyers who
+both have one and both want to change that row wait for each other in a circle. The ticket's row is shared by all its
+buyers, so it is locked as late as possible, and only if what is committed leaves enough seats.
 See docs/rules.md, "Seats", "Money" and "Discount codes".
 """
 
@@ -41,7 +43,7 @@ class CheckoutRequest(msgspec.Struct, frozen=True, kw_only=True):
 def place(
     tx: Transaction, request: CheckoutRequest, *, currency: str, expires_at: int, key: idempotency.Key | None
 ) -> PlacedOrder:
-    """Price the order, insert it as `pending`, and hold its seats and its code use until `expires_at` (Unix time).
+    """Price the order, hold its seats and its code use until `expires_at` (Unix time), and insert it as `pending`.
 
     The order is noted for `key`, which the transaction has claimed.
 
@@ -62,12 +64,12 @@ def place(
     )
     # What is committed already says no: then nobody's row needs to be locked. The hold below decides.
     _check_left(ticket, request.quantity)
-    order_id = _insert(tx, request, price, code_id=None if usable is None else usable.code_id, expires_at=expires_at)
-    if key is not None:
-        idempotency.note_order(tx, key, order_id)
     _hold_seats(tx, request)
     if usable is not None and not holds.take_code_use(tx, code_id=usable.code_id):
         raise public_errors.code_refused("code_used_up")
+    order_id = _insert(tx, request, price, code_id=None if usable is None else usable.code_id, expires_at=expires_at)
+    if key is not None:
+        idempotency.note_order(tx, key, order_id)
     return PlacedOrder(
         order_id=order_id,
         event_id=request.event_id,
