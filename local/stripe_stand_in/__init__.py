@@ -8,7 +8,7 @@
 It answers as Stripe does: parameters are checked, errors have Stripe's types, codes and shapes,
 idempotency keys replay, ids are as long as real ones, events carry a snapshot and arrive at least once.
 Test cards and IBANs are Stripe's (instruments.py); what time does (expiry, debits, late refunds) happens
-by itself. Endpoints: Checkout Sessions (create, retrieve, list, line items, expire), PaymentIntents and
+by itself. How a test plays disputes, failing refunds, strangers and misfortune: README.md. Endpoints: Checkout Sessions (create, retrieve, list, line items, expire), PaymentIntents and
 Charges (retrieve), Refunds (create, retrieve, list), Disputes and Events (retrieve, list), Account
 (retrieve), Webhook Endpoints (list), and Event Destinations of API v2 (retrieve, list). `/_control/…` is not
 Stripe's: it is how tests and `python -m local pay` act as buyer, bank and misfortune.
@@ -30,6 +30,7 @@ What it does not imitate:
 from local.stripe_stand_in.deliveries import Webhook, sign
 from local.stripe_stand_in.errors import ApiError
 from local.stripe_stand_in.event_destinations import SHOP_EVENTS, EventDestination
+from local.stripe_stand_in.foreign import PaymentSeed
 from local.stripe_stand_in.payments import PayResult
 from local.stripe_stand_in.seeding import SessionSeed
 from local.stripe_stand_in.stand_in import StripeStandIn
@@ -40,6 +41,7 @@ __all__ = [
     "ApiError",
     "EventDestination",
     "PayResult",
+    "PaymentSeed",
     "SessionSeed",
     "StripeStandIn",
     "Webhook",

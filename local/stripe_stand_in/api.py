@@ -130,6 +130,7 @@ class Api:
 
     def _answer(self, request: Request, info: RequestInfo, fault: Fault | None) -> Answer:
         api_key = self._authenticate(request)
+        self._check_account(request, api_key)
         self._rate_limit.check()
         version = request.headers.get("Stripe-Version")
         if version is not None and not _VERSION.match(version):
@@ -194,6 +195,23 @@ class Api:
                 headers={"WWW-Authenticate": 'Basic realm="Stripe"'},
             )
         return key
+
+    def _check_account(self, request: Request, api_key: str) -> None:
+        """Refuse what asks for another account: this one has no connected accounts of whose objects it knows.
+
+        Raises:
+            ApiError: 403 `account_invalid`.
+        """
+        for header in ("Stripe-Account", "Stripe-Context"):
+            account = request.headers.get(header)
+            if account and account != self._context.account_id:
+                raise ApiError(
+                    f"The provided key '{_masked(api_key)}' does not have access to account '{account[:60]}' (or"
+                    " that account does not exist). Application access may have been revoked.",
+                    status=HTTPStatus.FORBIDDEN,
+                    code="account_invalid",
+                    saved=False,
+                )
 
 
 def _is_before(fault: Fault | None) -> bool:

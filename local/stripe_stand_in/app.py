@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, NoReturn
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from local.stripe_stand_in import control, hosted_page, sessions
+from local.stripe_stand_in import hosted_page, sessions
 from local.stripe_stand_in.api import Api
+from local.stripe_stand_in.context import Context
+from local.stripe_stand_in.control import PREFIX, Control, json_response
 from local.stripe_stand_in.errors import server_error
 from local.stripe_stand_in.faults import ConnectionLostError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-    from local.stripe_stand_in.stand_in import StripeStandIn
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +32,11 @@ class _BoundedRequest(Request):
 class App:
     """Routes a request to one of the three doors."""
 
-    def __init__(self, stand_in: "StripeStandIn", api: Api, is_stopped: Callable[[], bool]) -> None:
-        """Take the three doors."""
-        self._stand_in = stand_in
+    def __init__(self, api: Api, control: Control, context: Context, is_stopped: Callable[[], bool]) -> None:
+        """Take the three doors; the hosted page works on the context itself."""
         self._api = api
+        self._control = control
+        self._context = context
         self._is_stopped = is_stopped
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -53,17 +54,17 @@ class App:
         except Exception:
             logger.exception("The stand-in failed: %s %s", request.method, request.path)
             failure = server_error(saved=False)
-            response = control.json_response(failure.body(""), failure.status)
+            response = json_response(failure.body(""), failure.status)
         return response(environ, start_response)
 
     def _respond(self, request: Request) -> Response:
         request.get_data()  # closing a connection with an unread body resets it before the answer is read
         path = request.path
-        if path.startswith(control.PREFIX):
-            return control.respond(self._stand_in, request)
+        if path.startswith(PREFIX):
+            return self._control.respond(request)
         if path.startswith(sessions.CHECKOUT_PATH) and request.method in {"GET", "HEAD", "POST"}:
             session_id = path.removeprefix(sessions.CHECKOUT_PATH)
-            return hosted_page.respond(self._stand_in.context, request, session_id)
+            return hosted_page.respond(self._context, request, session_id)
         return self._api(request)
 
 

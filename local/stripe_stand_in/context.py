@@ -35,6 +35,7 @@ class Context:
         settle_delay: Seconds until a delayed payment is known to have succeeded or failed.
         has_event_bus: Whether somebody takes the envelopes.
         webhook_events: The event types that are forwarded to the webhook address; empty: no webhook.
+        webhook_events_from: Whose: `@self` and, for connected accounts, `@accounts`.
         webhook_endpoints: What the API lists; nothing is delivered there, see webhook_endpoints.py.
     """
 
@@ -48,6 +49,7 @@ class Context:
     settle_delay: float
     has_event_bus: bool
     webhook_events: tuple[str, ...]
+    webhook_events_from: tuple[str, ...] = ("@self",)
     webhook_endpoints: list[WebhookEndpoint] = field(default_factory=list)
 
     def now(self) -> int:

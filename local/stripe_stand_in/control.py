@@ -7,70 +7,84 @@ import dataclasses
 import json
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
 from local.stripe_stand_in.errors import ApiError, invalid_parameter
+from local.stripe_stand_in.foreign import PaymentSeed
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.seeding import SessionSeed
-
-if TYPE_CHECKING:
-    from local.stripe_stand_in.stand_in import StripeStandIn
+from local.stripe_stand_in.world import World
 
 PREFIX = "/_control/"
-_Operation = Callable[["StripeStandIn", JsonObject], Any]
+_Operation = Callable[[World, JsonObject], Any]
 
 
 def _fields(result: object) -> JsonObject:
     return dataclasses.asdict(result)  # type: ignore[call-overload, no-any-return]
 
 
-def _set_destination(stand_in: "StripeStandIn", body: JsonObject) -> JsonObject:
+def _set_destination(world: World, body: JsonObject) -> JsonObject:
     for name, value in body.items():
-        if name not in {field.name for field in dataclasses.fields(stand_in.destination)}:
+        if name not in {field.name for field in dataclasses.fields(world.destination)}:
             raise TypeError(f"the event destination has no field {name}")
-        setattr(stand_in.destination, name, tuple(value) if isinstance(value, list) else value)
-    return stand_in.destination.body()
+        setattr(world.destination, name, tuple(value) if isinstance(value, list) else value)
+    return world.destination.body()
 
 
 _OPERATIONS: dict[str, _Operation] = {
-    "pay": lambda stand_in, body: _fields(stand_in.pay(**body)),
-    "settle": lambda stand_in, body: _fields(stand_in.settle(**body)),
-    "open_dispute": lambda stand_in, body: stand_in.open_dispute(**body),
-    "close_dispute": lambda stand_in, body: stand_in.close_dispute(**body),
-    "finish_refund": lambda stand_in, body: stand_in.finish_refund(**body),
-    "fail_next": lambda stand_in, body: stand_in.fail_next(**body),
-    "clear_faults": lambda stand_in, body: stand_in.clear_faults(**body),
-    "rate_limit": lambda stand_in, body: stand_in.set_rate_limit(**body),
-    "seed": lambda stand_in, body: stand_in.seed_sessions([SessionSeed(**seed) for seed in body["sessions"]]),
-    "redeliver": lambda stand_in, body: stand_in.redeliver(**body),
-    "deliveries": lambda stand_in, body: stand_in.deliveries(**body),
-    "wait_until_delivered": lambda stand_in, body: stand_in.wait_until_delivered(**body),
+    "pay": lambda world, body: _fields(world.pay(**body)),
+    "settle": lambda world, body: _fields(world.settle(**body)),
+    "refund": lambda world, body: world.refund(**body),
+    "set_refund_outcome": lambda world, body: world.set_refund_outcome(**body),
+    "foreign_payment": lambda world, body: world.foreign_payment(PaymentSeed(**body)),
+    "emit": lambda world, body: world.emit(**body),
+    "open_dispute": lambda world, body: world.open_dispute(**body),
+    "escalate_dispute": lambda world, body: world.escalate_dispute(**body),
+    "close_dispute": lambda world, body: world.close_dispute(**body),
+    "finish_refund": lambda world, body: world.finish_refund(**body),
+    "fail_next": lambda world, body: world.fail_next(**body),
+    "clear_faults": lambda world, body: world.clear_faults(**body),
+    "rate_limit": lambda world, body: world.set_rate_limit(**body),
+    "seed": lambda world, body: world.seed_sessions([SessionSeed(**seed) for seed in body["sessions"]]),
+    "redeliver": lambda world, body: world.redeliver(**body),
+    "deliveries": lambda world, body: world.deliveries(**body),
+    "wait_until_delivered": lambda world, body: world.wait_until_delivered(**body),
     "destination": _set_destination,
 }
 
 
-def respond(stand_in: "StripeStandIn", request: Request) -> Response:
-    """Do one operation; the answer is `{"result": …}` or Stripe's error shape."""
-    try:
-        result = _operate(stand_in, request)
-    except ApiError as error:
-        return json_response({"error": {"message": error.message, "code": error.code}}, error.status)
-    return json_response({"result": result}, HTTPStatus.OK)
+class Control:
+    """Answers requests to the control endpoints.
 
+    Args:
+        world: Whom it lets act.
+    """
 
-def _operate(stand_in: "StripeStandIn", request: Request) -> object:
-    operation = _OPERATIONS.get(request.path.removeprefix(PREFIX))
-    if operation is None or request.method != "POST":
-        raise ApiError("There is no such control endpoint.", status=HTTPStatus.NOT_FOUND)
-    body = request.get_json(silent=True) if request.is_json else None
-    if not isinstance(body, dict):
-        raise invalid_parameter("A control request is a POST of a JSON object.", None)
-    try:
-        return operation(stand_in, body)
-    except (TypeError, KeyError, ValueError) as error:
-        raise invalid_parameter(f"Wrong arguments: {error}", None) from None
+    def __init__(self, world: World) -> None:
+        """Take whom it lets act; see the class."""
+        self._world = world
+
+    def respond(self, request: Request) -> Response:
+        """Do one operation; the answer is `{"result": …}` or Stripe's error shape."""
+        try:
+            result = self._operate(request)
+        except ApiError as error:
+            return json_response({"error": {"message": error.message, "code": error.code}}, error.status)
+        return json_response({"result": result}, HTTPStatus.OK)
+
+    def _operate(self, request: Request) -> object:
+        operation = _OPERATIONS.get(request.path.removeprefix(PREFIX))
+        if operation is None or request.method != "POST":
+            raise ApiError("There is no such control endpoint.", status=HTTPStatus.NOT_FOUND)
+        body = request.get_json(silent=True) if request.is_json else None
+        if not isinstance(body, dict):
+            raise invalid_parameter("A control request is a POST of a JSON object.", None)
+        try:
+            return operation(self._world, body)
+        except (TypeError, KeyError, ValueError) as error:
+            raise invalid_parameter(f"Wrong arguments: {error}", None) from None
 
 
 def json_response(body: JsonObject, status: int) -> Response:

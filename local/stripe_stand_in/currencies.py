@@ -3,6 +3,8 @@
 Source: docs.stripe.com/currencies ("Zero-decimal currencies", "Minimum and maximum charge amounts").
 """
 
+from decimal import ROUND_UP, Decimal
+
 ZERO_DECIMAL = frozenset(
     [
         "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof",
@@ -11,7 +13,7 @@ ZERO_DECIMAL = frozenset(
 )  # fmt: skip
 THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 
-# In minor units; Stripe converts other currencies to the account's own, which needs a rate: they get 1.
+# In minor units.
 MINIMUM_CHARGE = {
     "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250, "eur": 50,
     "gbp": 30, "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200, "nok": 300,
@@ -27,6 +29,19 @@ _OTHERS = frozenset(
 )  # fmt: skip
 SUPPORTED = frozenset(MINIMUM_CHARGE) | _OTHERS | ZERO_DECIMAL | THREE_DECIMAL
 
+# What a euro is worth, roughly (late 2026): enough to refuse what is clearly too small.
+_ABOUT_A_EURO = {
+    currency: Decimal(units)
+    for currency, units in {
+        "ars": "1500", "bhd": "0.41", "bif": "3300", "clp": "1080", "cop": "4500", "djf": "190", "egp": "55",
+        "gel": "3.1", "gnf": "9500", "ils": "4", "isk": "146", "jod": "0.77", "kes": "140", "kmf": "492",
+        "krw": "1600", "kwd": "0.33", "mad": "10.6", "mga": "5100", "ngn": "1700", "omr": "0.42", "pen": "4",
+        "php": "65", "pyg": "8000", "qar": "4", "rsd": "117", "rwf": "1550", "sar": "4.1", "tnd": "3.4",
+        "try": "45", "twd": "35", "uah": "46", "ugx": "4100", "uyu": "47", "vnd": "28000", "vuv": "128",
+        "xaf": "656", "xof": "656", "xpf": "119.3", "zar": "20",
+    }.items()
+}  # fmt: skip
+
 _SYMBOLS = {"eur": "€", "usd": "$", "gbp": "£", "jpy": "¥"}
 
 
@@ -38,8 +53,15 @@ def decimals(currency: str) -> int:
 
 
 def minimum_charge(currency: str) -> int:
-    """Return the smallest amount above 0 that Stripe charges, in minor units."""
-    return MINIMUM_CHARGE.get(currency, 1)
+    """Return the smallest amount above 0 that Stripe charges, in minor units.
+
+    A currency without a minimum of its own must come to the 50 cents of the account's own (`eur`).
+    """
+    own = MINIMUM_CHARGE.get(currency)
+    if own is not None:
+        return own
+    half = Decimal("0.50") * _ABOUT_A_EURO.get(currency, Decimal(1))
+    return int((half * 10 ** decimals(currency)).to_integral_value(ROUND_UP))
 
 
 def format_amount(minor: int, currency: str) -> str:

@@ -215,7 +215,7 @@ class Deliverer:
             self._changed.notify_all()
 
     def _send(self, event_id: str, door: str) -> None:
-        record = self._store.get("event", event_id)
+        record = self._store.find(event_id)
         if record is None:
             raise LookupError(f"The event {event_id} is gone from the store")
         if door == "event_bus":

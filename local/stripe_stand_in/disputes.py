@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from local.stripe_stand_in import events, ids
+from local.stripe_stand_in import balance, events, ids
 from local.stripe_stand_in.context import Context, RequestInfo
 from local.stripe_stand_in.errors import refused, resource_missing
 from local.stripe_stand_in.expand import expand
@@ -11,7 +11,12 @@ from local.stripe_stand_in.listing import LIST_FIELDS, list_objects
 from local.stripe_stand_in.parameters import Raw, array_of, parse, string
 from local.stripe_stand_in.store import Record
 
-_EVIDENCE_DAYS = 9
+Decision = Literal["won", "lost", "warning_closed"]
+
+_EVIDENCE_SECONDS = 9 * 24 * 3600
+_FEE = 2000  # in minor units
+_INQUIRIES = frozenset({"warning_needs_response", "warning_under_review"})
+_OPEN = frozenset({"needs_response", "under_review"})
 
 
 def open_dispute(
@@ -20,6 +25,7 @@ def open_dispute(
     *,
     amount: int | None = None,
     reason: str = "fraudulent",
+    inquiry: bool = False,
 ) -> JsonObject:
     """Open a dispute on a payment, as the buyer's bank does.
 
@@ -28,6 +34,7 @@ def open_dispute(
         payment_intent_id: The payment.
         amount: In minor units; None: all of it.
         reason: Stripe's `reason`.
+        inquiry: The bank asks first (`warning_needs_response`); the money stays until `escalate`.
 
     Raises:
         ApiError: 404 for an unknown payment; 400 for one that took no money or is disputed already.
@@ -39,20 +46,30 @@ def open_dispute(
             raise resource_missing("payment_intent", payment_intent_id, "payment_intent")
         if charge.status != "succeeded" or charge.body["disputed"]:
             raise refused("Only a successful charge without a dispute can be disputed.", "charge_disputed")
-        body = _dispute(charge.body, amount or charge.body["amount"], reason, context.now())
+        disputed = charge.body["amount"] if amount is None else amount
+        if not 0 < disputed <= charge.body["amount"]:
+            raise refused(f"A dispute is over 1 to {charge.body['amount']}, not {disputed}.", param="amount")
+        body = _dispute(charge.body, disputed, reason, context.now(), inquiry=inquiry)
         charge.body["disputed"] = True
         context.store.update(charge)
+        if not inquiry:
+            _move_funds(body, -disputed, context.now())
         context.store.insert(Record("dispute", body, status=body["status"], payment_intent=payment_intent_id))
         events.emit(context, "charge.dispute.created", body, RequestInfo())
+        if not inquiry:
+            events.emit(context, "charge.dispute.funds_withdrawn", body, RequestInfo())
     return body
 
 
-def _dispute(charge: JsonObject, amount: int, reason: str, created: int) -> JsonObject:
+def _dispute(charge: JsonObject, amount: int, reason: str, created: int, *, inquiry: bool) -> JsonObject:
     method = charge["payment_method_details"]["type"]
     details: JsonObject = {"type": method, method: {}}
     if method == "card":
-        card = charge["payment_method_details"]["card"]
-        details["card"] = {"brand": card["brand"], "case_type": "chargeback", "network_reason_code": "10.4"}
+        details["card"] = {
+            "brand": charge["payment_method_details"]["card"]["brand"],
+            "case_type": "inquiry" if inquiry else "chargeback",
+            "network_reason_code": "10.4",
+        }
     return {
         "id": ids.object_id("dp"),
         "object": "dispute",
@@ -64,45 +81,90 @@ def _dispute(charge: JsonObject, amount: int, reason: str, created: int) -> Json
         "enhanced_eligibility_types": [],
         "evidence": {},
         "evidence_details": {
-            "due_by": created + _EVIDENCE_DAYS * 24 * 3600,
+            "due_by": created + _EVIDENCE_SECONDS,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,
             "submission_count": 0,
         },
-        "is_charge_refundable": False,
+        "is_charge_refundable": inquiry,
         "livemode": False,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
         "payment_method_details": details,
         "reason": reason,
-        "status": "needs_response",
+        "status": "warning_needs_response" if inquiry else "needs_response",
     }
 
 
-def close_dispute(context: Context, dispute_or_payment_id: str, status: Literal["won", "lost"]) -> JsonObject:
-    """Let the bank decide a dispute; a lost one keeps the money from the shop.
+def _move_funds(dispute: JsonObject, amount: int, moment: int) -> None:
+    fee = _FEE if amount < 0 else 0
+    moved = balance.transaction(dispute["id"], amount, dispute["currency"], moment, fee=fee)
+    dispute["balance_transactions"] = [*dispute["balance_transactions"], moved]
+
+
+def escalate(context: Context, dispute_or_payment_id: str) -> JsonObject:
+    """Let an inquiry become a dispute: the bank takes the money, and there is a new deadline.
 
     Raises:
-        ApiError: 404 for an unknown dispute or payment; 400 when it has been closed already.
+        ApiError: 404 for an unknown dispute or payment; 400 when it is no open inquiry.
     """
     with context.store.transaction():
-        record = context.store.get("dispute", dispute_or_payment_id)
-        if record is None:
-            of_payment = context.store.of_payment("dispute", dispute_or_payment_id)
-            record = of_payment[-1] if of_payment else None
-        if record is None:
-            raise resource_missing("dispute", dispute_or_payment_id, "dispute")
-        if record.status in {"won", "lost"}:
-            raise refused("This dispute is already closed.", "dispute_already_closed")
-        record.body["status"] = record.status = status
+        record = _find(context, dispute_or_payment_id)
+        if record.status not in _INQUIRIES:
+            raise refused(f"This dispute's status is {record.status}; only an open inquiry can become a dispute.")
+        body, now = record.body, context.now()
+        previous = {"status": body["status"], "is_charge_refundable": True, "balance_transactions": []}
+        body |= {"status": "needs_response", "is_charge_refundable": False}
+        body["evidence_details"] |= {"due_by": now + _EVIDENCE_SECONDS}
+        if "card" in body["payment_method_details"]:
+            body["payment_method_details"]["card"]["case_type"] = "chargeback"
+        _move_funds(body, -body["amount"], now)
+        record.status = "needs_response"
         context.store.update(record)
-        charge = context.store.get("charge", record.body["charge"])
-        if status == "won" and charge is not None:
-            charge.private["dispute_won"] = True
-            context.store.update(charge)
+        events.emit(context, "charge.dispute.updated", body, RequestInfo(), previous=previous)
+        events.emit(context, "charge.dispute.funds_withdrawn", body, RequestInfo())
+    return body
+
+
+def close_dispute(context: Context, dispute_or_payment_id: str, status: Decision) -> JsonObject:
+    """Let the bank decide a dispute; a lost one keeps the money from the shop, and can be won after all.
+
+    Raises:
+        ApiError: 404 for an unknown dispute or payment; 400 when it cannot end so: it has been closed
+            already, or it is an inquiry (which ends as `warning_closed`).
+    """
+    with context.store.transaction():
+        record = _find(context, dispute_or_payment_id)
+        from_where = {"warning_closed": _INQUIRIES, "lost": _OPEN, "won": _OPEN | {"lost"}}[status]
+        if record.status not in from_where:
+            raise refused(f"This dispute's status is {record.status}; it cannot become {status}.")
+        record.body["status"] = record.status = status
+        if status == "won":
+            _move_funds(record.body, record.body["amount"], context.now())
+        context.store.update(record)
+        if status == "won":
+            events.emit(context, "charge.dispute.funds_reinstated", record.body, RequestInfo())
         events.emit(context, "charge.dispute.closed", record.body, RequestInfo())
     return record.body
+
+
+def stands_against_refund(context: Context, payment_intent_id: str) -> bool:
+    """Return whether a payment cannot be refunded because its money is, or stays, with the bank."""
+    return any(
+        not record.body["is_charge_refundable"] and record.status != "won"
+        for record in context.store.of_payment("dispute", payment_intent_id)
+    )
+
+
+def _find(context: Context, dispute_or_payment_id: str) -> Record:
+    record = context.store.get("dispute", dispute_or_payment_id)
+    if record is None:
+        of_payment = context.store.of_payment("dispute", dispute_or_payment_id)
+        record = of_payment[-1] if of_payment else None
+    if record is None:
+        raise resource_missing("dispute", dispute_or_payment_id, "dispute")
+    return record
 
 
 def retrieve(context: Context, dispute_id: str, raw: Raw) -> JsonObject:

@@ -10,23 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 from local.stripe_stand_in import ids
 from local.stripe_stand_in.errors import ApiError
+from ticketing.stripe_events import HANDLED_EVENTS
 
 if TYPE_CHECKING:
     from local.stripe_stand_in.json_object import JsonObject
 
 # The types that the shop's rules let through.
-SHOP_EVENTS = (
-    "checkout.session.completed",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.async_payment_failed",
-    "checkout.session.expired",
-    "charge.refunded",
-    "refund.created",
-    "refund.updated",
-    "refund.failed",
-    "charge.dispute.created",
-    "charge.dispute.closed",
-)
+SHOP_EVENTS: tuple[str, ...] = tuple(sorted(HANDLED_EVENTS))
 
 
 @dataclass
@@ -46,6 +36,7 @@ class EventDestination:
     aws_event_source_status: Literal["active", "deleted", "pending", "unknown"] = "active"
     event_payload: Literal["snapshot", "thin"] = "snapshot"
     enabled_events: tuple[str, ...] = SHOP_EVENTS
+    events_from: tuple[str, ...] = ("@self",)
     livemode: bool = False
     snapshot_api_version: str | None = None
     created: float = 1735689600.0  # 2025-01-01
@@ -60,11 +51,12 @@ class EventDestination:
         """The ARN of the partner event source."""
         return f"arn:aws:events:{self.aws_region}::event-source/{self.source}"
 
-    def takes(self, event_type: str) -> bool:
-        """Return whether snapshot events of this type are sent there now."""
+    def takes(self, event_type: str, *, connected: bool = False) -> bool:
+        """Return whether snapshot events of this type, of this or of a connected account, are sent there now."""
         return (
             self.status == "enabled"
             and self.event_payload == "snapshot"
+            and ("@accounts" if connected else "@self") in self.events_from
             and ("*" in self.enabled_events or event_type in self.enabled_events)
         )
 
@@ -86,7 +78,7 @@ class EventDestination:
             "description": self.description,
             "enabled_events": list(self.enabled_events),
             "event_payload": self.event_payload,
-            "events_from": ["@self"],
+            "events_from": list(self.events_from),
             "livemode": self.livemode,
             "metadata": {},
             "name": self.name,

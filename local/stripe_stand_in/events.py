@@ -2,46 +2,104 @@
 
 import copy
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from local.stripe_stand_in import ids
 from local.stripe_stand_in.context import Context, RequestInfo
-from local.stripe_stand_in.errors import resource_missing
+from local.stripe_stand_in.errors import invalid_parameter, resource_missing
 from local.stripe_stand_in.event_destinations import EventDestination
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.listing import LIST_FIELDS, list_objects
-from local.stripe_stand_in.parameters import Raw, array_of, parse, string
-from local.stripe_stand_in.store import Record
+from local.stripe_stand_in.parameters import Raw, array_of, hash_of, string
+from local.stripe_stand_in.store import Kind, Record
 
 # "Guaranteed only for 30 days" (docs.stripe.com/api/events).
 _KEPT_SECONDS = 30 * 24 * 3600
 
+_LIST_PARAMETERS = hash_of(
+    LIST_FIELDS | {"type": string(), "types": array_of(string(), maximum=20)},
+    known_to_stripe=lambda: ("delivery_success",),
+)
 
-def emit(context: Context, event_type: str, subject: JsonObject, request: RequestInfo) -> JsonObject:
-    """Record an event and queue its deliveries, in the transaction that made it happen."""
-    webhook = "*" in context.webhook_events or event_type in context.webhook_events
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an event comes from and when, where that is not this account and now.
+
+    Attributes:
+        account: A connected account's id (Connect), or None.
+        context: The same in newer words, or None.
+        created: Unix time, or None: now.
+    """
+
+    account: str | None = None
+    context: str | None = None
+    created: int | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the event is of another account."""
+        return self.account is not None or self.context is not None
+
+
+_HERE = Origin()
+
+
+def emit(
+    context: Context,
+    event_type: str,
+    subject: JsonObject,
+    request: RequestInfo,
+    *,
+    previous: JsonObject | None = None,
+    origin: Origin = _HERE,
+) -> JsonObject:
+    """Record an event and queue its deliveries, in the transaction that made it happen.
+
+    Args:
+        context: The stand-in.
+        event_type: Its type.
+        subject: The object that it is about, as it now is.
+        request: The API request that made it happen.
+        previous: Of an `….updated` event: what the changed fields were before.
+        origin: Another account, another time.
+    """
+    data: JsonObject = {"object": copy.deepcopy(subject)}
     event: JsonObject = {
         "id": ids.object_id("evt"),
         "object": "event",
         "api_version": context.destination.snapshot_api_version or context.api_version,
-        "created": context.now(),
-        "data": {"object": copy.deepcopy(subject)},
+        "created": context.now() if origin.created is None else origin.created,
+        "data": data if previous is None else data | {"previous_attributes": previous},
         "livemode": False,
-        "pending_webhooks": int(webhook),
+        "pending_webhooks": 0,
         "request": request.as_event_field(),
         "type": event_type,
     }
-    event_bus = context.has_event_bus and context.destination.takes(event_type)
-    doors = ["event_bus"] if event_bus else []
-    doors += ["webhook"] if webhook else []
+    event |= {"account": origin.account} if origin.account else {}
+    event |= {"context": origin.context} if origin.context else {}
+    doors = _doors(context, event_type, connected=origin.is_connected)
+    event["pending_webhooks"] = int("webhook" in doors)
+    kind: Kind = "connected_event" if origin.is_connected else "event"
     with context.store.transaction() as connection:
-        context.store.insert(Record("event", event, status=event_type))
+        context.store.insert(Record(kind, event, status=event_type))
         connection.executemany(
             "INSERT INTO deliveries (event_id, event_type, door) VALUES (?, ?, ?)",
             [(event["id"], event_type, door) for door in doors],
         )
     context.wake()
     return event
+
+
+def _doors(context: Context, event_type: str, *, connected: bool) -> list[str]:
+    doors = []
+    if context.has_event_bus and context.destination.takes(event_type, connected=connected):
+        doors.append("event_bus")
+    of_these = "*" in context.webhook_events or event_type in context.webhook_events
+    if of_these and ("@accounts" if connected else "@self") in context.webhook_events_from:
+        doors.append("webhook")
+    return doors
 
 
 def envelope(event: JsonObject, destination: EventDestination) -> JsonObject:
@@ -69,9 +127,14 @@ def retrieve(context: Context, event_id: str) -> JsonObject:
 
 
 def list_events(context: Context, raw: Raw) -> JsonObject:
-    """Return events of the last 30 days, newest first, filtered by type and moment."""
-    fields = LIST_FIELDS | {"type": string(), "types": array_of(string(), maximum=20)}
-    parameters = parse(fields, raw)
+    """Return this account's events of the last 30 days, newest first, filtered by type and moment.
+
+    Raises:
+        ApiError: A parameter is wrong, or both `type` and `types` are given.
+    """
+    parameters: JsonObject = _LIST_PARAMETERS(raw, "")
+    if "type" in parameters and "types" in parameters:
+        raise invalid_parameter("You may pass either `type` or `types`, but not both.", "types")
     oldest = (">=", context.now() - _KEPT_SECONDS)
     parameters["created"] = (*parameters.get("created", ()), oldest)
     types = parameters.get("types", []) + ([parameters["type"]] if "type" in parameters else [])

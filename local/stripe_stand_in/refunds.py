@@ -1,8 +1,8 @@
 """Refunds: made, read, listed; those that fail or succeed later."""
 
-from typing import Literal
+from typing import Literal, get_args
 
-from local.stripe_stand_in import currencies, events, ids
+from local.stripe_stand_in import currencies, disputes, events, ids
 from local.stripe_stand_in.context import Context, RequestInfo
 from local.stripe_stand_in.errors import invalid_parameter, refused, resource_missing
 from local.stripe_stand_in.expand import expand
@@ -11,6 +11,12 @@ from local.stripe_stand_in.listing import LIST_FIELDS, list_objects
 from local.stripe_stand_in.parameters import Raw, array_of, hash_of, integer, metadata, one_of, parse, string
 from local.stripe_stand_in.store import Record
 
+# What becomes of a refund; `…_late` by the clock (settle_delay), `requires_action` when a test says so.
+Outcome = Literal["succeeds", "succeeds_late", "fails_late", "fails_at_once", "requires_action"]
+Ending = Literal["succeeded", "failed", "canceled"]
+
+_FIRST_STATUS = {"succeeds_late": "pending", "fails_at_once": "failed", "requires_action": "requires_action"}
+_BECOMES: dict[str, Ending] = {"succeeds_late": "succeeded", "fails_late": "failed"}
 _PARAMETERS = hash_of(
     {
         "amount": integer(1),
@@ -46,19 +52,38 @@ def create(context: Context, raw: Raw, request: RequestInfo) -> JsonObject:
         )
     with context.store.transaction():
         charge = _find_charge(context, parameters)
-        amount = _check_amount(charge, parameters.get("amount"))
-        late = charge.private.get("refund", "succeeds")
-        refund = _refund(charge.body, amount, parameters, context.now(), pending=late == "succeeds_late")
+        amount = _check_amount(context, charge, parameters.get("amount"))
+        outcome = charge.private.get("refund", "succeeds")
+        refund = _refund(charge.body, amount, parameters, context.now(), _FIRST_STATUS.get(outcome, "succeeded"))
         record = Record("refund", refund, status=refund["status"], payment_intent=charge.payment_intent)
-        if late != "succeeds":
+        if outcome in _BECOMES:
             record.due = context.clock() + context.settle_delay
-            record.private["becomes"] = "failed" if late == "fails_late" else "succeeded"
+            record.private["becomes"] = _BECOMES[outcome]
         context.store.insert(record)
-        _move_refunded_amount(charge, amount)
-        context.store.update(charge)
-        events.emit(context, "charge.refunded", charge.body, request)
-        events.emit(context, "refund.created", refund, request)
+        if refund["status"] == "failed":
+            events.emit(context, "refund.created", refund, request)
+            events.emit(context, "refund.failed", refund, request)
+        else:
+            _move_refunded_amount(charge, amount)
+            context.store.update(charge)
+            events.emit(context, "charge.refunded", charge.body, request)
+            events.emit(context, "refund.created", refund, request)
     return expand(context, refund, parameters.get("expand", []))
+
+
+def set_outcome(context: Context, payment_intent_id: str, outcome: Outcome) -> None:
+    """Say how refunds of a payment made from now on end.
+
+    Raises:
+        ApiError: 404 for a payment that took no money.
+        ValueError: There is no such outcome.
+    """
+    if outcome not in get_args(Outcome):
+        raise ValueError(f"a refund's outcome is one of {', '.join(get_args(Outcome))}")
+    with context.store.transaction():
+        charge = _find_charge(context, {"payment_intent": payment_intent_id})
+        charge.private["refund"] = outcome
+        context.store.update(charge)
 
 
 def _find_charge(context: Context, parameters: JsonObject) -> Record:
@@ -85,11 +110,11 @@ def _find_charge(context: Context, parameters: JsonObject) -> Record:
     return charge
 
 
-def _check_amount(record: Record, asked: int | None) -> int:
+def _check_amount(context: Context, record: Record, asked: int | None) -> int:
     charge = record.body
     if charge["refunded"]:
         raise refused(f"Charge {charge['id']} has already been refunded.", "charge_already_refunded")
-    if charge["disputed"] and not record.private.get("dispute_won"):
+    if disputes.stands_against_refund(context, charge["payment_intent"]):
         raise refused(
             f"Charge {charge['id']} has been charged back; cannot issue a refund.",
             "charge_disputed",
@@ -106,7 +131,7 @@ def _check_amount(record: Record, asked: int | None) -> int:
     return amount
 
 
-def _refund(charge: JsonObject, amount: int, parameters: JsonObject, created: int, *, pending: bool) -> JsonObject:
+def _refund(charge: JsonObject, amount: int, parameters: JsonObject, created: int, status: str) -> JsonObject:
     method = charge["payment_method_details"]["type"]
     details: JsonObject = {method: {}, "type": method}
     if method == "card":
@@ -115,7 +140,7 @@ def _refund(charge: JsonObject, amount: int, parameters: JsonObject, created: in
             "reference_type": "acquirer_reference_number",
             "type": "refund",
         }
-    return {
+    refund = {
         "id": ids.object_id("re" if method == "card" else "pyr"),
         "object": "refund",
         "amount": amount,
@@ -132,9 +157,14 @@ def _refund(charge: JsonObject, amount: int, parameters: JsonObject, created: in
         "reason": parameters.get("reason"),
         "receipt_number": None,
         "source_transfer_reversal": None,
-        "status": "pending" if pending else "succeeded",
+        "status": status,
         "transfer_reversal": None,
     }
+    return refund | (_failure() if status == "failed" else {})
+
+
+def _failure() -> JsonObject:
+    return {"failure_reason": "expired_or_canceled_card", "failure_balance_transaction": ids.object_id("txn")}
 
 
 def _move_refunded_amount(charge: Record, amount: int) -> None:
@@ -142,31 +172,29 @@ def _move_refunded_amount(charge: Record, amount: int) -> None:
     charge.body |= {"amount_refunded": refunded, "refunded": refunded >= charge.body["amount_captured"]}
 
 
-def finish(context: Context, refund_id: str, status: Literal["succeeded", "failed"]) -> JsonObject:
-    """Let a refund end: a pending one succeeds, or the bank sends the money back.
+def finish(context: Context, refund_id: str, status: Ending) -> JsonObject:
+    """Let a refund end: a pending one succeeds or is cancelled, or the bank sends the money back.
 
-    A failed refund returns the money to the shop: the charge counts as less refunded again.
+    A failed or cancelled refund returns the money to the shop: the charge counts as less refunded again.
 
     Raises:
-        ApiError: 404 for an unknown refund; 400 when it has ended so already.
+        ApiError: 404 for an unknown refund; 400 when it has ended already.
     """
     with context.store.transaction():
         record = find(context, refund_id)
-        if record.status in {status, "failed"}:
+        if record.status in {status, "failed", "canceled"} or (record.status, status) == ("succeeded", "canceled"):
             raise refused(f"This refund's status is {record.status} already.")
+        previous = {"status": record.status}
         record.body["status"] = record.status = status
         record.due = None
-        charge = context.store.get("charge", record.body["charge"])
         if status == "failed":
-            record.body |= {
-                "failure_reason": "expired_or_canceled_card",
-                "failure_balance_transaction": ids.object_id("txn"),
-            }
-            if charge is not None:
-                _move_refunded_amount(charge, -record.body["amount"])
-                context.store.update(charge)
+            record.body |= _failure()
+        charge = context.store.get("charge", record.body["charge"])
+        if status != "succeeded" and charge is not None:
+            _move_refunded_amount(charge, -record.body["amount"])
+            context.store.update(charge)
         context.store.update(record)
-        events.emit(context, "refund.updated", record.body, RequestInfo())
+        events.emit(context, "refund.updated", record.body, RequestInfo(), previous=previous)
         if status == "failed":
             events.emit(context, "refund.failed", record.body, RequestInfo())
     return record.body

@@ -23,6 +23,7 @@ class SessionSeed:
             over 0), else `unpaid`. A complete `unpaid` one is a delayed payment under way, which stays
             so until `settle` is called.
         session_id: None: a new one.
+        mode: What another application of the account sells by it; the shop's are `payment`.
     """
 
     amount_total: int
@@ -35,6 +36,7 @@ class SessionSeed:
     session_id: str | None = None
     customer_email: str | None = None
     client_reference_id: str | None = None
+    mode: Literal["payment", "subscription", "setup"] = "payment"
     description: str = "Ticket"
     quantity: int = 1
     success_url: str = "https://shop.example.com/?session_id={CHECKOUT_SESSION_ID}"
@@ -81,7 +83,7 @@ def _records(context: Context, wanted: SessionSeed) -> list[Record]:
         total=wanted.amount_total,
         session_id=wanted.session_id,
     )
-    session["status"] = wanted.status
+    session |= {"status": wanted.status, "mode": wanted.mode}
     complete = wanted.status == "complete"
     if wanted.payment_status is not None:
         session["payment_status"] = wanted.payment_status

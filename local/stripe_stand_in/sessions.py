@@ -110,6 +110,12 @@ def _check_total(parameters: JsonObject, currency: str) -> int:
             "amount_too_large",
         )
     smallest = currencies.minimum_charge(currency)
+    if 0 < total < smallest and currency not in currencies.MINIMUM_CHARGE:
+        raise refused(
+            "The Checkout Session's total amount must convert to at least 50 cents."
+            f" {currencies.format_amount(total, currency)} does not.",
+            "amount_too_small",
+        )
     if 0 < total < smallest:
         raise refused(
             "The Checkout Session's total amount due must add up to at least"

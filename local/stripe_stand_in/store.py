@@ -16,7 +16,7 @@ import msgspec
 
 from local.stripe_stand_in.json_object import JsonObject
 
-Kind = Literal["checkout.session", "payment_intent", "charge", "refund", "dispute", "event"]
+Kind = Literal["checkout.session", "payment_intent", "charge", "refund", "dispute", "event", "connected_event"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -92,7 +92,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Query:
-    """Which objects a list asks for; every condition must hold."""
+    """Which objects a list asks for; every condition must hold. `*` in a status stands for any text."""
 
     statuses: Sequence[str] = ()
     payment_intent: str | None = None
@@ -194,12 +194,21 @@ class Store:
             ).fetchone()
         return _record(row) if row else None
 
+    def find(self, object_id: str) -> Record | None:
+        """Return an object of whatever kind, or None."""
+        with self._lock:
+            row = self._connection.execute(
+                f"SELECT {_COLUMNS} FROM objects WHERE id = ?",  # noqa: S608 - constants
+                (object_id,),
+            ).fetchone()
+        return _record(row) if row else None
+
     def page(self, kind: Kind, query: Query) -> tuple[list[Record], bool]:
         """Return one page of a list, newest first, and whether there is more in that direction."""
         clauses, values = ["kind = ?"], [kind]
         arguments: list[object] = list(values)
         if query.statuses:
-            clauses.append(f"status IN ({', '.join('?' * len(query.statuses))})")
+            clauses.append(f"({' OR '.join(['status GLOB ?'] * len(query.statuses))})")
             arguments.extend(query.statuses)
         if query.payment_intent is not None:
             clauses.append("payment_intent = ?")
