@@ -8,10 +8,12 @@
 It answers as Stripe does: parameters are checked, errors have Stripe's types, codes and shapes,
 idempotency keys replay, ids are as long as real ones, events carry a snapshot and arrive at least once.
 Test cards and IBANs are Stripe's (instruments.py); what time does (expiry, debits, late refunds) happens
-by itself. How a test plays disputes, failing refunds, strangers and misfortune: README.md. Endpoints: Checkout Sessions (create, retrieve, list, line items, expire), PaymentIntents and
-Charges (retrieve), Refunds (create, retrieve, list), Disputes and Events (retrieve, list), Account
-(retrieve), Webhook Endpoints (list), and Event Destinations of API v2 (retrieve, list). `/_control/…` is not
-Stripe's: it is how tests and `python -m local pay` act as buyer, bank and misfortune.
+by itself. How a test plays disputes, failing refunds, strangers and misfortune: README.md.
+
+Endpoints: Checkout Sessions (create, retrieve, list, line items, expire), PaymentIntents and Charges
+(retrieve), Refunds (create, retrieve, list), Disputes and Events (retrieve, list), Account (retrieve),
+Webhook Endpoints (list), and Event Destinations of API v2 (retrieve, list). `/_control/…` is not Stripe's:
+it is how tests and `python -m local pay` act as buyer, bank and misfortune.
 
 What it does not imitate:
 - Modes but `payment`, pages but the hosted one, customers, saved prices and products, taxes, shipping,
