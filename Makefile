@@ -30,7 +30,7 @@ lint: setup ## ruff, mypy, cfn-lint, the template as SAM reads it, the state mac
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint template.yaml
-	$(BIN)/python -m local.state_machine_lint
+	$(BIN)/python -m local.lint
 
 format: setup ## Put the code into the project's format
 	$(BIN)/ruff check --fix .
@@ -55,7 +55,7 @@ certificates: ## Fetch the CA bundle of Amazon RDS, before `sam build`
 		https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
 
 picture: setup ## Draw docs/ticket_payment.svg anew from the state machine
-	$(BIN)/python -m operations.state_machine_picture
+	$(BIN)/python -m cachao.picture
 
 clean: ## Remove what the targets above made, .venv included
 	rm -rf .venv .local .aws-sam .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

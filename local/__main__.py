@@ -53,10 +53,10 @@ def run_stack(given: argparse.Namespace) -> int:
 
 def _run_until_asked_to_stop(directory: Path, *, fresh: bool, stripe_secret_key: str | None) -> int:
     # Imported late: they take seconds, and a wrong argument should be told at once.
-    from local.cloud import DeploymentError  # noqa: PLC0415
-    from local.mariadb import MariaDBUnavailableError  # noqa: PLC0415
+    from local.aws.cloud import DeploymentError  # noqa: PLC0415
+    from local.aws.template import TemplateError  # noqa: PLC0415
+    from local.database.mariadb import MariaDBUnavailableError  # noqa: PLC0415
     from local.stack import AlreadyRunningError, LocalStack, MigrationError, StackOptions  # noqa: PLC0415
-    from local.template import TemplateError  # noqa: PLC0415
 
     options = StackOptions(
         fresh=fresh,
@@ -78,7 +78,7 @@ def _run_until_asked_to_stop(directory: Path, *, fresh: bool, stripe_secret_key:
 
 def print_addresses(stack: "LocalStack") -> None:
     """Say where everything is, and how to use it."""
-    from local.sample_shop import something_to_buy  # noqa: PLC0415 -- imported late, as above
+    from local.database.sample_shop import something_to_buy  # noqa: PLC0415 -- imported late, as above
 
     database = stack.database_address
     mysql = f"mariadb --host={database.host} --port={database.port} --user={database.user} --password {database.name}"

@@ -68,12 +68,12 @@ def _start(
     )
 
 
-def stop(process: subprocess.Popen[bytes], *, patience_seconds: float = 0.0) -> None:
+def stop(process: subprocess.Popen[bytes], *, grace_seconds: float = 0.0) -> None:
     """End a child and reap it: SIGTERM first where it is given time, then SIGKILL."""
-    if patience_seconds > 0 and process.poll() is None:
+    if grace_seconds > 0 and process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience_seconds)
+            process.wait(grace_seconds)
     if process.poll() is None:
         process.kill()
     process.wait()

@@ -17,15 +17,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
-from local.cloud import DEFAULT_PORT as DEFAULT_AWS_PORT
-from local.cloud import Deployment, LocalCloud
-from local.http_api import HttpApi
-from local.mariadb import DEFAULT_PORT as DEFAULT_DATABASE_PORT
-from local.mariadb import DatabaseAddress, MariaDB
+from local.aws.cloud import DEFAULT_PORT as DEFAULT_AWS_PORT
+from local.aws.cloud import Deployment, LocalCloud
+from local.aws.http_api import HttpApi
+from local.aws.template import load_template
+from local.database.mariadb import DEFAULT_PORT as DEFAULT_DATABASE_PORT
+from local.database.mariadb import DatabaseAddress, MariaDB
 from local.processes import free_port
 from local.signals import undisturbed
 from local.stripe_stand_in import EventDestination, StripeStandIn
-from local.template import load_template
 from local.web_server import WebServer
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -13,11 +13,11 @@ import pytest
 from pymysql.connections import Connection
 from pymysql.cursors import DictCursor
 
-from local.cloud import LocalCloud
-from local.mariadb import MariaDB
+from local.aws.cloud import LocalCloud
+from local.aws.template import load_template
+from local.database.mariadb import MariaDB
 from local.stripe_stand_in import StripeStandIn
-from local.template import load_template
-from ticketing.database import FOR_REQUESTS, Database, Patience, connector
+from ticketing.database import FOR_REQUESTS, Database, Timeouts, connector
 from ticketing.migration_runner import apply_migrations
 
 # Quoted: only the stubs know that a Connection has a kind of cursor.
@@ -80,10 +80,10 @@ def database(connect: Connect) -> Database:
     return Database(connect)
 
 
-def connect_to(server: MariaDB, name: str, patience: Patience = FOR_REQUESTS, *, user: str | None = None) -> Connect:
+def connect_to(server: MariaDB, name: str, timeouts: Timeouts = FOR_REQUESTS, *, user: str | None = None) -> Connect:
     """Give the shop's own connector to a database of the test server."""
     address = replace(server.address, name=name, user=user or server.user)
-    return connector(**asdict(address), ca_file=None, patience=patience)
+    return connector(**asdict(address), ca_file=None, timeouts=timeouts)
 
 
 def empty_tables(connect: Connect) -> None:

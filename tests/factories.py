@@ -6,8 +6,9 @@ import itertools
 from decimal import Decimal
 from typing import Any
 
-from ticketing import holds, money
+from ticketing import money
 from ticketing.database import Database, Row
+from ticketing.orders import holds
 
 _numbers = itertools.count(1)
 

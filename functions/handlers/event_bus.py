@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ticketing.stripe_events import OWN_SOURCE
-from ticketing.workflow_events import WorkflowEvent
+from ticketing.reconciliation.made_events import WorkflowEvent
+from ticketing.stripe.events import OWN_SOURCE
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

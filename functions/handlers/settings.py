@@ -17,7 +17,7 @@ from pymysql.connections import Connection
 from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
-from ticketing.database import FOR_MIGRATIONS, FOR_REQUESTS, Patience, connector
+from ticketing.database import FOR_MIGRATIONS, FOR_REQUESTS, Timeouts, connector
 from ticketing.errors import ConfigurationError, DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def stripe_secret() -> StripeSecret:
     return _secret("STRIPE_SECRET_ARN", StripeSecret)
 
 
-def connect_to_database(patience: Patience = FOR_REQUESTS) -> Connection[DictCursor]:
+def connect_to_database(timeouts: Timeouts = FOR_REQUESTS) -> Connection[DictCursor]:
     """Open a connection with the credentials of the database's secret.
 
     Raises:
@@ -93,13 +93,13 @@ def connect_to_database(patience: Patience = FOR_REQUESTS) -> Connection[DictCur
         pymysql.err.MySQLError: the database does not answer.
     """
     try:
-        return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret), patience)
+        return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret), timeouts)
     except pymysql.err.OperationalError as error:
         if error.args[0] not in _LOGIN_REFUSED:
             raise
     # The password was rotated since it was fetched: fetch it anew, once.
     try:
-        return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret, fresh=True), patience)
+        return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret, fresh=True), timeouts)
     except pymysql.err.OperationalError as error:
         if error.args[0] not in _LOGIN_REFUSED:
             raise
@@ -128,7 +128,7 @@ def connect_for_migrations() -> Connection[DictCursor]:
     return connect_to_database(FOR_MIGRATIONS)
 
 
-def _connect(secret: DatabaseSecret, patience: Patience) -> Connection[DictCursor]:
+def _connect(secret: DatabaseSecret, timeouts: Timeouts) -> Connection[DictCursor]:
     connect = connector(
         host=secret.host,
         port=secret.port,
@@ -136,7 +136,7 @@ def _connect(secret: DatabaseSecret, patience: Patience) -> Connection[DictCurso
         password=secret.password,
         name=secret.dbname,
         ca_file=_ca_file(),
-        patience=patience,
+        timeouts=timeouts,
     )
     try:
         return connect()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handlers.settings import required, stripe_secret
-from ticketing import stripe_client
+from ticketing.stripe import client as stripe_client
 
 if TYPE_CHECKING:
     import stripe

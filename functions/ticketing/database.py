@@ -66,7 +66,7 @@ _CONNECT_SECONDS = 4
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """How long connections wait, in seconds.
 
     Attributes:
@@ -85,9 +85,9 @@ class Patience:
 
 # Together with the connect time-out shorter than the functions' own time-out in template.yaml. Idle functions stay for
 # hours; the server need not keep their connections so long (they are tried before use).
-FOR_REQUESTS = Patience(answer=8, row_lock=5, table_lock=5, rest=60)
+FOR_REQUESTS = Timeouts(answer=8, row_lock=5, table_lock=5, rest=60)
 # Shorter than the migration function's time-out: an index on a large table takes its time.
-FOR_MIGRATIONS = Patience(answer=880, row_lock=10, table_lock=10, rest=900)
+FOR_MIGRATIONS = Timeouts(answer=880, row_lock=10, table_lock=10, rest=900)
 # Each statement sees what is committed: the guards are in the statements themselves, and the gap locks of
 # REPEATABLE READ would only add deadlocks.
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
@@ -235,15 +235,15 @@ def connector(
     password: str,
     name: str,
     ca_file: str | None,
-    patience: Patience = FOR_REQUESTS,
+    timeouts: Timeouts = FOR_REQUESTS,
 ) -> Callable[[], Connection[DictCursor]]:
     """Give a function that opens a connection with this shop's session settings and time-outs.
 
     With `ca_file` the connection is made over TLS, and the server's certificate and name are verified against it.
     """
     session_settings = (
-        f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {patience.row_lock},"
-        f" lock_wait_timeout = {patience.table_lock}, wait_timeout = {patience.rest}"
+        f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {timeouts.row_lock},"
+        f" lock_wait_timeout = {timeouts.table_lock}, wait_timeout = {timeouts.rest}"
     )
 
     def connect() -> Connection[DictCursor]:
@@ -258,7 +258,7 @@ def connector(
             autocommit=False,
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_CONNECT_SECONDS,
-            write_timeout=patience.answer,
+            write_timeout=timeouts.answer,
             init_command=session_settings,
             ssl_ca=ca_file,
             ssl_verify_cert=ca_file is not None,
@@ -266,7 +266,7 @@ def connector(
             ssl_disabled=ca_file is None,
         )
         connection.query(_ISOLATION)
-        _wait_for_answers(connection, patience.answer)
+        _wait_for_answers(connection, timeouts.answer)
         return connection
 
     return connect

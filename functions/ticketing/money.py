@@ -51,6 +51,6 @@ def from_minor_units(minor: int, currency: str) -> Decimal:
     return Decimal(minor).scaleb(-minor_unit_digits(currency))
 
 
-def spoken(minor: int, currency: str) -> str:
+def format_amount(minor: int, currency: str) -> str:
     """Give the amount as a person writes it: `40.00 EUR`."""
     return f"{from_minor_units(minor, currency)} {currency.upper()}"

@@ -38,10 +38,10 @@ def run_demo(given: argparse.Namespace) -> int:
 
 def _run_or_say_why_not(given: argparse.Namespace) -> int:
     # Imported late: they take seconds, and a wrong argument should be told at once.
-    from local.cloud import DeploymentError  # noqa: PLC0415
-    from local.mariadb import MariaDBUnavailableError  # noqa: PLC0415
+    from local.aws.cloud import DeploymentError  # noqa: PLC0415
+    from local.aws.template import TemplateError  # noqa: PLC0415
+    from local.database.mariadb import MariaDBUnavailableError  # noqa: PLC0415
     from local.stack import MigrationError  # noqa: PLC0415
-    from local.template import TemplateError  # noqa: PLC0415
 
     try:
         return _run(given)
@@ -82,8 +82,8 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _play(stage: Stage, given: argparse.Namespace) -> None:
+    from local.database.sample_shop import open_sample_shop  # noqa: PLC0415 -- see above
     from local.demo import scenes  # noqa: PLC0415 -- see above
-    from local.sample_shop import open_sample_shop  # noqa: PLC0415 -- see above
 
     shop = open_sample_shop(stage.stack.database_address)
     if given.event is not None:

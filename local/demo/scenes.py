@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+from local.database.sample_shop import CODE, SampleShop
 from local.demo import envelopes, screen
 from local.demo.stage import DemoError, Stage
-from local.sample_shop import CODE, SampleShop
 
 _OK = 200
 _PASSWORD = "Demo-Password-1"  # noqa: S105 -- of a buyer who lives as long as the demo

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from local.sample_shop import PRICE, SampleShop, query
+from local.database.sample_shop import PRICE, SampleShop, query
 from local.stack import LocalStack
 from local.stripe_stand_in import StripeStandIn
 

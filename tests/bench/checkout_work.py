@@ -26,7 +26,7 @@ _buyers = itertools.count(1)
 
 def check_out_for(seconds: float, ticket: HotTicket, *, with_code: bool = False) -> tuple[int, float]:
     """Check out by the handler for a while: how many, and how long exactly. `with_code`: and an Idempotency-Key."""
-    from ticketing.checkout_sessions import StripeCheckoutSessions  # noqa: PLC0415 -- in the worker only
+    from ticketing.stripe.open_session import StripeCheckoutSessions  # noqa: PLC0415 -- in the worker only
 
     with patch.object(StripeCheckoutSessions, "open", _opened_at_once):
         return repeat_for(seconds, itertools.repeat(functools.partial(_check_out, ticket, with_code=with_code)))
@@ -35,7 +35,7 @@ def check_out_for(seconds: float, ticket: HotTicket, *, with_code: bool = False)
 def place_for(seconds: float, ticket: HotTicket) -> tuple[int, float]:
     """Place orders for a while: the checkout's first transaction, priced and held, without the rest."""
     from handlers.runtime import database  # noqa: PLC0415 -- in the worker only
-    from ticketing.order_placement import CheckoutRequest, place  # noqa: PLC0415 -- in the worker only
+    from ticketing.checkout.placement import CheckoutRequest, place  # noqa: PLC0415 -- in the worker only
 
     def place_one() -> None:
         request = CheckoutRequest(
@@ -97,13 +97,13 @@ def _check_out(ticket: HotTicket, *, with_code: bool) -> None:
 
 @functools.cache
 def _handler() -> Callable[[Any, Any], Any]:
-    from handlers.create_checkout import handler  # noqa: PLC0415 -- in the worker, with a Lambda's environment
+    from handlers.api.create_checkout import handler  # noqa: PLC0415 -- in the worker, with a Lambda's environment
 
     return handler
 
 
 def _opened_at_once(_sessions: object, order: Any, *, origin: str, retries: int) -> Any:
-    from ticketing.checkout_sessions import OpenSession  # noqa: PLC0415 -- in the worker only
+    from ticketing.stripe.open_session import OpenSession  # noqa: PLC0415 -- in the worker only
 
     session_id = f"cs_test_{secrets.token_hex(28)}"
     return OpenSession(session_id=session_id, url=f"https://checkout.stripe.com/c/pay/{session_id}#{order.order_id}")

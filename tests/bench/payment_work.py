@@ -113,7 +113,7 @@ def _filled(sent: Sequence[SqlOfStep], values: Facts) -> list[SqlOfStep]:
 @functools.cache
 def _handlers() -> tuple[Callable[[Any, Any], Any], ...]:
     # Imported in the worker, where the environment is a Lambda's.
-    from handlers import (  # noqa: PLC0415 -- see above
+    from handlers.workflow import (  # noqa: PLC0415 -- see above
         count_discount_use,
         count_ticket_sale,
         look_up_order,

@@ -12,7 +12,7 @@ from pathlib import Path
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from local.cloud import Deployment
+from local.aws.cloud import Deployment
 from local.stack import LocalStack, StackOptions
 from ticketing.database import connector
 from ticketing.migration_runner import apply_migrations

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.cloud import LocalCloud
-from local.mariadb import MariaDB
+from local.aws.cloud import LocalCloud
+from local.database.mariadb import MariaDB
 from local.stripe_stand_in import StripeStandIn
 from tests.conftest import Connect
 from tests.faults.faults import Machine

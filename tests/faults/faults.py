@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from local.lambda_answers import InvokeResult, function_error, service_error, throttled, timed_out, worker_ended
-from local.lambda_pool import Invocation
-from local.lambda_workers import Proceed
-from local.mariadb import MariaDB
+from local.aws.lambda_answers import InvokeResult, function_error, service_error, throttled, timed_out, worker_ended
+from local.aws.lambda_pool import Invocation
+from local.aws.lambda_workers import Proceed
+from local.database.mariadb import MariaDB
 from tests.faults.proxy import DatabaseProxy, ProxiedConnection
 from tests.faults.rival import ALL_OTHERS, ORDERS, Rival
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.cloud import LocalCloud
-from local.lambda_answers import InvokeResult
-from local.lambda_pool import Invocation
-from local.lambda_workers import Proceed
-from local.mariadb import MariaDB
+from local.aws.cloud import LocalCloud
+from local.aws.lambda_answers import InvokeResult
+from local.aws.lambda_pool import Invocation
+from local.aws.lambda_workers import Proceed
+from local.database.mariadb import MariaDB
 from local.stripe_stand_in import StripeStandIn
 from tests.conftest import Connect, empty_tables
 from tests.faults.faults import Attempt, Fault, Machine

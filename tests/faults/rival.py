@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pymysql
 
-from local.mariadb import MariaDB
+from local.database.mariadb import MariaDB
 from tests.conftest import TABLES
 
 ORDERS = "ticket_orders"

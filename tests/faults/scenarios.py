@@ -24,10 +24,10 @@ from tests.factories import (
     session_of,
     stripe_event,
 )
-from ticketing.counts import count_discount_use, count_ticket_sale
 from ticketing.database import Database
-from ticketing.payments import mark_order_paid
-from ticketing.stripe_events import read_event
+from ticketing.payments.accept import mark_order_paid
+from ticketing.payments.counts import count_discount_use, count_ticket_sale
+from ticketing.stripe.events import read_event
 
 _ORDER = 1
 _SESSION = "cs_test_matrix"

@@ -11,7 +11,7 @@ import pytest
 from moto.sns.exceptions import SNSException
 from moto.sns.models import SNSBackend
 
-from local.cloud import LocalCloud
+from local.aws.cloud import LocalCloud
 from tests.factories import create_order, dispute_of, envelope, row_of, session_of
 from tests.faults.tasks import publishing_tasks
 from tests.workflow.conftest import Ended, alerts, ended

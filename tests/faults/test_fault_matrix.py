@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.cloud import LocalCloud
+from local.aws.cloud import LocalCloud
 from tests.faults.faults import DATABASE_DOWN_FOR_SECONDS, FAILING_ATTEMPTS, FAULTS, Fault
 from tests.faults.laboratory import RECOVERS, Laboratory
 from tests.faults.table import Table

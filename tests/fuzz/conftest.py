@@ -10,10 +10,10 @@ import pytest
 
 from handlers import runtime, stripe_access
 from local.stripe_stand_in import StripeStandIn
-from tests.api.conftest import api, stripe, stripe_server
 from tests.conftest import Connect
-from ticketing import stripe_client
+from tests.handlers.api.conftest import api, stripe, stripe_server
 from ticketing.database import Database
+from ticketing.stripe import client as stripe_client
 
 __all__ = ["api", "stripe", "stripe_server"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final
 
-from handlers import (
+from handlers.workflow import (
     count_discount_use,
     count_ticket_sale,
     look_up_order,

@@ -7,12 +7,12 @@ from decimal import Decimal
 import pytest
 
 from tests.factories import charge_of, create_order, envelope, refund_of, row_of, session_of
-from tests.unit.paid_orders import entries, order_row, pay, refund
+from tests.ticketing.paid_orders import entries, order_row, pay, refund
 from ticketing.database import Database
 from ticketing.errors import InvalidEvent, OrderMismatch
-from ticketing.refunds import record_refund
-from ticketing.releases import release_order
-from ticketing.stripe_events import read_event
+from ticketing.payments.refunds import record_refund
+from ticketing.payments.release import release_order
+from ticketing.stripe.events import read_event
 
 
 def test_a_repeated_expiry_writes_no_second_entry(database: Database) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud import LocalCloud
+from local.aws.cloud import LocalCloud
 from tests.conftest import Connect
 from tests.faults.rows import Rows, read_rows
 from tests.fuzz import machine, oracle, world

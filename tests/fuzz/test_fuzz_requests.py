@@ -19,9 +19,8 @@ from typing import Any
 import jwt
 import pytest
 
-from handlers import receive_stripe_webhook
+from handlers.api import receive_stripe_webhook
 from local.stripe_stand_in import StripeStandIn, sign
-from tests.api.conftest import CLIENT, HANDLERS, ISSUER, KEY, SIGNING_SECRET, Api, Reply, hold_against_description
 from tests.conftest import Connect, empty_tables
 from tests.factories import create_code, create_event, create_order, create_ticket
 from tests.faults.rows import Rows, read_rows
@@ -29,6 +28,16 @@ from tests.fuzz import world
 from tests.fuzz.log_guard import LogGuard, everything_logged_to
 from tests.fuzz.mutations import mutate
 from tests.fuzz.oracle import check_sums
+from tests.handlers.api.conftest import (
+    CLIENT,
+    HANDLERS,
+    ISSUER,
+    KEY,
+    SIGNING_SECRET,
+    Api,
+    Reply,
+    hold_against_description,
+)
 from ticketing.database import Database
 
 _CHECKOUT = "POST /events/{id}/tickets/{ticketId}/checkout"

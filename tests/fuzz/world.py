@@ -23,12 +23,12 @@ from tests.factories import (
     session_of,
     stripe_event,
 )
-from ticketing.counts import count_discount_use, count_ticket_sale
 from ticketing.database import Database
-from ticketing.payments import mark_order_paid
-from ticketing.refunds import record_refund
-from ticketing.releases import mark_order_processing, release_order
-from ticketing.stripe_events import HANDLED_EVENTS, Payment, read_event
+from ticketing.payments.accept import mark_order_paid
+from ticketing.payments.counts import count_discount_use, count_ticket_sale
+from ticketing.payments.refunds import record_refund
+from ticketing.payments.release import mark_order_processing, release_order
+from ticketing.stripe.events import HANDLED_EVENTS, Payment, read_event
 
 EVENTS = Path(__file__).parents[2] / "events"
 

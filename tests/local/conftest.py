@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from local.cloud import LocalCloud
-from local.lambda_worker import LambdaFunction
-from local.lambda_workers import LambdaService
-from local.template import Template, load_template
+from local.aws.cloud import LocalCloud
+from local.aws.lambda_worker import LambdaFunction
+from local.aws.lambda_workers import LambdaService
+from local.aws.template import Template, load_template
 
 EXAMPLE = Path(__file__).parent / "example"
 EVENT_SOURCE = "aws.partner/example.com/ed_1"

@@ -17,7 +17,7 @@ from local.sample_events.files import INDEX_BEGIN, all_files, envelope, index, w
 from local.sample_events.forms import Form
 from local.sample_events.stripe_objects import FREE_SESSION_ID, SESSION_ID
 from ticketing.errors import InvalidEvent
-from ticketing.stripe_events import HANDLED_EVENTS, read_event
+from ticketing.stripe.events import HANDLED_EVENTS, read_event
 
 PROJECT = Path(__file__).resolve().parents[2]
 EVENTS = PROJECT / "events"

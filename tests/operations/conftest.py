@@ -12,11 +12,11 @@ import pytest
 from moto.sqs import sqs_backends
 from typer.testing import CliRunner
 
-from local.cloud import LocalCloud
-from operations.cli import app
-from operations.environment import Choice, Environment, find
+from cachao.aws.environment import Choice, Environment, find
+from cachao.cli import app
+from local.aws.cloud import LocalCloud
 from tests.factories import create_order, envelope, row_of, session_of
-from tests.operations.patients import aws_says, causes, elsewhere, patient  # noqa: F401 -- the doctor's tests' fixtures
+from tests.operations.doctor.patients import aws_says, causes, elsewhere, patient  # noqa: F401 -- the doctor's tests' fixtures
 from tests.workflow.conftest import Ended, Run, alerts, run  # noqa: F401 -- fixtures of these tests, too
 from ticketing.database import Database
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud import LocalCloud
+from local.aws.cloud import LocalCloud
 from local.stripe_stand_in import SessionSeed, StripeStandIn
 from tests.factories import create_ticket, row_of
 from tests.operations.conftest import Cachao

@@ -12,11 +12,11 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from local.cloud import LocalCloud
-from operations import environment as environment_module
-from operations.cli import app
-from operations.environment import Environment
-from operations.problems import explain
+from cachao.aws import environment as environment_module
+from cachao.aws.environment import Environment
+from cachao.cli import app
+from cachao.problems import explain
+from local.aws.cloud import LocalCloud
 from tests.factories import create_order, row_of
 from tests.operations.conftest import Cachao, paid_event
 from tests.workflow.conftest import Ended
@@ -134,7 +134,7 @@ def test_everything_works_by_credentials_region_and_stack(
     # Nobody but Stripe can put partner events: this one went over the default bus.
     assert "as stripe.com, which starts the same workflow" in sent.stderr
     assert row_of(database, "ticket_orders", order_id)["status"] == "paid"
-    monkeypatch.setattr("operations.task_log._ask", lambda *_: None)
+    monkeypatch.setattr("cachao.aws.logs._ask", lambda *_: None)
     shown = invoke("show", str(order_id), "--json", "--region", cloud.region)
     assert shown.exit_code == 0, shown.stderr
     data = json.loads(shown.stdout)

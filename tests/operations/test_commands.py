@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from local.cloud import LocalCloud
+from cachao.aws.environment import Choice
+from cachao.aws.execution_input import EventSummary
+from cachao.aws.executions import Execution
+from cachao.command_context import CommandContext
+from cachao.view.output import Output
+from cachao.watch import Seen, Watcher, _lines
+from local.aws.cloud import LocalCloud
 from local.stripe_stand_in import SessionSeed, StripeStandIn
-from operations.desk import Desk
-from operations.environment import Choice
-from operations.execution_input import EventSummary
-from operations.executions import Execution
-from operations.output import Output
-from operations.watch import Seen, Watcher, _lines
 from tests.factories import create_order, row_of
 from tests.operations.conftest import Cachao, paid_event
 from tests.workflow.conftest import Ended, Run
@@ -249,7 +249,7 @@ def test_watching_in_a_pipe_tells_in_order_of_time(capsys: pytest.CaptureFixture
     # The one that began first ended last: its line says when it ended. Only afterwards the third comes to light.
     first, second = seen("slow", 1, 62), seen("quick", 10, 27)
     third = seen("running", 70, None)
-    _lines(Desk(Choice(), Output()), iter([[first, second], [first, second, third]]))
+    _lines(CommandContext(Choice(), Output()), iter([[first, second], [first, second, third]]))
     lines = capsys.readouterr().out.splitlines()
     assert [(line.split()[1], line.split()[-1]) for line in lines] == [
         ("23:38:27", "quick"),
@@ -301,7 +301,7 @@ def test_watching_sees_what_begins_meanwhile_and_the_step_it_is_in(
 
 
 def test_a_moment_is_told_in_utc() -> None:
-    from operations.output import duration, moment  # noqa: PLC0415 -- of this test only
+    from cachao.view.output import duration, moment  # noqa: PLC0415 -- of this test only
 
     zone = datetime(2026, 11, 21, 12, tzinfo=UTC).astimezone()
     assert moment(zone) == "2026-11-21 12:00:00"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from operations import executions
-from operations.execution_input import EventSummary
+from cachao.aws import executions
+from cachao.aws.execution_input import EventSummary
 from tests.operations.conftest import Cachao, set_total
 from tests.workflow.conftest import Ended
 from ticketing.database import Database
@@ -48,14 +48,14 @@ def test_where_nothing_failed_nothing_is_said_of_repairs(cachao: Cachao) -> None
 def test_it_says_where_it_did_not_look_through_all(
     cachao: Cachao, mismatched: tuple[int, Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("operations.listing.LOOKED_THROUGH", 1)
+    monkeypatch.setattr("cachao.executions.LOOKED_THROUGH", 1)
     monkeypatch.setattr(executions, "LOOKED_THROUGH", 1)
     notes = cachao("executions", "--order", mismatched[0]).notes
     assert "Only the newest 1 executions were looked through for replays." in notes
 
 
 def test_a_replay_that_runs_is_told_as_such(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from operations.repairs import Repair, Repairs  # noqa: PLC0415 -- of this test only
+    from cachao.replay.repairs import Repair, Repairs  # noqa: PLC0415 -- of this test only
 
     name = "a" * 73
     names = {f"replay-2-{name[:69]}": "RUNNING", f"replay-1-{name[:69]}": "FAILED", "other": "SUCCEEDED"}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from local.cloud import LocalCloud
-from operations.output import Output
-from operations.problems import FunctionFailed
+from cachao.problems import FunctionFailed
+from cachao.view.output import Output
+from local.aws.cloud import LocalCloud
 from tests.operations.conftest import Cachao
 
 
@@ -32,7 +32,7 @@ def hanging(cloud: LocalCloud) -> Iterator[threading.Event]:
 def test_who_waits_is_told_so_and_for_how_long(
     cachao: Cachao, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("operations.migrate._TELL_EVERY_SECONDS", 0.3)
+    monkeypatch.setattr("cachao.migrate._TELL_EVERY_SECONDS", 0.3)
     answer = cachao("migrate", "--wait", "3")
     assert answer.exit_code == 4
     assert "Still migrating after" in answer.notes
@@ -41,7 +41,7 @@ def test_who_waits_is_told_so_and_for_how_long(
 
 
 def test_what_is_slow_is_waited_for(cachao: Cachao, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("operations.migrate._TELL_EVERY_SECONDS", 0.3)
+    monkeypatch.setattr("cachao.migrate._TELL_EVERY_SECONDS", 0.3)
     note = Output.note
 
     def go_on_once_told(output: Output, text: str) -> None:
@@ -59,7 +59,7 @@ def test_what_the_function_says_is_told(cachao: Cachao, monkeypatch: pytest.Monk
     def refuse(*_: object) -> None:
         raise FunctionFailed("MigrateDatabaseFunction", "DatabaseUnavailable", "the database is away")
 
-    monkeypatch.setattr("operations.environment.Environment.invoke", refuse)
+    monkeypatch.setattr("cachao.aws.environment.Environment.invoke", refuse)
     answer = cachao("migrate")
     assert answer.exit_code == 1
     assert "DatabaseUnavailable: the database is away" in answer.notes

@@ -7,14 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from local.cloud import LocalCloud
-from local.lambda_answers import function_error
-from operations.environment import Environment
+from cachao.aws.environment import Environment
+from local.aws.cloud import LocalCloud
+from local.aws.lambda_answers import function_error
 from tests.factories import create_event, create_order, create_ticket, row_of
 from tests.operations.conftest import Cachao
-from ticketing import order_listing
 from ticketing.database import Database
-from ticketing.order_listing import OrdersWanted, list_orders
+from ticketing.operators import listing as order_listing
+from ticketing.operators.listing import OrdersWanted, list_orders
 
 
 def ids(cachao: Cachao, *words: object) -> list[int]:

@@ -9,16 +9,18 @@ from typing import Any, Self
 
 import pytest
 
-from operations import execution_names, execution_view, task_log
-from operations.doctor import permissions, sample_events
-from operations.doctor.event_pattern import matches_locally
-from operations.execution_input import EventSummary, summarise
-from operations.executions import Execution
-from operations.output import Output
-from operations.problems import Problem
-from operations.time_spans import parse_since
-from operations.timeline import Timeline, read, sentence_of
-from ticketing.stripe_events import HANDLED_EVENTS, read_event
+from cachao.aws import logs
+from cachao.aws.execution_input import EventSummary, summarise
+from cachao.aws.executions import Execution
+from cachao.doctor import permissions, sample_events
+from cachao.doctor.event_pattern import matches_locally
+from cachao.problems import Problem
+from cachao.replay import names as execution_names
+from cachao.view import executions as execution_view
+from cachao.view.output import Output
+from cachao.view.time_spans import parse_since
+from cachao.view.timeline import Timeline, read, sentence_of
+from ticketing.stripe.events import HANDLED_EVENTS, read_event
 
 BEGIN = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -337,17 +339,17 @@ class Logs:
 
 
 def test_the_logs_are_asked_by_the_indexed_field(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(task_log, "_LOOK_EVERY_SECONDS", 0)
+    monkeypatch.setattr(logs, "_LOOK_EVERY_SECONDS", 0)
     rows = [[{"field": "execution_id", "value": name}] for name in ("arn:1", "cachao migrate", "arn:2")]
-    logs = Logs({"status": "Running"}, {"status": "Complete", "results": rows})
-    assert task_log._ask(logs, "group", "order_id", "7", BEGIN) == ["arn:1", "arn:2"]
+    answers = Logs({"status": "Running"}, {"status": "Complete", "results": rows})
+    assert logs._ask(answers, "group", "order_id", "7", BEGIN) == ["arn:1", "arn:2"]
     # `filter field = value` uses the field's index by itself, where the log group has one.
-    assert logs.query["queryString"].startswith('filter order_id = "7" | ')
-    assert (logs.query["logGroupName"], logs.query["startTime"]) == ("group", int(BEGIN.timestamp()))
+    assert answers.query["queryString"].startswith('filter order_id = "7" | ')
+    assert (answers.query["logGroupName"], answers.query["startTime"]) == ("group", int(BEGIN.timestamp()))
 
 
 def test_logs_that_fail_are_no_answer() -> None:
-    assert task_log._ask(Logs({"status": "Failed"}), "group", "order_id", "7", BEGIN) is None
+    assert logs._ask(Logs({"status": "Failed"}), "group", "order_id", "7", BEGIN) is None
 
 
 def test_the_files_of_the_local_stack_are_read_line_by_line(tmp_path: Path) -> None:
@@ -360,4 +362,4 @@ def test_the_files_of_the_local_stack_are_read_line_by_line(tmp_path: Path) -> N
         '{"order_id": 7, "execution_id": "arn:half',
     ]
     (tmp_path / "One.log").write_text("\n".join(lines))
-    assert task_log._from_files(tmp_path, "order_id", "7") == ["arn:a", "arn:b"]
+    assert logs._from_files(tmp_path, "order_id", "7") == ["arn:a", "arn:b"]

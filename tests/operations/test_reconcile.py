@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from cachao import reconcile
+from cachao.aws.environment import Environment
+from cachao.problems import FunctionFailed
 from local.stripe_stand_in import StripeStandIn
-from operations import reconcile
-from operations.environment import Environment
-from operations.problems import FunctionFailed
 from tests.conftest import TEMPLATE
 from tests.factories import create_order, row_of
 from tests.operations.conftest import Cachao

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-import operations.doctor
+import cachao.doctor
 import ticketing
 from tests.conftest import Connect
 from ticketing import errors
@@ -95,7 +95,7 @@ def test_alerts_and_alarms_are_in_alphabetical_order() -> None:
 
 
 def test_each_cause_that_the_doctor_names_is_explained() -> None:
-    folder = Path(operations.doctor.__path__[0])
+    folder = Path(cachao.doctor.__path__[0])
     causes = {
         cause
         for file in folder.glob("*.py")
@@ -113,7 +113,7 @@ def test_each_cause_that_the_doctor_names_is_explained() -> None:
 )
 def test_the_three_usual_cases_have_their_names(case: str) -> None:
     assert case in HEADINGS
-    assert f'"{case}"' in (Path(operations.doctor.__path__[0]) / "finding.py").read_text()
+    assert f'"{case}"' in (Path(cachao.doctor.__path__[0]) / "finding.py").read_text()
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from local.cloud import LocalCloud
-from local.lambda_answers import InvokeResult, function_error, throttled
-from local.lambda_pool import Invocation
-from local.lambda_workers import Proceed
+from local.aws.cloud import LocalCloud
+from local.aws.lambda_answers import InvokeResult, function_error, throttled
+from local.aws.lambda_pool import Invocation
+from local.aws.lambda_workers import Proceed
 from tests.factories import create_order, create_ticket, row_of
 from tests.operations.conftest import Cachao, paid_event
 from tests.workflow.conftest import Ended, Run

@@ -10,10 +10,10 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from local.cloud import LocalCloud
-from operations import executions
-from operations.output import Output, table
-from operations.watch import Seen, _picture
+from cachao.aws import executions
+from cachao.view.output import Output, table
+from cachao.watch import Seen, _picture
+from local.aws.cloud import LocalCloud
 from tests.factories import create_order
 from tests.operations.conftest import Cachao, paid_event, set_total
 from tests.workflow.conftest import Ended, Run
@@ -143,7 +143,7 @@ def test_an_input_in_full_is_not_folded_in_a_pipe(run: Run, cachao: Cachao, data
 
 
 def test_watching_on_a_narrow_terminal_breaks_no_name(cachao: Cachao, mismatched: tuple[int, Ended]) -> None:
-    from operations.environment import Choice, find  # noqa: PLC0415 -- of this test only
+    from cachao.aws.environment import Choice, find  # noqa: PLC0415 -- of this test only
 
     execution = executions.get(find(Choice()), mismatched[1].name)
     for width in (80, 300):

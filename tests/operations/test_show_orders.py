@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from local.cloud import LocalCloud
-from local.lambda_answers import InvokeResult, function_error
-from local.lambda_pool import Invocation
-from local.lambda_workers import Proceed
-from operations import task_log
+from cachao.aws import logs
+from local.aws.cloud import LocalCloud
+from local.aws.lambda_answers import InvokeResult, function_error
+from local.aws.lambda_pool import Invocation
+from local.aws.lambda_workers import Proceed
 from tests.factories import create_code, create_order, create_ticket, dispute_of, envelope, refund_of, row_of
 from tests.operations.conftest import Cachao, paid_event
 from tests.operations.test_commands import doubly_paid
@@ -125,7 +125,7 @@ def test_without_database_and_logs_nothing_is_claimed(
         return function_error("DatabaseUnavailable", "Away.")
 
     cloud.lambdas.interceptors.append(away)
-    monkeypatch.setattr(task_log, "executions_of", lambda *_args, **_named: None)
+    monkeypatch.setattr(logs, "executions_of", lambda *_args, **_named: None)
     order_id = create_order(database)
     answer = cachao("show", order_id)
     assert answer.exit_code == 1

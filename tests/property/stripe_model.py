@@ -12,9 +12,9 @@ import time
 from typing import Any, Literal
 
 from tests.factories import envelope
-from ticketing.checkout_sessions import OpenSession, PlacedOrder
 from ticketing.errors import StripeUnavailable
-from ticketing.order_lookup import SessionOfPayment
+from ticketing.payments.lookup import SessionOfPayment
+from ticketing.stripe.open_session import OpenSession, PlacedOrder
 
 Session = dict[str, Any]
 

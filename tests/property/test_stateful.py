@@ -31,18 +31,18 @@ from hypothesis.stateful import (
 
 from tests.conftest import TABLES
 from tests.factories import create_code, create_event, create_ticket, envelope
+from tests.handlers.workflow.workflow_by_hand import WorkflowBus, run_workflow
 from tests.property.stripe_model import Session, StripeModel
-from tests.unit.workflow_by_hand import WorkflowBus, run_workflow
-from ticketing.checkout import CheckoutTerms, check_out
-from ticketing.counts import count_discount_use, count_ticket_sale
+from ticketing.checkout.checkout import CheckoutTerms, check_out
+from ticketing.checkout.placement import CheckoutRequest
 from ticketing.database import Database, Row
 from ticketing.errors import PermanentError
-from ticketing.order_lookup import FoundOrder, look_up_order
-from ticketing.order_placement import CheckoutRequest
-from ticketing.payments import mark_order_paid
+from ticketing.payments.accept import mark_order_paid
+from ticketing.payments.counts import count_discount_use, count_ticket_sale
+from ticketing.payments.lookup import FoundOrder, look_up_order
 from ticketing.public_errors import PublicError
-from ticketing.reconciliation import Options, Report, reconcile
-from ticketing.stripe_events import read_event
+from ticketing.reconciliation.run import Options, Report, reconcile
+from ticketing.stripe.events import read_event
 
 ROOT = Path(__file__).parents[2]
 SEATS = 6

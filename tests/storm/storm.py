@@ -166,7 +166,7 @@ class _Storm:
         named = len(arguments) > _MOST_SHOWN
         shown = f"replay … ({len(arguments) - 3} names) --again --yes" if named else " ".join(arguments)
         self._say(f"$ cachao {shown} --local")
-        program = "from operations.cli import main; main()"
+        program = "from cachao.cli import main; main()"
         return subprocess.Popen(
             [sys.executable, "-c", program, *arguments, "--local", "--no-color"],
             cwd=self._stack.directory.parent,  # where it finds .local/stack.json

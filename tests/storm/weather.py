@@ -15,7 +15,7 @@ from typing import Self
 
 import pymysql
 
-from local.moto_patches.event_bridge import Delivery, DeliveryError
+from local.aws.moto_patches.event_bridge import Delivery, DeliveryError
 from local.stack import LocalStack
 from tests.storm.balance import Balance
 from tests.storm.sizes import Size

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud import LocalCloud
+from local.aws.cloud import LocalCloud
 from tests.conftest import PARTNER_BUS
 
 

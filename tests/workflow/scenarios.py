@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local.cloud import LocalCloud
-from local.lambda_answers import InvokeResult
-from local.lambda_pool import Invocation
-from local.lambda_workers import Interceptor, Proceed
+from local.aws.cloud import LocalCloud
+from local.aws.lambda_answers import InvokeResult
+from local.aws.lambda_pool import Invocation
+from local.aws.lambda_workers import Interceptor, Proceed
 from local.stripe_stand_in import SessionSeed, StripeStandIn
 from tests.factories import (
     charge_of,

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from local.cloud import LocalCloud
-from local.lambda_answers import InvokeResult, function_error
-from local.lambda_pool import Invocation
-from local.lambda_workers import Proceed
+from local.aws.cloud import LocalCloud
+from local.aws.lambda_answers import InvokeResult, function_error
+from local.aws.lambda_pool import Invocation
+from local.aws.lambda_workers import Proceed
 from local.stripe_stand_in import StripeStandIn
 from tests.factories import create_order, create_ticket, dispute_of, envelope
 from tests.workflow.conftest import Run

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local.cloud import LocalCloud
+from local.aws.cloud import LocalCloud
 from local.stripe_stand_in import StripeStandIn
 from tests.workflow.conftest import Ended, Run
 from tests.workflow.scenarios import SCENARIOS, Scene

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from local.cloud import LocalCloud
+from local.aws.cloud import LocalCloud
 from tests.conftest import PARTNER_BUS
 from tests.factories import create_code, create_order, create_ticket, envelope, row_of, session_of
 from ticketing.database import Database

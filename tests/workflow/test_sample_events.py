@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud import LocalCloud
+from local.aws.cloud import LocalCloud
 from local.sample_events.cases import COMPLETED, SAMPLES, Sample
 from local.sample_events.forms import entries
 from tests.conftest import PARTNER_BUS

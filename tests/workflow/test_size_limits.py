@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.cloud import LocalCloud
-from local.lambda_answers import InvokeResult
+from local.aws.cloud import LocalCloud
+from local.aws.lambda_answers import InvokeResult
 from local.stripe_stand_in import StripeStandIn
 from tests.factories import create_order, envelope, row_of, session_of
 from tests.workflow.conftest import Ended, Run

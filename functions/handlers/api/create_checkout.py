@@ -1,0 +1,69 @@
+"""POST /events/{id}/tickets/{ticketId}/checkout: an order with its seats held, and the page on which it is paid."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from handlers.api.callers import caller
+from handlers.api.http import Request, http_api
+from handlers.runtime import count_metric, database, logger, metrics
+from handlers.settings import required, stripe_secret
+from ticketing.checkout.checkout import CheckoutTerms, check_out
+from ticketing.checkout.form import read_checkout_form, read_idempotency_key
+from ticketing.checkout.placement import CheckoutRequest
+from ticketing.errors import ConfigurationError
+from ticketing.stripe import client as stripe_client
+from ticketing.stripe.open_session import StripeCheckoutSessions
+
+
+@http_api
+def handler(request: Request) -> dict[str, object]:
+    """Give `checkout_url`, `session_id` and `order_id`; the errors are in docs/openapi.yaml."""
+    event_id = request.path_id("id", of="This event")
+    ticket_id = request.path_id("ticketId", of="This ticket")
+    buyer = caller(request)
+    form = read_checkout_form(request.json_object(), most=_whole_number("MAX_TICKETS_PER_ORDER"))
+    wanted = CheckoutRequest(
+        event_id=event_id,
+        ticket_id=ticket_id,
+        quantity=form.quantity,
+        email=form.email,
+        discount_code=form.discount_code,
+        cognito_sub=None if buyer is None else buyer.cognito_sub,
+        idempotency_key=read_idempotency_key(request.headers.get("idempotency-key")),
+        origin=_return_origin(request.headers.get("origin", "")),
+    )
+    reply = check_out(database, _sessions(), wanted, _terms())
+    logger.append_keys(order_id=reply.order_id, session_id=reply.session_id)
+    # That no order is paid must be a figure, not a missing one: an alarm compares the two.
+    metrics.add_metric(name="OrdersPaid", unit=MetricUnit.Count, value=0)
+    count_metric("CheckoutsOpened")
+    return {"checkout_url": reply.checkout_url, "session_id": reply.session_id, "order_id": reply.order_id}
+
+
+def _sessions() -> StripeCheckoutSessions:
+    # Before the order is made: the secret, and the first import of stripe, must not cost time while seats are held.
+    return StripeCheckoutSessions(stripe_client.client(stripe_secret().api_key, api_base=required("STRIPE_API_BASE")))
+
+
+@functools.cache
+def _terms() -> CheckoutTerms:
+    return CheckoutTerms(currency=required("CURRENCY").lower(), hold_seconds=_whole_number("HOLD_SECONDS"))
+
+
+def _return_origin(origin: str) -> str:
+    """Give the origin that the caller came from if it is on the allow-list, else the frontend's own address."""
+    allowed = (entry.strip().rstrip("/") for entry in os.environ.get("FRONTEND_ORIGINS", "").split(","))
+    known = {entry for entry in allowed if entry.startswith(("https://", "http://"))}
+    return origin if origin in known else required("FRONTEND_URL").rstrip("/")
+
+
+@functools.cache
+def _whole_number(variable: str) -> int:
+    value = required(variable)
+    if not value.isascii() or not value.isdigit():
+        raise ConfigurationError(f"{variable} must be a whole number.")
+    return int(value)

@@ -1,0 +1,203 @@
+"""What the functions behind the HTTP API share: requests in API Gateway's payload format 2.0, replies in JSON.
+
+A handler is a function from a `Request` to the reply's fields:
+
+    @http_api
+    def handler(request: Request) -> dict[str, object]: ...
+
+`http_api` turns it into a Lambda handler: 200 with `"success": true`, or an error with `"success": false`, the
+`error` sentence and its `code` (docs/openapi.yaml). A log line has the request's id, the route and the order, never
+who is asking or what they sent. CORS is API Gateway's own (template.yaml).
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from handlers.runtime import Handler, count_metric, logger
+from ticketing import public_errors
+from ticketing.buyers.tokens import InvalidToken
+from ticketing.errors import RetryableError, TicketingError
+from ticketing.public_errors import PublicError
+
+# A checkout's body has a few hundred bytes.
+_LARGEST_BODY: Final = 16 * 1024
+# A BIGINT's digits. Nothing else is an id: MariaDB would read "12; DROP" as 12.
+_ID: Final = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
+
+_SERVER_ERROR: Final = 500
+# A price is a JSON number, written from the Decimal digit by digit: never a float.
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+
+Work = Callable[["Request"], Mapping[str, object]]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as API Gateway hands it over; header names in lower case."""
+
+    route: str
+    headers: Mapping[str, str]
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    raw_body: str
+    is_base64: bool
+
+    def path_id(self, name: str, *, of: str) -> int:
+        """Give an id from the path.
+
+        Raises:
+            PublicError: not_found, nothing can have this id.
+        """
+        value = self.path.get(name, "")
+        if not _ID.match(value):
+            raise public_errors.not_found(of)
+        return int(value)
+
+    def body(self, *, largest: int = _LARGEST_BODY) -> bytes:
+        """Give the body.
+
+        Raises:
+            PublicError: invalid_request, it is larger than `largest` bytes or not what API Gateway says it is.
+        """
+        # Base64 makes four characters of three bytes: too large is seen before anything is decoded.
+        if len(self.raw_body) > (largest * 4 // 3 + 4 if self.is_base64 else largest):
+            raise public_errors.invalid_request("The request is too large.")
+        try:
+            body = base64.b64decode(self.raw_body, validate=True) if self.is_base64 else self.raw_body.encode()
+        except (binascii.Error, UnicodeError, ValueError):
+            raise public_errors.invalid_request("The request could not be read.") from None
+        if len(body) > largest:
+            raise public_errors.invalid_request("The request is too large.")
+        return body
+
+    def json_object(self) -> dict[str, Any]:
+        """Give the body as a JSON object.
+
+        Raises:
+            PublicError: invalid_request, it is anything else.
+        """
+        try:
+            read = msgspec.json.decode(self.body())
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            raise public_errors.invalid_request("The request's body is not JSON.") from None
+        if not isinstance(read, dict):
+            raise public_errors.invalid_request("The request's body is not a JSON object.")
+        return read
+
+
+class _ApiGatewayEvent(msgspec.Struct, rename="camel"):
+    route_key: str = ""
+    headers: dict[str, str] = {}
+    path_parameters: dict[str, str] | None = None
+    query_string_parameters: dict[str, str] | None = None
+    body: str | None = None
+    is_base64_encoded: bool = False
+    request_context: dict[str, Any] = {}
+
+
+def http_api(work: Work) -> Handler:
+    """Make a Lambda handler of a function from a request to the fields of its reply."""
+
+    @functools.wraps(work)
+    def handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ANN401 -- Lambda hands over anything
+        logger.clear_state()
+        logger.append_keys(function_request_id=getattr(context, "aws_request_id", None))
+        try:
+            fields = work(_read(event))
+        except TicketingError as error:
+            reply = _refusal(error)
+        except Exception as error:  # noqa: BLE001 -- the caller gets a reply whatever happened, and the log the reason
+            reply = _unforeseen(error)
+        else:
+            reply = _reply(200, {"success": True, **fields})
+        logger.info("replied", extra={"status": reply["statusCode"]})
+        return reply
+
+    return handler
+
+
+def _read(event: object) -> Request:
+    gateway = msgspec.convert(event, _ApiGatewayEvent)
+    logger.append_keys(route=gateway.route_key, api_request_id=gateway.request_context.get("requestId"))
+    return Request(
+        route=gateway.route_key,
+        headers={name.lower(): value for name, value in gateway.headers.items()},
+        path=gateway.path_parameters or {},
+        query=gateway.query_string_parameters or {},
+        raw_body=gateway.body or "",
+        is_base64=gateway.is_base64_encoded,
+    )
+
+
+def _refusal(error: TicketingError) -> dict[str, Any]:
+    public = _public(error)
+    if public is None:
+        logger.error(str(error), extra={"error": type(error).__name__})
+        return _internal_error()
+    # The cause is for operators only: it may name orders, sessions and Stripe's words.
+    cause = error.__cause__ if error is public else error
+    level = logger.error if public.status >= _SERVER_ERROR else logger.info
+    level(
+        str(cause) if isinstance(cause, TicketingError) else public.sentence,
+        extra={"error": type(cause or error).__name__, "code": public.code},
+    )
+    if public.status >= _SERVER_ERROR:
+        count_metric("ApiUnavailable")
+    return _reply(
+        public.status,
+        {"success": False, "error": public.sentence, "code": public.code, **public.details},
+        retry_after=public.retry_after,
+    )
+
+
+def _public(error: TicketingError) -> PublicError | None:
+    if isinstance(error, PublicError):
+        return error
+    if isinstance(error, InvalidToken):
+        return public_errors.invalid_token()
+    if isinstance(error, RetryableError):
+        return public_errors.try_again()
+    return None
+
+
+def _unforeseen(error: Exception) -> dict[str, Any]:
+    # Where, not what: a foreign exception's words may quote what the caller sent.
+    frames = traceback.extract_tb(error.__traceback__)
+    logger.error(
+        "The request failed in a way that nobody foresaw",
+        extra={
+            "error": type(error).__name__,
+            "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+            "number": error.args[0] if error.args and isinstance(error.args[0], int) else None,
+        },
+    )
+    return _internal_error()
+
+
+def _internal_error() -> dict[str, Any]:
+    count_metric("ApiFailed")
+    return _reply(
+        500,
+        {"success": False, "error": "Something went wrong on our side. Please try again.", "code": "internal_error"},
+    )
+
+
+def _reply(status: int, fields: Mapping[str, object], *, retry_after: int | None = None) -> dict[str, Any]:
+    # Replies are about one moment and often about one person: nobody may keep them.
+    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    if retry_after is not None:
+        headers["retry-after"] = str(retry_after)
+    return {"statusCode": status, "headers": headers, "body": _written(fields), "isBase64Encoded": False}
+
+
+def _written(fields: Mapping[str, object]) -> str:
+    return _ENCODER.encode(fields).decode()

@@ -1,0 +1,13 @@
+"""GET /events/{id}/tickets: the tickets of an event, for anyone."""
+
+from __future__ import annotations
+
+from handlers.api.http import Request, http_api
+from handlers.runtime import database
+from ticketing.checkout.catalog import tickets_of_event
+
+
+@http_api
+def handler(request: Request) -> dict[str, object]:
+    """Give `tickets`; 404 for an unknown event."""
+    return {"tickets": tickets_of_event(database, request.path_id("id", of="This event"))}

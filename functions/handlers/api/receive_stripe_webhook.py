@@ -1,0 +1,115 @@
+"""POST /webhooks/stripe: Stripe's second door. Checks the signature and puts the event on our own event bus.
+
+From there it starts the very same workflow as an event that came over the partner bus. Stripe is told 200 only when
+EventBridge has the event; anything else makes Stripe send it again, for up to three days.
+https://docs.stripe.com/webhooks#verify-events
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+
+from handlers.api.http import Request, http_api
+from handlers.runtime import count_metric, logger
+from handlers.settings import stripe_secret
+from ticketing import public_errors
+from ticketing.public_errors import PublicError
+from ticketing.stripe.events import OWN_SOURCE
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+# Stripe's own recommendation: an older signature may be somebody's replay.
+_TOLERANCE_SECONDS: Final = 300
+# What EventBridge takes in an entry, and Step Functions as an execution's input
+# (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html), less room for the envelope.
+_LARGEST_EVENT: Final = 256 * 1024 - 2048
+# API Gateway's own bound; larger than any event, so that one that is too large is named and logged.
+_LARGEST_BODY: Final = 10 * 1024 * 1024
+
+
+class _StripeEvent(msgspec.Struct):
+    # Both are logged, and the type is the event's detail-type: nothing else may get there.
+    id: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{1,255}\Z")]
+    object: str
+    type: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.\[\]]{1,128}\Z")]
+
+
+@http_api
+def handler(request: Request) -> dict[str, object]:
+    """Give `event_id`; 400 for a bad signature, 413 for an event that EventBridge cannot take."""
+    body = request.body(largest=_LARGEST_BODY)
+    _check_signature(body, request.headers.get("stripe-signature"))
+    event = _read(body)
+    logger.append_keys(stripe_event_id=event.id, event_type=event.type)
+    if len(body) > _LARGEST_EVENT:
+        logger.error("Stripe's event is too large for EventBridge", extra={"bytes": len(body)})
+        count_metric("WebhookEventsLost")
+        raise PublicError(413, "event_too_large", f"EventBridge takes events of at most {_LARGEST_EVENT} bytes.")
+    _put(event.type, body.decode())
+    count_metric("WebhookEventsTaken")
+    return {"event_id": event.id}
+
+
+def _check_signature(body: bytes, signature: str | None) -> None:
+    import stripe  # noqa: PLC0415 -- slow to import: not before the first event
+
+    secret = stripe_secret().webhook_signing_secret
+    if not secret:
+        # Where events come by the partner bus there is no such door. A 500 would let anybody raise the API's alarm.
+        logger.warning("A webhook came, but the Stripe secret has no webhook_signing_secret")
+        raise public_errors.not_found("This address")
+    try:
+        stripe.WebhookSignature.verify_header(body, signature, secret, tolerance=_TOLERANCE_SECONDS)
+    except (stripe.SignatureVerificationError, UnicodeError, TypeError) as error:  # TypeError: it is not ASCII
+        # Anybody can send such a thing, so no alarm; but with a wrong signing secret it is every event of Stripe's.
+        reason = str(error) if isinstance(error, stripe.SignatureVerificationError) else type(error).__name__
+        logger.warning("A webhook's signature was refused", extra={"reason": reason})
+        count_metric("WebhookSignaturesRefused")
+        raise public_errors.invalid_request("The Stripe-Signature is not good for this body.") from None
+
+
+def _read(body: bytes) -> _StripeEvent:
+    try:
+        event = msgspec.json.decode(body, type=_StripeEvent)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise public_errors.invalid_request("The body is not a Stripe event.") from None
+    if event.object != "event":
+        raise public_errors.invalid_request("The body is not a snapshot event: set the destination's payload to it.")
+    return event
+
+
+def _put(event_type: str, detail: str) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- as slow to import
+
+    entry: Any = {
+        "Source": OWN_SOURCE,
+        "DetailType": event_type,
+        # As Stripe signed it, not as we would write it.
+        "Detail": detail,
+        "EventBusName": os.environ.get("EVENT_BUS_NAME", "default"),
+    }
+    try:
+        answer = _event_bridge().put_events(Entries=[entry])
+    except (BotoCoreError, ClientError) as error:
+        logger.error("EventBridge could not be reached", extra={"error": type(error).__name__})
+        raise public_errors.try_again() from None
+    if answer["FailedEntryCount"] != 0:
+        logger.error(
+            "EventBridge did not take the event",
+            extra={"error_code": [failed.get("ErrorCode") for failed in answer["Entries"]]},
+        )
+        raise public_errors.try_again()
+
+
+@functools.cache
+def _event_bridge() -> EventBridgeClient:
+    import boto3  # noqa: PLC0415 -- as slow to import
+    from botocore.config import Config  # noqa: PLC0415 -- as slow to import
+
+    # Within Stripe's timeouts and the function's time-out.
+    return boto3.client("events", config=Config(connect_timeout=2, read_timeout=4, retries={"total_max_attempts": 2}))

@@ -1,0 +1,29 @@
+"""ValidateEvent: reads the Stripe event out of its envelope, and says what it means."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from handlers.runtime import TaskInput, logger, task
+from handlers.settings import stripe_livemode
+from ticketing.errors import InvalidEvent
+from ticketing.stripe.events import Payment, read_event
+
+# What the state machine hands on in place of an input that is too large for a task.
+TOO_LARGE: Final = "larger than 250,000 bytes"
+
+
+class ValidateEventInput(TaskInput):
+    """The execution's input: the event as EventBridge handed it on."""
+
+    envelope: Any
+
+
+@task(ValidateEventInput)
+def handler(given: ValidateEventInput) -> Payment:
+    """Raises InvalidEvent, which nobody retries."""
+    if given.envelope == TOO_LARGE:
+        raise InvalidEvent(f"The execution's input is {TOO_LARGE}. No event of Stripe's is; see the input.")
+    payment = read_event(given.envelope, livemode=stripe_livemode())
+    logger.append_keys(stripe_event_id=payment.event_id)
+    return payment

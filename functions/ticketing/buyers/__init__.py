@@ -1,0 +1,1 @@
+"""Who a buyer is, and which orders are his."""

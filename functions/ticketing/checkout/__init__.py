@@ -1,0 +1,1 @@
+"""From what is on sale to an order that holds its seats and a page to pay on."""

@@ -1,0 +1,64 @@
+"""The tickets of an event, as the shop shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from ticketing import public_errors
+from ticketing.checkout import validity
+from ticketing.database import Database, Row
+
+
+class ListedTicket(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticket type. `available` is what can be bought now: seats neither sold nor held; None is unlimited."""
+
+    id: str
+    event_id: str
+    name: str
+    price: Decimal
+    image_url: str | None
+    max_quantity: int | None
+    sold_quantity: int
+    available: int | None
+    is_active: bool
+    created_at: datetime | None
+
+
+def tickets_of_event(database: Database, event_id: int) -> list[ListedTicket]:
+    """Give all tickets of an event, also those that are not on sale, in the order of their making.
+
+    Raises:
+        PublicError: not_found, there is no such event.
+        DatabaseUnavailable: try again.
+    """
+    with database.transaction() as tx:
+        rows = tx.all(
+            "SELECT t.id, e.id AS event_id, t.name, t.price, t.image_url, t.max_quantity,"
+            " COALESCE(t.sold_quantity, 0) AS sold_quantity, t.held_quantity, t.is_active, t.created_at"
+            " FROM events e LEFT JOIN tickets t ON t.event_id = e.id WHERE e.id = %s ORDER BY t.id",
+            event_id,
+        )
+    if not rows:
+        raise public_errors.not_found("This event")
+    # An event without tickets is one row of nothing.
+    return [_listed(row) for row in rows if row["id"] is not None]
+
+
+def _listed(row: Row) -> ListedTicket:
+    most = row["max_quantity"]
+    return ListedTicket(
+        id=str(row["id"]),
+        event_id=str(row["event_id"]),
+        name=row["name"],
+        price=row["price"],
+        image_url=row["image_url"],
+        max_quantity=most,
+        sold_quantity=row["sold_quantity"],
+        # The live rows may have been oversold: never less than none.
+        available=None if most is None else max(most - row["sold_quantity"] - row["held_quantity"], 0),
+        is_active=bool(row["is_active"]),
+        created_at=validity.utc_aware(row["created_at"]),
+    )

@@ -1,0 +1,267 @@
+"""The checkout: an order that holds its seats, then a Checkout Session in which it is paid.
+
+1. One short transaction: the order, with its seats and its code use held (`placement`).
+2. Stripe, outside any transaction: open the order's Checkout Session.
+3. One short transaction: the session's id onto the order.
+
+If Stripe fails, the order fails and its hold is given back. If the process dies after step 1, the sweep ends the
+order when its hold is over; if it dies after step 2, nobody knows the session's address, so nobody can pay it.
+See docs/rules.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from ticketing import money, public_errors
+from ticketing.checkout import discount_codes, idempotency
+from ticketing.checkout.placement import CheckoutRequest, place
+from ticketing.database import Database, Transaction
+from ticketing.errors import ConfigurationError, DatabaseUnavailable, DataInconsistent, StripeUnavailable
+from ticketing.orders.status import OrderStatus
+from ticketing.payments.release import release_order
+from ticketing.public_errors import PublicError
+from ticketing.stripe.client import NETWORK_RETRIES, StripeRefused, longest_seconds
+from ticketing.stripe.open_session import SHORTEST_SECONDS, CheckoutSessions, OpenSession, PlacedOrder, session_expiry
+
+# How long a second click waits for the first one's reply, and how often it looks, in seconds. Stripe takes half a
+# second, so nearly all get their reply; the others are told to try again.
+_WAIT_SECONDS: Final = 8.0
+_LOOK_EVERY_SECONDS: Final = 0.2
+
+# One checkout of so many, by chance, also removes expired idempotency keys, so that they need no schedule of their own.
+# Not by the order's number: where MariaDB counts in steps, some remainders never come.
+_TIDY_EVERY: Final = 100
+
+# API Gateway waits 30 seconds for a reply, so the function lives 28 (template.yaml): what takes longer is cut off, with
+# the seats held and a reply that is not ours. The database before and Stripe together leave so much to the end.
+ANSWER_WITHIN_SECONDS: Final = 28.0
+_FINISH_SECONDS: Final = 2.0
+
+# In `order_history`, where other entries name the Stripe event that caused them.
+_CAUSE: Final = "checkout"
+
+
+class CheckoutTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the deployment decides: the shop's currency (ISO code), and how long seats are held, in seconds."""
+
+    currency: str
+    hold_seconds: int
+
+
+class CheckoutReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the buyer pays, and what for."""
+
+    checkout_url: str
+    session_id: str
+    order_id: str
+
+
+def check_out(
+    database: Database, sessions: CheckoutSessions, request: CheckoutRequest, terms: CheckoutTerms
+) -> CheckoutReply:
+    """Make an order with its seats held, and open the Checkout Session in which it is paid.
+
+    Raises:
+        PublicError: not_found, not_on_sale, sold_out, not_enough_left, code_…, amount_too_small,
+            idempotency_conflict: nothing is held. payment_provider_error: Stripe failed, the order is `failed`
+            and holds nothing. try_again: the same request is still running, or the database left no time for Stripe.
+        DataInconsistent: the order got another session meanwhile, or a hold could not be given back.
+        DatabaseUnavailable: try again.
+    """
+    began = time.monotonic()
+    key = _key(request)
+    placed = _place_or_wait(database, request, terms, key)
+    if isinstance(placed, idempotency.Answered):
+        return msgspec.json.decode(placed.reply, type=CheckoutReply)
+    try:
+        session = sessions.open(placed, origin=request.origin, retries=_retries_left(time.monotonic() - began))
+    except PublicError:
+        _give_up(database, placed.order_id, key)
+        raise
+    except (StripeUnavailable, StripeRefused, ConfigurationError) as error:
+        _give_up(database, placed.order_id, key)
+        raise _public(error) from error
+    reply = CheckoutReply(checkout_url=session.url, session_id=session.session_id, order_id=str(placed.order_id))
+    _finish(database, placed.order_id, session, reply, key)
+    _tidy(database)
+    return reply
+
+
+def _key(request: CheckoutRequest) -> idempotency.Key | None:
+    if request.idempotency_key is None:
+        return None
+    return idempotency.key_of(
+        request.idempotency_key,
+        scope=(request.event_id, request.ticket_id, request.cognito_sub),
+        request=(request.quantity, request.email, discount_codes.normalised(request.discount_code)),
+    )
+
+
+def _place_or_wait(
+    database: Database, request: CheckoutRequest, terms: CheckoutTerms, key: idempotency.Key | None
+) -> PlacedOrder | idempotency.Answered:
+    expires_at = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds)
+    if key is None:
+        with database.transaction() as tx:
+            return place(tx, request, currency=terms.currency, expires_at=expires_at, key=None)
+    claimed = _claim_or_wait(database, key, keep_seconds=expires_at - int(time.time()))
+    if isinstance(claimed, idempotency.Answered):
+        return claimed
+    try:
+        return _take_up_or_place(database, request, terms, key, claimed)
+    except PublicError:
+        # Nothing is held, so nothing is to be taken up.
+        with contextlib.suppress(DatabaseUnavailable):
+            idempotency.free(database, key)
+        raise
+    except DatabaseUnavailable:
+        _unlock(database, key)
+        raise
+
+
+def _claim_or_wait(
+    database: Database, key: idempotency.Key, *, keep_seconds: int
+) -> idempotency.Claimed | idempotency.Answered:
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        known = idempotency.claim(database, key, keep_seconds=keep_seconds)
+        if not isinstance(known, idempotency.Running):
+            return known
+        if time.monotonic() >= deadline:
+            raise public_errors.try_again()
+        time.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _take_up_or_place(
+    database: Database,
+    request: CheckoutRequest,
+    terms: CheckoutTerms,
+    key: idempotency.Key,
+    claimed: idempotency.Claimed,
+) -> PlacedOrder:
+    if claimed.order_id is not None:
+        unfinished = _unfinished(database, claimed.order_id)
+        if unfinished is not None:
+            return unfinished
+    expires_at = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds)
+    with database.transaction() as tx:
+        return place(tx, request, currency=terms.currency, expires_at=expires_at, key=key)
+
+
+def _unfinished(database: Database, order_id: int) -> PlacedOrder | None:
+    """Give the order of an attempt that died before its reply, as that attempt had it; None if it is of no use.
+
+    Without a session it has not been paid, and nobody has seen it: an order that is too old for Stripe's shortest
+    session is ended, so that another can be made.
+    """
+    with database.transaction() as tx:
+        row = tx.one(
+            "SELECT o.event_id, o.ticket_id, o.email, o.quantity, o.unit_price, o.currency, o.status,"
+            " o.hold_expires_at, t.name AS ticket_name, e.name AS event_name FROM ticket_orders o"
+            " JOIN tickets t ON t.id = o.ticket_id JOIN events e ON e.id = o.event_id WHERE o.id = %s",
+            order_id,
+        )
+    if row is None or row["status"] != OrderStatus.PENDING or row["hold_expires_at"] is None:
+        return None  # ended meanwhile, by Stripe's failure or by the sweep
+    ends = row["hold_expires_at"].replace(tzinfo=UTC)
+    if ends < datetime.now(UTC) + timedelta(seconds=SHORTEST_SECONDS):
+        release_order(database, order_id, lost_as="failed", stripe_event_id=_CAUSE)
+        return None
+    return PlacedOrder(
+        order_id=order_id,
+        event_id=row["event_id"],
+        ticket_id=row["ticket_id"],
+        event_name=row["event_name"],
+        ticket_name=row["ticket_name"],
+        email=row["email"],
+        quantity=row["quantity"],
+        unit_minor=money.to_minor_units(row["unit_price"], row["currency"]),
+        currency=row["currency"],
+        expires_at=int(ends.timestamp()),
+    )
+
+
+def _retries_left(seconds_gone: float) -> int:
+    """Give how often Stripe may be asked again in the time that is left.
+
+    Raises:
+        PublicError: try_again, there is no time to ask it at all.
+    """
+    left = ANSWER_WITHIN_SECONDS - _FINISH_SECONDS - seconds_gone
+    for retries in range(NETWORK_RETRIES, -1, -1):
+        if longest_seconds(retries) <= left:
+            return retries
+    raise public_errors.try_again()
+
+
+def _finish(
+    database: Database, order_id: int, session: OpenSession, reply: CheckoutReply, key: idempotency.Key | None
+) -> None:
+    try:
+        _store(database, order_id, session, reply, key)
+    except DatabaseUnavailable:
+        # Guarded, so safe to run again: one more try on a new connection before the buyer is sent away.
+        try:
+            _store(database, order_id, session, reply, key)
+        except DatabaseUnavailable:
+            _unlock(database, key)
+            raise
+
+
+def _store(
+    database: Database, order_id: int, session: OpenSession, reply: CheckoutReply, key: idempotency.Key | None
+) -> None:
+    with database.transaction() as tx:
+        changed = tx.change(
+            "UPDATE ticket_orders SET stripe_checkout_session_id = %s"
+            " WHERE id = %s AND stripe_checkout_session_id IS NULL",
+            session.session_id,
+            order_id,
+        )
+        if changed != 1:
+            _check_same_session(tx, order_id, session)
+        if key is not None:
+            idempotency.keep_reply(tx, key, msgspec.json.encode(reply).decode())
+
+
+def _check_same_session(tx: Transaction, order_id: int, session: OpenSession) -> None:
+    order = tx.one("SELECT stripe_checkout_session_id FROM ticket_orders WHERE id = %s", order_id)
+    known = None if order is None else order["stripe_checkout_session_id"]
+    if known != session.session_id:
+        raise DataInconsistent(
+            f"Order {order_id} has the Checkout Session {known}, but the checkout opened {session.session_id} for it."
+        )
+
+
+def _give_up(database: Database, order_id: int, key: idempotency.Key | None) -> None:
+    # If the database is away too, the sweep gives the hold back, and the key frees itself.
+    with contextlib.suppress(DatabaseUnavailable):
+        release_order(database, order_id, lost_as="failed", stripe_event_id=_CAUSE)
+        if key is not None:
+            idempotency.free(database, key)
+
+
+def _unlock(database: Database, key: idempotency.Key | None) -> None:
+    if key is not None:
+        with contextlib.suppress(DatabaseUnavailable):
+            idempotency.unlock(database, key)
+
+
+def _public(error: Exception) -> PublicError:
+    if isinstance(error, StripeRefused) and error.parameter == "customer_email":
+        # Stripe is stricter than we are; the buyer can mend it.
+        return public_errors.invalid_request("This e-mail address cannot be used for a payment.")
+    return public_errors.payment_provider_error()
+
+
+def _tidy(database: Database) -> None:
+    if secrets.randbelow(_TIDY_EVERY) == 0:
+        with contextlib.suppress(DatabaseUnavailable):
+            idempotency.remove_expired(database)

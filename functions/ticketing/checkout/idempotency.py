@@ -1,0 +1,175 @@
+"""Idempotency-Key: the same checkout, sent twice, makes one order (table `idempotency_keys`).
+
+A key is claimed before the order is made, in a transaction of its own: a second click then sees at once that the
+first is running, and waits without a lock or a connection. The order is noted in the transaction that makes it, so
+there is never an order that its key does not know. Only a success is kept as the reply. A refusal or a failure of
+Stripe changed nothing, so it frees the key: the next try, also with another body, begins anew.
+
+- A second request while the first is running waits for the first's reply.
+- An attempt that died half-way (its lock has run out, and there is no reply) is taken up where it stopped.
+- A key is kept as long as the order's Checkout Session: the reply's address leads nowhere after that, nor when the
+  session was expired before its time.
+
+Compare https://docs.stripe.com/api/idempotent_requests and
+https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import msgspec
+
+from ticketing import public_errors
+from ticketing.database import Database, Transaction
+from ticketing.errors import DatabaseUnavailable
+from ticketing.orders.status import LAPSED
+
+# Longer than the checkout function may run (30 seconds, API Gateway's limit): an attempt that is still alive is
+# never taken for dead.
+LOCK_SECONDS: Final = 32
+_REMOVED_AT_ONCE: Final = 200
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A caller's key within its scope, and the request it stands for; both as SHA-256 in hexadecimal."""
+
+    key_hash: str
+    request_hash: str
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """The key is this attempt's. `order_id` is the order of an attempt that stopped half-way."""
+
+    order_id: int | None = None
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """The first attempt succeeded with this reply, as JSON."""
+
+    reply: str
+
+
+class Running(msgspec.Struct, frozen=True):
+    """Another attempt is still at work."""
+
+
+def key_of(key: str, *, scope: tuple[str | int | None, ...], request: tuple[str | int | None, ...]) -> Key:
+    """Make the key of a request: `scope` says whose key it is and for what, `request` is what was asked."""
+    return Key(_hash((key, *scope)), _hash(request))
+
+
+def claim(database: Database, key: Key, *, keep_seconds: int) -> Claimed | Answered | Running:
+    """Claim the key for this attempt, or say what an earlier one came to.
+
+    Raises:
+        PublicError: idempotency_conflict, the key stands for another request.
+        DatabaseUnavailable: try again.
+    """
+    with database.transaction() as tx:
+        return _claim(tx, key, keep_seconds)
+
+
+def _claim(tx: Transaction, key: Key, keep_seconds: int) -> Claimed | Answered | Running:
+    # Not INSERT IGNORE: that takes a shared lock on the row that it finds, and two of those deadlock.
+    inserted = tx.change(
+        "INSERT INTO idempotency_keys (key_hash, request_hash, locked_until, expires_at)"
+        " VALUES (%s, %s, UTC_TIMESTAMP(6) + INTERVAL %s SECOND, UTC_TIMESTAMP(6) + INTERVAL %s SECOND)"
+        " ON DUPLICATE KEY UPDATE key_hash = key_hash",
+        key.key_hash,
+        key.request_hash,
+        LOCK_SECONDS,
+        keep_seconds,
+    )
+    if inserted == 1:
+        return Claimed()
+    row = tx.one(
+        "SELECT request_hash, order_id, response_body,"
+        " COALESCE(locked_until > UTC_TIMESTAMP(6), 0) AS is_locked, expires_at <= UTC_TIMESTAMP(6) AS is_expired,"
+        " (SELECT status FROM ticket_orders AS o WHERE o.id = idempotency_keys.order_id) AS order_status"
+        " FROM idempotency_keys WHERE key_hash = %s FOR UPDATE",
+        key.key_hash,
+    )
+    if row is None:
+        raise DatabaseUnavailable("An idempotency key was removed while it was read.")
+    # The reply of an order that lapsed leads to a session in which nobody can pay.
+    if row["is_expired"] or (row["response_body"] is not None and row["order_status"] in LAPSED):
+        _claim_again(tx, key, order_id=None, keep_seconds=keep_seconds)
+        return Claimed()
+    if row["request_hash"] != key.request_hash:
+        raise public_errors.idempotency_conflict()
+    if row["response_body"] is not None:
+        return Answered(row["response_body"])
+    if row["is_locked"]:
+        return Running()
+    _claim_again(tx, key, order_id=row["order_id"], keep_seconds=keep_seconds)
+    return Claimed(row["order_id"])
+
+
+def note_order(tx: Transaction, key: Key, order_id: int) -> None:
+    """Remember the order that this attempt makes, so that another can take it up."""
+    tx.change("UPDATE idempotency_keys SET order_id = %s WHERE key_hash = %s", order_id, key.key_hash)
+
+
+def keep_reply(tx: Transaction, key: Key, reply: str) -> None:
+    """Keep the reply of a success (status 200) for every later request with this key."""
+    tx.change(
+        "UPDATE idempotency_keys SET response_status = 200, response_body = %s, locked_until = NULL"
+        " WHERE key_hash = %s AND response_body IS NULL",
+        reply,
+        key.key_hash,
+    )
+
+
+def unlock(database: Database, key: Key) -> None:
+    """Let the next request with this key take up at once what this attempt, for want of the database, left undone.
+
+    Raises:
+        DatabaseUnavailable: the key unlocks itself after `LOCK_SECONDS`.
+    """
+    with database.transaction() as tx:
+        tx.change(
+            "UPDATE idempotency_keys SET locked_until = NULL WHERE key_hash = %s AND response_body IS NULL",
+            key.key_hash,
+        )
+
+
+def free(database: Database, key: Key) -> None:
+    """Forget a key whose attempt came to nothing: the next request with it begins anew.
+
+    Raises:
+        DatabaseUnavailable: the key frees itself after `LOCK_SECONDS`.
+    """
+    with database.transaction() as tx:
+        tx.change("DELETE FROM idempotency_keys WHERE key_hash = %s AND response_body IS NULL", key.key_hash)
+
+
+def remove_expired(database: Database) -> int:
+    """Remove some of the keys that have expired, and give how many.
+
+    Raises:
+        DatabaseUnavailable: some other time then.
+    """
+    with database.transaction() as tx:
+        return tx.change(
+            "DELETE FROM idempotency_keys WHERE expires_at < UTC_TIMESTAMP(6) ORDER BY expires_at LIMIT %s",
+            _REMOVED_AT_ONCE,
+        )
+
+
+def _claim_again(tx: Transaction, key: Key, *, order_id: int | None, keep_seconds: int) -> None:
+    tx.change(
+        "UPDATE idempotency_keys SET request_hash = %s, order_id = %s, response_status = NULL, response_body = NULL,"
+        " locked_until = UTC_TIMESTAMP(6) + INTERVAL %s SECOND,"
+        " expires_at = UTC_TIMESTAMP(6) + INTERVAL %s SECOND WHERE key_hash = %s",
+        key.request_hash,
+        order_id,
+        LOCK_SECONDS,
+        keep_seconds,
+        key.key_hash,
+    )
+
+
+def _hash(parts: tuple[str | int | None, ...]) -> str:
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()

@@ -1,0 +1,162 @@
+"""Places an order: priced, its seats and code use held, and inserted, in one short transaction.
+
+Lock order: the ticket's row, the code's, then the new order's, which is nobody else's yet. The INSERT comes last:
+where a live table has foreign keys to tickets or codes it takes a shared lock on the parent's row, and two buyers who
+both have one and both want to change that row wait for each other in a circle. The ticket's row is shared by all its
+buyers, so it is locked as late as possible, and only if what is committed leaves enough seats.
+See docs/rules.md, "Seats", "Money" and "Discount codes".
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from ticketing import public_errors
+from ticketing.checkout import discount_codes, idempotency, pricing, validity
+from ticketing.checkout.pricing import Discount, Price
+from ticketing.database import Row, Transaction
+from ticketing.orders import holds
+from ticketing.orders.status import OrderStatus
+from ticketing.schema_check import PLACED_COLUMNS
+from ticketing.stripe.open_session import PlacedOrder
+
+# Between a hold that did not fit and the look at what is left, seats may come free: then it is tried again.
+_HOLD_ATTEMPTS: Final = 3
+
+
+class CheckoutRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a buyer asks for. `cognito_sub` comes from a verified token only; None is a guest.
+
+    `origin` is where the buyer returns to after the payment, e.g. `https://shop.example`.
+    """
+
+    event_id: int
+    ticket_id: int
+    quantity: int
+    email: str
+    origin: str
+    discount_code: str | None = None
+    cognito_sub: str | None = None
+    idempotency_key: str | None = None
+
+
+def place(
+    tx: Transaction, request: CheckoutRequest, *, currency: str, expires_at: int, key: idempotency.Key | None
+) -> PlacedOrder:
+    """Price the order, hold its seats and its code use until `expires_at` (Unix time), and insert it as `pending`.
+
+    The order is noted for `key`, which the transaction has claimed.
+
+    Raises:
+        PublicError: not_found, not_on_sale, sold_out, not_enough_left, code_…, amount_too_small, amount_too_large;
+            the transaction must be rolled back, as raising out of it does.
+        DatabaseUnavailable: try again.
+    """
+    now = validity.utc_naive(datetime.now(UTC))
+    ticket = _ticket_on_sale(tx, request, now)
+    code = discount_codes.normalised(request.discount_code)
+    usable = None if code is None else discount_codes.find_usable(tx, event_id=request.event_id, code=code, now=now)
+    price = pricing.price_order(
+        base_price=ticket["price"],
+        quantity=request.quantity,
+        discount=_date_discount(ticket) if usable is None else usable.discount,
+        currency=currency,
+    )
+    # What is committed already says no: then nobody's row needs to be locked. The hold below decides.
+    _check_left(ticket, request.quantity)
+    _hold_seats(tx, request)
+    if usable is not None and not holds.take_code_use(tx, code_id=usable.code_id):
+        raise public_errors.code_refused("code_used_up")
+    order_id = _insert(tx, request, price, code_id=None if usable is None else usable.code_id, expires_at=expires_at)
+    if key is not None:
+        idempotency.note_order(tx, key, order_id)
+    return PlacedOrder(
+        order_id=order_id,
+        event_id=request.event_id,
+        ticket_id=request.ticket_id,
+        event_name=ticket["event_name"],
+        ticket_name=ticket["name"],
+        email=request.email,
+        quantity=request.quantity,
+        unit_minor=price.unit_minor,
+        currency=price.currency,
+        expires_at=expires_at,
+    )
+
+
+def _ticket_on_sale(tx: Transaction, request: CheckoutRequest, now: datetime) -> Row:
+    # One statement, one moment: ticket, event and date discount belong together.
+    ticket = tx.one(
+        "SELECT t.name, t.price, t.is_active, t.max_quantity, COALESCE(t.sold_quantity, 0) + t.held_quantity AS taken,"
+        " e.name AS event_name, e.end_date, d.discount_type, d.discount_value"
+        " FROM tickets t JOIN events e ON e.id = t.event_id"
+        " LEFT JOIN ticket_discounts d ON d.id = (SELECT i.id FROM ticket_discounts i WHERE i.ticket_id = t.id"
+        " AND i.is_active = 1 AND i.valid_until >= UTC_DATE() ORDER BY i.valid_until, i.id LIMIT 1)"
+        " WHERE t.id = %s AND t.event_id = %s",
+        request.ticket_id,
+        request.event_id,
+    )
+    if ticket is None:
+        raise public_errors.not_found("This ticket")
+    if not ticket["is_active"] or validity.is_over_everywhere(ticket["end_date"], now):
+        raise public_errors.not_on_sale()
+    return ticket
+
+
+def _date_discount(ticket: Row) -> Discount | None:
+    if ticket["discount_type"] is None:
+        return None
+    return Discount(discount_type=ticket["discount_type"], value=ticket["discount_value"])
+
+
+def _check_left(ticket: Row, quantity: int) -> None:
+    if ticket["max_quantity"] is None:
+        return
+    # SQL's sum of two INTs is a Decimal or an int, depending on the columns.
+    available = int(ticket["max_quantity"] - ticket["taken"])
+    if available < quantity:
+        raise public_errors.not_enough(available)
+
+
+def _insert(tx: Transaction, request: CheckoutRequest, price: Price, *, code_id: int | None, expires_at: int) -> int:
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    values = (
+        request.event_id,
+        request.ticket_id,
+        request.cognito_sub,
+        request.email,
+        request.quantity,
+        price.unit_price,
+        price.discount_amount,
+        code_id,
+        price.total_amount,
+        price.currency,
+        OrderStatus.PENDING,
+        request.quantity,
+        int(code_id is not None),
+        datetime.fromtimestamp(expires_at, UTC).replace(tzinfo=None),
+        now,
+        now,
+    )
+    return tx.insert(
+        f"INSERT INTO ticket_orders ({', '.join(PLACED_COLUMNS)})"  # noqa: S608 -- constants of this module
+        f" VALUES ({', '.join(['%s'] * len(PLACED_COLUMNS))})",
+        *values,
+    )
+
+
+def _hold_seats(tx: Transaction, request: CheckoutRequest) -> None:
+    for _ in range(_HOLD_ATTEMPTS):
+        if holds.take_seats(tx, ticket_id=request.ticket_id, quantity=request.quantity):
+            return
+        ticket = tx.one(
+            "SELECT max_quantity, COALESCE(sold_quantity, 0) + held_quantity AS taken FROM tickets WHERE id = %s",
+            request.ticket_id,
+        )
+        if ticket is None:
+            raise public_errors.not_found("This ticket")
+        _check_left(ticket, request.quantity)
+    raise public_errors.try_again()

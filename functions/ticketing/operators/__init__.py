@@ -1,0 +1,1 @@
+"""What operators may see of orders and of the database."""

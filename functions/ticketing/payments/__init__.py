@@ -1,0 +1,1 @@
+"""What Stripe reports, brought onto the order: paid, counted, released, refunded, disputed."""

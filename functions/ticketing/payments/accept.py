@@ -1,0 +1,209 @@
+"""Marks an order paid, once, by one payment (docs/rules.md, "Order states")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from ticketing import money
+from ticketing.database import Database, Row, Transaction
+from ticketing.errors import (
+    DataInconsistent,
+    DuplicatePayment,
+    PaidButSoldOut,
+    PaymentForClosedOrder,
+    PermanentError,
+)
+from ticketing.orders import history, holds
+from ticketing.orders.lock import lock_order
+from ticketing.orders.status import CLOSED, LAPSED, LIVE, OrderStatus
+from ticketing.payments import ledger, refunds
+from ticketing.stripe.events import Payment
+
+Role = Literal["accepted", "duplicate", "sold_out", "closed_order"]
+
+
+class PaidOrder(msgspec.Struct, kw_only=True):
+    """What became of the order: `paid` (now or before, by this payment) or `refunded` (the money went back)."""
+
+    status: Literal["paid", "refunded"]
+    changed: bool
+
+
+class _Verdict(msgspec.Struct):
+    """What the transaction found; an error is raised only after the finding is committed."""
+
+    result: PaidOrder | None = None
+    error: PermanentError | None = None
+
+
+def mark_order_paid(database: Database, order_id: int, payment: Payment) -> PaidOrder:
+    """Mark the order paid by this payment, and remember the payment.
+
+    An order that lapsed (its hold ended) gets its seats again while they are free. The counts are made later, by
+    `counts`: this only sees to it that the order holds what is to be counted.
+
+    Raises:
+        DuplicatePayment: paid already, by another payment.
+        PaidButSoldOut: lapsed, and too few seats are left.
+        PaymentForClosedOrder: refunded or cancelled before.
+        OrderNotFound: the order is gone.
+        DatabaseUnavailable: try again.
+    """
+    with database.transaction() as tx:
+        order = lock_order(
+            tx,
+            order_id,
+            refunds.ORDER_COLUMNS,
+            gone=f"Order {order_id} was there a moment ago and is gone. Payment: {payment.key}.",
+        )
+        verdict = _settle(tx, order, payment)
+    if verdict.error is not None:
+        raise verdict.error
+    if verdict.result is None:
+        raise DataInconsistent(f"Order {order_id} has the unknown status {order['status']}.")
+    return verdict.result
+
+
+def _settle(tx: Transaction, order: Row, payment: Payment) -> _Verdict:
+    status = order["status"]
+    if status in LIVE or status in LAPSED:
+        return _accept(tx, order, payment)
+    if status == OrderStatus.PAID:
+        if _is_payment_of(order, payment):
+            return _Verdict(PaidOrder(status="paid", changed=False))
+        return _refuse(tx, order, payment, "duplicate", _duplicate)
+    if status in CLOSED:
+        return _refuse(tx, order, payment, "closed_order", _closed)
+    return _Verdict()
+
+
+def _accept(tx: Transaction, order: Row, payment: Payment) -> _Verdict:
+    if _settle_what_went_back(tx, order, payment):
+        return _Verdict(PaidOrder(status="refunded", changed=False))
+    # A lapsed order gave its seats back; an order of the time before holds existed never had any.
+    if not order["held_quantity"] and not holds.take_seats(
+        tx, ticket_id=order["ticket_id"], quantity=order["quantity"]
+    ):
+        tx.change(
+            "UPDATE ticket_orders SET status = 'failed' WHERE id = %s AND status IN ('pending', 'processing')",
+            order["id"],
+        )
+        return _refuse(tx, order, payment, "sold_out", _sold_out)
+    code_held = order["code_held"]
+    if order["discount_code_id"] is not None and not code_held:
+        # The buyer paid the reduced price in good faith: without a use left the order is paid all the same,
+        # and the code's count stays within its bound.
+        code_held = int(holds.take_code_use(tx, code_id=order["discount_code_id"]))
+    changed = tx.change(
+        "UPDATE ticket_orders SET status = 'paid', paid_at = UTC_TIMESTAMP(6), stripe_payment_intent_id = %s,"
+        " held_quantity = quantity, code_held = %s, hold_expires_at = NULL"
+        " WHERE id = %s AND status IN ('pending', 'processing', 'expired', 'failed')",
+        payment.payment_intent_id,
+        code_held,
+        order["id"],
+    )
+    if changed != 1:
+        raise DataInconsistent(f"Order {order['id']} changed its status while it was locked.")
+    _remember(tx, order, payment, "accepted")
+    _record(tx, order, payment, "paid")
+    return _Verdict(PaidOrder(status="paid", changed=True))
+
+
+def _refuse(
+    tx: Transaction,
+    order: Row,
+    payment: Payment,
+    role: Role,
+    error: Callable[[Row, Payment], PermanentError],
+) -> _Verdict:
+    if _settle_what_went_back(tx, order, payment):
+        return _Verdict(PaidOrder(status="refunded", changed=False))
+    _remember(tx, order, payment, role)
+    _record(tx, order, payment, role)
+    return _Verdict(error=error(order, payment))
+
+
+def _is_payment_of(order: Row, payment: Payment) -> bool:
+    stored = order["stripe_payment_intent_id"]
+    if stored is None or payment.payment_intent_id is None:
+        # Nothing had to be paid, or an operator marked the order: the session tells.
+        return bool(order["stripe_checkout_session_id"] == payment.session_id)
+    return bool(stored == payment.payment_intent_id)
+
+
+def _settle_what_went_back(tx: Transaction, order: Row, payment: Payment) -> bool:
+    """Settle what is known of this payment's refunds, which may end the order; True: no money of it stands.
+
+    A refund alone does not say how much was paid. This event does: so an order that still waits may end here, and
+    there is nothing to be done about its payment.
+    """
+    known = ledger.payment_of(tx, order["id"], payment.key)
+    if known is None or not known.refunded_minor:
+        return False
+    if payment.charged_minor is not None and payment.charged_currency is not None:
+        ledger.learn_amount(
+            tx,
+            order_id=order["id"],
+            payment_key=payment.key,
+            amount_minor=payment.charged_minor,
+            currency=payment.charged_currency,
+        )
+    refunds.settle_order(tx, order, payment)
+    settled = ledger.payment_of(tx, order["id"], payment.key)
+    return settled is not None and settled.went_back
+
+
+def _remember(tx: Transaction, order: Row, payment: Payment, role: Role) -> None:
+    tx.change(
+        "INSERT INTO order_payments (order_id, payment_key, stripe_checkout_session_id, stripe_payment_intent_id,"
+        " role, amount_minor, currency) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        " ON DUPLICATE KEY UPDATE role = VALUES(role), amount_minor = VALUES(amount_minor),"
+        " currency = VALUES(currency), stripe_checkout_session_id = VALUES(stripe_checkout_session_id)",
+        order["id"],
+        payment.key,
+        payment.session_id,
+        payment.payment_intent_id,
+        role,
+        payment.charged_minor,
+        payment.charged_currency,
+    )
+
+
+def _record(tx: Transaction, order: Row, payment: Payment, entry: str) -> None:
+    history.record(
+        tx,
+        order_id=order["id"],
+        entry=entry,
+        stripe_event_id=payment.event_id,
+        stripe_object_id=payment.key,
+        amount_minor=payment.charged_minor,
+    )
+
+
+def _amount(payment: Payment) -> str:
+    return money.format_amount(payment.charged_minor or 0, payment.charged_currency or "eur")
+
+
+def _duplicate(order: Row, payment: Payment) -> PermanentError:
+    return DuplicatePayment(
+        f"Order {order['id']} is paid by {order['stripe_payment_intent_id'] or order['stripe_checkout_session_id']}"
+        f" and was paid again by {payment.key} ({_amount(payment)}). Nothing was counted."
+        f" Refund {_amount(payment)} of {payment.key}."
+    )
+
+
+def _sold_out(order: Row, payment: Payment) -> PermanentError:
+    return PaidButSoldOut(
+        f"Order {order['id']} ({order['quantity']} seats of ticket {order['ticket_id']}) was paid by {payment.key}"
+        f" after its hold had ended, and too few seats are left. Refund {_amount(payment)}."
+    )
+
+
+def _closed(order: Row, payment: Payment) -> PermanentError:
+    return PaymentForClosedOrder(
+        f"Order {order['id']} is {order['status']}, and {payment.key} paid {_amount(payment)} for it."
+        f" The order stays {order['status']}."
+    )

@@ -1,0 +1,150 @@
+"""Records disputes, and ends an order whose payment was lost to one (docs/rules.md, "Order states").
+
+See https://docs.stripe.com/disputes/how-disputes-work and https://docs.stripe.com/api/disputes/object.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import msgspec
+
+from ticketing import money
+from ticketing.database import Database, Row, Transaction
+from ticketing.orders import history
+from ticketing.payments import ledger, refunds
+from ticketing.stripe.events import Payment
+
+Alert = Literal["DisputeOpened", "DisputeWon", "DisputeLost", "DisputeClosed"]
+
+_ENTRIES: dict[Alert, str] = {
+    "DisputeOpened": "dispute_opened",
+    "DisputeWon": "dispute_won",
+    "DisputeLost": "dispute_lost",
+    "DisputeClosed": "dispute_closed",
+}
+
+# `prevented`: settled before it became a dispute, as a rule by giving the money back (Visa's Rapid Dispute Resolution).
+_ENDED_OTHERWISE: Final = frozenset({"prevented", "charge_refunded"})
+# An inquiry: a question before a dispute, for which no money is withdrawn.
+_INQUIRY_PREFIX: Final = "warning_"
+
+
+class DisputeRecorded(msgspec.Struct, kw_only=True):
+    """The alert that is due and its sentence, and the order's status after the task."""
+
+    alert: Alert
+    sentence: str
+    status: str
+    changed: bool
+
+
+def record_dispute(database: Database, order_id: int, payment: Payment) -> DisputeRecorded:
+    """Record a dispute; a lost one goes on as a refund of the whole payment, in the same transaction.
+
+    Raises:
+        OrderNotFound: the order is gone.
+        DataInconsistent: a counter says that less is held or counted than the order took.
+        DatabaseUnavailable: try again.
+    """
+    alert = _alert(payment)
+    with database.transaction() as tx:
+        order = refunds.lock_order(tx, order_id)
+        history.record(
+            tx,
+            order_id=order_id,
+            entry=_ENTRIES[alert],
+            stripe_event_id=payment.event_id,
+            stripe_object_id=payment.dispute_id,
+            amount_minor=payment.charged_minor,
+        )
+        status, changed = order["status"], False
+        if alert == "DisputeLost":
+            settled = _lose(tx, order, payment)
+            status, changed = settled.status, settled.changed
+        ended = _ended_as(tx, order_id, payment) if alert == "DisputeOpened" else None
+    sentence = _sentence(order_id, payment, alert, status) if ended is None else _late(order_id, payment, ended, status)
+    return DisputeRecorded(alert=ended or alert, sentence=sentence, status=status, changed=changed)
+
+
+def _ended_as(tx: Transaction, order_id: int, payment: Payment) -> Alert | None:
+    """Give how this dispute ended, where that was told before its beginning: events come in any order, and again."""
+    row = tx.one(
+        "SELECT entry FROM order_history WHERE order_id = %s AND stripe_object_id = %s"
+        " AND entry IN ('dispute_won', 'dispute_lost', 'dispute_closed') ORDER BY id DESC LIMIT 1",
+        order_id,
+        payment.dispute_id,
+    )
+    return None if row is None else next(alert for alert, entry in _ENTRIES.items() if entry == row["entry"])
+
+
+def _late(order_id: int, payment: Payment, ended: Alert, status: str) -> str:
+    how = {"DisputeWon": "won", "DisputeLost": "lost"}.get(ended, "closed")
+    return (
+        f"That dispute {payment.dispute_id}, payment {payment.key} of order {order_id}, was opened is told only now, or"
+        f" again: it has ended since, and was {how}. There is nothing to answer any more. The order is {status}."
+    )
+
+
+def _alert(payment: Payment) -> Alert:
+    # The status decides, whatever the event: a SEPA dispute is lost when it is opened.
+    if payment.status == "lost":
+        return "DisputeLost"
+    # An inquiry that the bank dropped (warning_closed) is as good as won.
+    if payment.status in {"won", "warning_closed"}:
+        return "DisputeWon"
+    if payment.status in _ENDED_OTHERWISE or payment.event_type == "charge.dispute.closed":
+        return "DisputeClosed"
+    return "DisputeOpened"
+
+
+def _lose(tx: Transaction, order: Row, payment: Payment) -> refunds.RefundRecorded:
+    # The disputed amount may differ from the payment's by exchange rates: the whole payment counts as gone.
+    ledger.remember_refunded_early(
+        tx,
+        order_id=order["id"],
+        payment_key=payment.key,
+        stripe_payment_intent_id=payment.payment_intent_id,
+        amount_minor=payment.charged_minor or 0,
+        currency=payment.charged_currency or order["currency"].lower(),
+    )
+    ledger.remember_refund(
+        tx,
+        refund_id=payment.dispute_id or payment.event_id,
+        order_id=order["id"],
+        payment_key=payment.key,
+        amount_minor=payment.charged_minor or 0,
+        status=ledger.LOST_TO_DISPUTE,
+    )
+    return refunds.settle_order(tx, order, payment)
+
+
+def _deadline(payment: Payment) -> str:
+    if payment.dispute_due_by is None:
+        return "before its deadline"
+    return f"before {datetime.fromtimestamp(payment.dispute_due_by, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _sentence(order_id: int, payment: Payment, alert: Alert, status: str) -> str:
+    amount = money.format_amount(payment.charged_minor or 0, payment.charged_currency or "eur")
+    what = f"Dispute {payment.dispute_id} of {amount}, payment {payment.key} of order {order_id}"
+    if alert == "DisputeOpened":
+        money_now = (
+            "it is an inquiry, and the money is still with the shop"
+            if (payment.status or "").startswith(_INQUIRY_PREFIX)
+            else "the bank holds the money back"
+        )
+        reason = f" The bank's reason: {payment.dispute_reason}." if payment.dispute_reason else ""
+        return (
+            f"{what}, was opened; {money_now}. The order stays {status}.{reason}"
+            f" Answer it in Stripe's dashboard {_deadline(payment)}."
+        )
+    if alert == "DisputeWon":
+        return f"{what}, ended as {payment.status}: the money stays with the shop. The order stays {status}."
+    if alert == "DisputeLost":
+        return f"{what}, was lost: the money went back to the buyer. The order is {status} now."
+    return (
+        f"{what}, was closed as {payment.status}. The order stays {status}. See in Stripe's dashboard whether the money"
+        " went back: if it did, the ticket must not stay valid."
+    )

@@ -1,0 +1,180 @@
+"""Gives a payment back through Stripe: one that paid nothing, automatically, or the one an operator names.
+
+A payment pays nothing when the order was paid already, when its seats were gone, or when the order was closed. The
+refund is recorded at once, as its event would record it; that event then finds everything done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+
+from ticketing import money
+from ticketing.database import Database, Transaction
+from ticketing.errors import RefundFailed
+from ticketing.orders import history
+from ticketing.payments import ledger, refunds
+from ticketing.payments.ledger import LedgerPayment
+from ticketing.stripe.client import StripeRefused
+from ticketing.stripe.events import Payment
+from ticketing.stripe.refunds import MadeRefund
+
+
+class Refunds(Protocol):
+    """Where refunds are made: `ticketing.stripe.refunds.StripeRefunds`."""
+
+    def refund(self, payment_intent_id: str, *, order_id: int, idempotency_key: str) -> MadeRefund | None:
+        """Refund all that is left; None when nothing is."""
+
+    def made_before(self, payment_intent_id: str) -> list[MadeRefund]:
+        """Give the refunds that did not fail, the newest first."""
+
+
+class RefundedPayment(msgspec.Struct, kw_only=True):
+    """What went back. `refund_id` is None where nothing had been paid; `amount_minor` is what was refunded in all."""
+
+    refund_id: str | None
+    amount_minor: int
+    currency: str
+    amount: str
+    payment_key: str
+
+
+def refundable_payments(database: Database, order_id: int) -> list[LedgerPayment]:
+    """Give the payments of an order whose money stands, so that an operator can choose; the oldest first.
+
+    Raises:
+        OrderNotFound: the order is gone.
+        DatabaseUnavailable: try again.
+    """
+    with database.transaction() as tx:
+        refunds.lock_order(tx, order_id)
+        payments = ledger.payments_of(tx, order_id)
+    return [payment for payment in payments if payment.amount_minor > 0 and not payment.went_back]
+
+
+def refund_payment(
+    database: Database,
+    stripe: Refunds,
+    order_id: int,
+    *,
+    payment_key: str | None = None,
+    accepted_too: bool = False,
+    event_id: str | None = None,
+) -> RefundedPayment:
+    """Give all that is left of a payment back, and record it as the refund's event would.
+
+    Repeated, it refunds nothing more: Stripe gets the same idempotency key until what was made or answered with it
+    failed, and never gives back more than what is left.
+
+    Args:
+        database: the shop's.
+        stripe: where the refund is made.
+        order_id: the order.
+        payment_key: which of its payments (`order_payments.payment_key`); without it the only one that pays nothing.
+        accepted_too: also refund the payment that pays the order, which ends the order. Otherwise that is refused:
+            a duplicate may have become the order's payment since the alert.
+        event_id: the Stripe event that made the refund due, for the order's history.
+
+    Raises:
+        RefundFailed: nothing to refund was found, or Stripe said no. The sentence says which.
+        StripeUnavailable: try again.
+        ConfigurationError: the API key may not refund.
+        OrderNotFound: the order is gone.
+        DataInconsistent: a counter says that less is held or counted than the order took.
+        DatabaseUnavailable: try again; the refund may have been made.
+    """
+    with database.transaction() as tx:
+        refunds.lock_order(tx, order_id)
+        payment = _choose(ledger.payments_of(tx, order_id), order_id, payment_key, accepted_too=accepted_too)
+        failed = ledger.failed_refunds(tx, order_id=order_id, payment_key=payment.payment_key)
+    if payment.amount_minor == 0 and payment.stripe_payment_intent_id is None:
+        return _refunded(payment, None, 0)
+    made = _make(stripe, order_id, payment, failed)
+    with database.transaction() as tx:
+        _record(tx, order_id, payment, made, event_id)
+    return _refunded(payment, made[0].refund_id, sum(refund.amount_minor for refund in made))
+
+
+def _choose(
+    payments: Iterable[LedgerPayment], order_id: int, payment_key: str | None, *, accepted_too: bool
+) -> LedgerPayment:
+    if payment_key is not None:
+        chosen = [payment for payment in payments if payment.payment_key == payment_key]
+        if not chosen:
+            raise RefundFailed(f"Order {order_id} has no payment {payment_key}. Nothing was refunded.")
+    else:
+        chosen = [payment for payment in payments if payment.role != "accepted" and not payment.went_back]
+        if len(chosen) != 1:
+            names = ", ".join(payment.payment_key for payment in chosen) or "none"
+            raise RefundFailed(
+                f"Order {order_id} has not exactly one payment that is to go back ({names}): name the payment."
+                " Nothing was refunded."
+            )
+    payment = chosen[0]
+    if payment.role == "accepted" and not payment.went_back and not accepted_too:
+        raise RefundFailed(
+            f"Payment {payment.payment_key} is what pays order {order_id}: refunding it would end the order."
+            " Nothing was refunded."
+        )
+    return payment
+
+
+def _make(stripe: Refunds, order_id: int, payment: LedgerPayment, failed: int) -> list[MadeRefund]:
+    intent = payment.stripe_payment_intent_id or payment.payment_key
+    # Stripe answers a repeated key with what it answered first. After a refund that failed later, that answer would
+    # be the failed one: then a new key.
+    key = f"refund-{order_id}-{payment.payment_key}" + (f"-{failed}" if failed else "")
+    try:
+        made = stripe.refund(intent, order_id=order_id, idempotency_key=key)
+        before = stripe.made_before(intent) if made is None else [made]
+    except StripeRefused as refusal:
+        raise RefundFailed(f"Payment {payment.payment_key} of order {order_id} was not refunded. {refusal}") from None
+    if not before:
+        raise RefundFailed(
+            f"Stripe says that payment {payment.payment_key} of order {order_id} was refunded,"
+            " but knows no refund of it."
+        )
+    return before
+
+
+def _record(
+    tx: Transaction, order_id: int, payment: LedgerPayment, made: list[MadeRefund], event_id: str | None
+) -> None:
+    for refund in made:
+        refunds.apply(
+            tx,
+            refunds.lock_order(tx, order_id),  # read anew: the refund before may have ended the order
+            Payment(
+                outcome="refund",
+                event_id=event_id or refund.refund_id,
+                event_type="refund.created",
+                livemode=False,  # read_event's business; nothing below looks at it
+                payment_intent_id=payment.stripe_payment_intent_id or payment.payment_key,
+                charge_id=refund.charge_id,
+                charged_currency=refund.currency,
+                refund_id=refund.refund_id,
+                refunded_minor=refund.amount_minor,
+                status=refund.status,
+            ),
+        )
+        history.record(
+            tx,
+            order_id=order_id,
+            entry="refund_requested",
+            stripe_event_id=event_id or refund.refund_id,
+            stripe_object_id=refund.refund_id,
+            amount_minor=refund.amount_minor,
+        )
+
+
+def _refunded(payment: LedgerPayment, refund_id: str | None, amount_minor: int) -> RefundedPayment:
+    return RefundedPayment(
+        refund_id=refund_id,
+        amount_minor=amount_minor,
+        currency=payment.currency,
+        amount=money.format_amount(amount_minor, payment.currency),
+        payment_key=payment.payment_key,
+    )

@@ -1,0 +1,70 @@
+"""Takes back what orders hold, or were counted for, that an operator has set `cancelled` in the table itself.
+
+A status that is set by hand gives nothing back by that. See docs/rules.md, "Order states".
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Final
+
+from ticketing.database import Database
+from ticketing.errors import PermanentError, StripeUnavailable
+from ticketing.orders import give_back, history
+from ticketing.orders.lock import lock_order
+from ticketing.orders.status import OrderStatus
+from ticketing.reconciliation.repair import ReconciledItem, retried
+from ticketing.reconciliation.session_search import RateLimitedSessions
+
+# A run's share. Cancelling is done by hand, so there are few.
+_MOST: Final = 500
+
+
+def settle_cancelled(database: Database, sessions: RateLimitedSessions, *, dry_run: bool) -> list[ReconciledItem]:
+    """End the open Checkout Sessions of cancelled orders, and give back what the orders took; a row for each.
+
+    A payment that was faster is told by its event, as `PaymentForClosedOrder`. With `dry_run` nothing is changed.
+
+    Raises:
+        ConfigurationError: Stripe's API key is wrong.
+        DatabaseUnavailable: try again; what was done stays done.
+    """
+    with database.transaction() as tx:
+        orders = tx.all(
+            "SELECT id, stripe_checkout_session_id, held_quantity, code_held FROM ticket_orders"
+            " WHERE status = %s AND (held_quantity > 0 OR code_held > 0"
+            " OR (ticket_counted_at IS NOT NULL AND ticket_returned_at IS NULL)"
+            " OR (discount_counted_at IS NOT NULL AND discount_returned_at IS NULL)) ORDER BY id LIMIT %s",
+            OrderStatus.CANCELLED,
+            _MOST,
+        )
+    rows = []
+    for order in orders:
+        order_id, session_id = order["id"], order["stripe_checkout_session_id"]
+        row = ReconciledItem(order_id=order_id, session_id=session_id, finding="cancelled", action="released")
+        try:
+            if not dry_run:
+                # Only who has not paid can still have an open one.
+                if session_id is not None and (order["held_quantity"] or order["code_held"]):
+                    sessions.expire(session_id)
+                retried(functools.partial(_give_back, database, order_id, session_id))
+        except StripeUnavailable as error:
+            row = ReconciledItem(
+                order_id=order_id, session_id=session_id, finding="unanswered", action="left", note=str(error)
+            )
+        except PermanentError as error:
+            row = ReconciledItem(
+                order_id=order_id, session_id=session_id, finding="cancelled", action="failed", note=str(error)
+            )
+        rows.append(row)
+    return rows
+
+
+def _give_back(database: Database, order_id: int, session_id: str | None) -> None:
+    with database.transaction() as tx:
+        order = lock_order(tx, order_id, f"{give_back.COLUMNS}, status", gone=f"Order {order_id} is gone.")
+        if order["status"] != OrderStatus.CANCELLED:
+            return
+        give_back.give_back_everything(tx, order)
+        tx.change("UPDATE ticket_orders SET hold_expires_at = NULL WHERE id = %s", order_id)
+        history.record(tx, order_id=order_id, entry="cancelled", stripe_event_id=f"reconcile_{session_id or order_id}")

@@ -1,0 +1,83 @@
+"""What a Checkout Session at Stripe means for an unpaid order (https://docs.stripe.com/api/checkout/sessions/object)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+# A session as Stripe writes it, in plain dictionaries and lists.
+Session = dict[str, Any]
+
+Finding = Literal[
+    "paid",
+    "refunded",
+    "lost_to_dispute",
+    "payment_awaited",
+    "payment_failed",
+    "expired",
+    "open",
+    "no_session",
+    "session_missing",
+    "unanswered",
+]
+
+PAID_STATUSES: Final = frozenset({"paid", "no_payment_required"})
+# What a PaymentIntent is when a delayed payment did not succeed; anything else may still become a payment
+# (https://docs.stripe.com/payments/paymentintents/lifecycle).
+_FAILED_INTENTS: Final = frozenset({"requires_payment_method", "canceled"})
+
+
+def finding_of(session: Session | None) -> Finding:
+    """Say what a session, with its PaymentIntent and latest charge expanded, means. None: Stripe has none."""
+    if session is None:
+        return "session_missing"
+    if session["status"] == "expired":
+        return "expired"
+    if session["status"] != "complete":
+        return "open"
+    if session["payment_status"] in PAID_STATUSES:
+        if _is_refunded_in_full(charge_of(session)):
+            return "refunded"
+        return "lost_to_dispute" if lost_dispute_of(session) is not None else "paid"
+    intent = session.get("payment_intent")
+    failed = isinstance(intent, dict) and intent.get("status") in _FAILED_INTENTS
+    return "payment_failed" if failed else "payment_awaited"
+
+
+def charge_of(session: Session) -> dict[str, Any] | None:
+    """Give the charge that paid an expanded session, if one did."""
+    intent = session.get("payment_intent")
+    charge = intent.get("latest_charge") if isinstance(intent, dict) else None
+    return charge if isinstance(charge, dict) else None
+
+
+def is_disputed(session: Session) -> bool:
+    """Tell whether a bank ever disputed the charge of an expanded session, however that ended."""
+    charge = charge_of(session)
+    return charge is not None and bool(charge.get("disputed"))
+
+
+def lost_dispute_of(session: Session) -> dict[str, Any] | None:
+    """Give the dispute by which a session's money was lost, where its `disputes` were asked for and one is.
+
+    Stripe takes the money back without a refund: session, PaymentIntent and charge all go on saying paid.
+    """
+    disputes: list[dict[str, Any]] = session.get("disputes") or []
+    return next((dispute for dispute in disputes if dispute["status"] == "lost"), None)
+
+
+def payment_key(session: Session) -> str:
+    """Give the identity of a session's payment, as `ticketing.stripe.events.Payment.key` has it."""
+    intent = session.get("payment_intent")
+    if isinstance(intent, dict):
+        intent = intent.get("id")
+    return str(intent or session["id"])
+
+
+def order_reference(session: Session) -> str | None:
+    """Give what a session says its order is: `metadata.order_id`, else `client_reference_id`; unchecked."""
+    value = (session.get("metadata") or {}).get("order_id") or session.get("client_reference_id")
+    return value if isinstance(value, str) else None
+
+
+def _is_refunded_in_full(charge: dict[str, Any] | None) -> bool:
+    return charge is not None and 0 < charge["amount"] <= charge["amount_refunded"]

@@ -1,0 +1,307 @@
+"""Compares the shop's unpaid orders with Stripe, and brings them right; then Stripe's payments with the orders.
+
+Nothing here decides what a payment means: a paid session goes through the same workflow as ever, by an event of the
+shape that Stripe's own would have had. Every step is safe to repeat, so a run may be stopped anywhere: what is done
+is not due any more. See docs/rules.md, "Seats".
+
+One run: what was cancelled; then page by page the orders that are due (`due_orders`: pending past their time, then
+processing, then those that say no time; or all since a date); then, page by page, the sessions that Stripe says were
+paid. A `RunCursor` says where in that it stands: `orders` None is the last part.
+
+A run ends at its deadline, whatever Stripe does: no question is begun after it, and the cursor stays before the first
+order, or payment, that was not asked about. What is settled is told at once, since the run may fail afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from ticketing.database import Database
+from ticketing.errors import StripeUnavailable
+from ticketing.reconciliation import cancelled_orders, due_orders, session_search, unrecorded_payments
+from ticketing.reconciliation.due_orders import Cursor, DueOrder
+from ticketing.reconciliation.findings import Finding, Session, finding_of
+from ticketing.reconciliation.made_events import EventBus
+from ticketing.reconciliation.repair import Answer, ReconciledItem, Repair
+from ticketing.reconciliation.session_search import Sessions
+from ticketing.reconciliation.unrecorded_payments import UnrecordedPayment
+from ticketing.stripe.rate_limit import DeadlineExceeded, RateLimiter
+
+# Below Stripe's 25 a second for each endpoint, where the buyers' own requests count, too
+# (https://docs.stripe.com/rate-limits).
+DEFAULT_REQUESTS_PER_SECOND: Final = 20.0
+_THREADS: Final = 8
+# Five seconds' worth of requests.
+_PAGE_SIZE: Final = 100
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is to do.
+
+    `since`: all unpaid orders made from then on (UTC), not only those past their time. `dry_run`: only say what
+    would be done. `close_missing`: end orders whose session Stripe does not know instead of reporting them, also
+    those that were reported before and are not due again.
+    `cursor`: go on where an earlier run stopped.
+    """
+
+    since: datetime | None = None
+    dry_run: bool = False
+    close_missing: bool = False
+    cursor: RunCursor | None = None
+    requests_per_second: float = DEFAULT_REQUESTS_PER_SECOND
+
+
+class RunCursor(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a run came: through the orders, or (`orders` None) through Stripe's sessions. `now` is its beginning."""
+
+    now: datetime
+    orders: Cursor | None
+    after_session: str | None = None
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """So many orders or sessions were found so, and this was done about them."""
+
+    finding: str
+    action: str
+    number: int
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How many orders were looked at, of how many that were due when the run began or went on."""
+
+    done: int
+    total: int
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """What a run found and did. `complete` False: its time was over, `cursor` says where to go on."""
+
+    dry_run: bool
+    complete: bool
+    cursor: RunCursor | None
+    done: int
+    total: int
+    counts: list[Count]
+    rows: list[ReconciledItem]
+
+
+def reconcile(
+    database: Database,
+    sessions: Sessions,
+    bus: EventBus,
+    options: Options,
+    *,
+    deadline: float = math.inf,
+    on_item: Callable[[ReconciledItem], None] = lambda _: None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Report:
+    """Ask Stripe about each order that is due, do what its answer calls for, and look for payments nobody knows.
+
+    Args:
+        database: the shop's; used by the calling thread only.
+        sessions: Stripe's Checkout Sessions; asked by several threads.
+        bus: where events for the workflow are put.
+        options: what to do.
+        deadline: when the run is to end, by `time.monotonic`. The requests that are under way then are waited for.
+        on_item: given each row as soon as it is settled, so also when the run fails later. Not in a dry run.
+        progress: told after each page.
+
+    Raises:
+        StripeUnavailable: Stripe answered nothing for a minute, for all the time there was, or for a whole page.
+        ConfigurationError: the API key is wrong.
+        DatabaseUnavailable: try again; what was done stays done.
+    """
+    pace = RateLimiter(options.requests_per_second, deadline=deadline)
+    return _Run(database, sessions, bus, options, pace, on_item, progress).go()
+
+
+class _Run:
+    def __init__(
+        self,
+        database: Database,
+        sessions: Sessions,
+        bus: EventBus,
+        options: Options,
+        pace: RateLimiter,
+        on_item: Callable[[ReconciledItem], None],
+        progress: Callable[[Progress], None],
+    ) -> None:
+        self._database = database
+        self._options = options
+        self._pace = pace
+        self._on_item = on_item
+        self._progress = progress
+        self._sessions = session_search.RateLimitedSessions(sessions, pace)
+        now = options.cursor.now if options.cursor is not None else datetime.now(UTC).replace(tzinfo=None)
+        self._cursor: RunCursor | None = options.cursor or RunCursor(now=now, orders=Cursor(now=now))
+        self._repair = Repair(database, bus, now=now, dry_run=options.dry_run, close_missing=options.close_missing)
+        self._rows: list[ReconciledItem] = []
+        self._done = self._total = 0
+
+    def go(self) -> Report:
+        cursor = self._cursor
+        if cursor is not None and cursor.orders is not None:
+            self._total = due_orders.count(
+                self._database, cursor.orders, since=self._options.since, reported_too=self._options.close_missing
+            )
+        if self._options.cursor is None:
+            for row in cancelled_orders.settle_cancelled(self._database, self._sessions, dry_run=self._options.dry_run):
+                self._note(row)
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="stripe") as threads:
+            while self._cursor is not None and not self._pace.is_over:
+                self._cursor = self._step(self._cursor, threads)
+                self._progress(Progress(done=self._done, total=max(self._done, self._total)))
+        if self._cursor is not None and self._pace.silence:
+            raise StripeUnavailable(f"{self._pace.silence} The rest waits for the next run.")
+        counts = Counter((row.finding, row.action) for row in self._rows)
+        return Report(
+            dry_run=self._options.dry_run,
+            complete=self._cursor is None,
+            cursor=self._cursor,
+            done=self._done,
+            total=max(self._done, self._total),
+            counts=[Count(finding=f, action=a, number=n) for (f, a), n in sorted(counts.items())],
+            rows=self._rows,
+        )
+
+    def _note(self, row: ReconciledItem) -> None:
+        self._rows.append(row)
+        if not self._options.dry_run:
+            self._on_item(row)
+
+    def _step(self, cursor: RunCursor, threads: ThreadPoolExecutor) -> RunCursor | None:
+        """Do one page, or as much of it as there is time for, and give the cursor after it; None at the end."""
+        if cursor.orders is None:
+            return self._step_through_payments(cursor, threads)
+        orders, after = due_orders.read_page(
+            self._database,
+            cursor.orders,
+            since=self._options.since,
+            reported_too=self._options.close_missing,
+            size=_PAGE_SIZE,
+        )
+        answers = self._ask_page(orders, threads)
+        for row in self._repair.settle(answers):
+            self._note(row)
+        self._done += len(answers)
+        if len(answers) < len(orders):
+            after = cursor.orders
+            if answers:
+                after = due_orders.cursor_behind(after, answers[-1].order, since=self._options.since)
+        return RunCursor(now=cursor.now, orders=after)
+
+    def _ask_page(self, orders: Sequence[DueOrder], threads: ThreadPoolExecutor) -> list[Answer]:
+        """Ask about orders; gives the answers about those before the first one that could not be asked about in time.
+
+        What was answered about those behind it is asked again: the cursor can stand at one place only.
+        """
+        try:
+            known = session_search.find_missing(self._sessions, orders)
+        except DeadlineExceeded:
+            return []
+        answers: list[Answer] = []
+        # All of them, before anything is settled: no question is under way then.
+        for answer in list(threads.map(lambda order: self._ask(order, known.get(order.order_id)), orders)):
+            if answer is None:
+                return answers
+            answers.append(answer)
+        if answers and all(answer.finding == "unanswered" for answer in answers):
+            raise StripeUnavailable(
+                f"Stripe answered none of {len(answers)} questions; the rest waits for the next run."
+            )
+        return answers
+
+    def _ask(self, order: DueOrder, found: str | None) -> Answer | None:
+        """Ask Stripe about an order; an open session past its hold is ended first. Runs in a thread of its own.
+
+        None: there was no time for it.
+        """
+        session_id = order.session_id or found
+        if session_id is None:
+            return Answer(order=order, finding="no_session")
+        try:
+            session = self._sessions.retrieve(session_id)
+            finding = finding_of(session)
+            if finding == "open" and not self._options.dry_run and self._repair.is_over(order, session):
+                if self._sessions.expire(session_id):
+                    return _answer(order, "open", session_id, session)
+                # The buyer or the time was faster: ask what became of it.
+                session = self._sessions.retrieve(session_id)
+                finding = finding_of(session)
+                if finding == "open":
+                    return Answer(
+                        order=order, finding="unanswered", session_id=session_id, note="open, but it cannot be expired"
+                    )
+        except DeadlineExceeded:
+            return None
+        except StripeUnavailable as error:
+            return Answer(order=order, finding="unanswered", session_id=session_id, note=str(error))
+        return _answer(order, finding, session_id, session)
+
+    def _step_through_payments(self, cursor: RunCursor, threads: ThreadPoolExecutor) -> RunCursor | None:
+        """Look at a page of the sessions that were paid, whether an order knows each payment."""
+        since = self._options.since or cursor.now - unrecorded_payments.LOOK_BACK
+        try:
+            page, more = self._sessions.page(
+                created_from=_unix(since),
+                created_until=_unix(cursor.now),
+                status="complete",
+                after=cursor.after_session,
+            )
+        except DeadlineExceeded:
+            return cursor
+        unrecorded = unrecorded_payments.not_recorded(self._database, page)
+        # Told once, or the alarm would never end; whoever asks since a date wants to see them all.
+        told = (
+            set()
+            if self._options.since is not None
+            else unrecorded_payments.already_reported(self._database, unrecorded)
+        )
+        due = [payment for payment in unrecorded if payment.session_id not in told]
+        settled = self._settle_payments(due, threads)
+        ids = [session["id"] for session in page]
+        if settled < len(due):
+            ids, more = ids[: ids.index(due[settled].session_id)], True
+        after = ids[-1] if ids else cursor.after_session
+        return RunCursor(now=cursor.now, orders=None, after_session=after) if more else None
+
+    def _settle_payments(self, due: Sequence[UnrecordedPayment], threads: ThreadPoolExecutor) -> int:
+        """Send what belongs to an order, tell what belongs to none; gives how many there was time for."""
+        told: list[str] = []
+        settled = 0
+        sessions = threads.map(lambda payment: self._sessions.retrieve(payment.session_id), due)
+        try:
+            for payment, session in zip(due, sessions, strict=True):
+                if payment.order_id is None:
+                    # Money that went back needs nobody any more.
+                    if finding_of(session) not in {"refunded", "lost_to_dispute"}:
+                        self._note(unrecorded_payments.report(payment))
+                        told.append(payment.session_id)
+                elif session is not None:
+                    again = self._options.since is not None
+                    for row in self._repair.send_late(payment.order_id, session, again=again):
+                        self._note(row)
+                settled += 1
+        except DeadlineExceeded:
+            pass
+        finally:
+            # After it was told, and whatever became of the others.
+            if not self._options.dry_run:
+                unrecorded_payments.remember_told(self._database, told)
+        return settled
+
+
+def _answer(order: DueOrder, finding: Finding, session_id: str, session: Session | None) -> Answer:
+    return Answer(order=order, finding=finding, session_id=session_id, session=session)
+
+
+def _unix(time: datetime) -> int:
+    return int(time.replace(tzinfo=UTC).timestamp())

@@ -1,0 +1,163 @@
+"""The other way round: payments that Stripe took and the shop has not recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from ticketing import money
+from ticketing.database import Database, Transaction
+from ticketing.database import Row as OrderRow
+from ticketing.orders.numbers import order_id_of
+from ticketing.orders.status import LIVE, OrderStatus
+from ticketing.reconciliation.findings import PAID_STATUSES, Session, order_reference, payment_key
+from ticketing.reconciliation.repair import ReconciledItem
+
+# How far back a run looks that was not given a date. A Checkout Session lives for 24 hours at most, and a run may be
+# late by some.
+LOOK_BACK: Final = timedelta(hours=25)
+
+
+class UnrecordedPayment(msgspec.Struct, frozen=True, kw_only=True):
+    """A paid session whose payment is not in `order_payments`. `order_id` None: it belongs to no order."""
+
+    session_id: str
+    payment_key: str
+    order_id: int | None
+    amount: str
+    reference: str | None
+
+
+def not_recorded(database: Database, sessions: Iterable[Session]) -> list[UnrecordedPayment]:
+    """Give those of the completed sessions that took money, or needed none, without the shop knowing it.
+
+    Not the sessions of orders that still wait for their payment: those are asked about in their own time.
+
+    Raises:
+        DatabaseUnavailable: try again.
+    """
+    paid = [session for session in sessions if session["payment_status"] in PAID_STATUSES]
+    if not paid:
+        return []
+    with database.transaction() as tx:
+        known = _known_keys(tx, [payment_key(session) for session in paid])
+        orders = _orders_of(tx, paid)
+    return [
+        _unrecorded(session, order)
+        for session in paid
+        if payment_key(session) not in known
+        and ((order := orders.get(session["id"])) is None or not _is_settled(order, session))
+    ]
+
+
+def already_reported(database: Database, payments: Iterable[UnrecordedPayment]) -> set[str]:
+    """Give the sessions among those that belong to no order that an operator was told of before.
+
+    Raises:
+        DatabaseUnavailable: try again.
+    """
+    ids = [payment.session_id for payment in payments if payment.order_id is None]
+    if not ids:
+        return set()
+    with database.transaction() as tx:
+        rows = tx.all(
+            "SELECT stripe_checkout_session_id AS id FROM reported_sessions"  # noqa: S608 -- %s only
+            f" WHERE stripe_checkout_session_id IN ({_marks(ids)})",
+            *ids,
+        )
+    return {row["id"] for row in rows}
+
+
+def remember_told(database: Database, session_ids: Sequence[str]) -> None:
+    """Remember of which sessions an operator is told, so that he is told once.
+
+    Raises:
+        DatabaseUnavailable: try again.
+    """
+    if session_ids:
+        with database.transaction() as tx:
+            tx.change(
+                "INSERT IGNORE INTO reported_sessions (stripe_checkout_session_id)"  # noqa: S608 -- %s only
+                f" VALUES {', '.join(['(%s)'] * len(session_ids))}",
+                *session_ids,
+            )
+
+
+def report(payment: UnrecordedPayment) -> ReconciledItem:
+    """Say what an operator has to know of a payment that belongs to no order."""
+    claim = (
+        f"its metadata names order {payment.reference}, which does not exist"
+        if payment.reference
+        else "it names no order: another shop of this account, or an order that is gone"
+    )
+    return ReconciledItem(
+        order_id=None,
+        session_id=payment.session_id,
+        finding="unknown_session",
+        action="reported",
+        note=f"{payment.amount} by {payment.payment_key}; {claim}",
+    )
+
+
+def _known_keys(tx: Transaction, keys: Sequence[str]) -> set[str]:
+    rows = tx.all(
+        f"SELECT payment_key FROM order_payments WHERE payment_key IN ({_marks(keys)})",  # noqa: S608 -- %s only
+        *keys,
+    )
+    return {row["payment_key"] for row in rows}
+
+
+def _orders_of(tx: Transaction, sessions: Sequence[Session]) -> dict[str, OrderRow]:
+    """Give the sessions' orders by session id: by what the session says, else by what an order says."""
+    columns = "id, status, stripe_checkout_session_id, stripe_payment_intent_id"
+    references = {
+        session["id"]: order_id
+        for session in sessions
+        if (order_id := order_id_of(order_reference(session))) is not None
+    }
+    found: dict[str, OrderRow] = {}
+    ids = [session["id"] for session in sessions]
+    for row in tx.all(
+        f"SELECT {columns} FROM ticket_orders WHERE stripe_checkout_session_id IN ({_marks(ids)})",  # noqa: S608 -- %s only
+        *ids,
+    ):
+        found[row["stripe_checkout_session_id"]] = row
+    if references:
+        wanted: list[Any] = list(set(references.values()))
+        rows = tx.all(
+            f"SELECT {columns} FROM ticket_orders WHERE id IN ({_marks(wanted)})",  # noqa: S608 -- %s only
+            *wanted,
+        )
+        by_id = {row["id"]: row for row in rows}
+        found |= {session: by_id[order] for session, order in references.items() if order in by_id}
+    return found
+
+
+def _is_settled(order: OrderRow, session: Session) -> bool:
+    own = order["stripe_checkout_session_id"] in {None, session["id"]}
+    if order["status"] in LIVE:
+        return own
+    if order["status"] == OrderStatus.PAID:
+        # An operator marked it paid: the payment has no record, but the order has it.
+        return order["stripe_payment_intent_id"] == payment_key(session) or (
+            own and order["stripe_payment_intent_id"] is None
+        )
+    return False
+
+
+def _unrecorded(session: Session, order: OrderRow | None) -> UnrecordedPayment:
+    reference = order_reference(session)
+    return UnrecordedPayment(
+        session_id=session["id"],
+        payment_key=payment_key(session),
+        order_id=order["id"] if order is not None else None,
+        amount=money.format_amount(session.get("amount_total") or 0, session.get("currency") or "eur"),
+        reference=reference if order_id_of(reference) is not None else None,
+    )
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join(["%s"] * len(values))

@@ -1,0 +1,93 @@
+"""Makes refunds at Stripe (https://docs.stripe.com/api/refunds/create)."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ticketing.payments.ledger import NOTHING_WENT_BACK
+from ticketing.stripe.client import StripeRefused, stripe_errors
+
+if TYPE_CHECKING:
+    import stripe
+    from stripe.params import RefundCreateParams
+
+
+class MadeRefund(msgspec.Struct, frozen=True, kw_only=True):
+    """A refund at Stripe; `amount_minor` in minor units of `currency`, `status` Stripe's word."""
+
+    refund_id: str
+    amount_minor: int
+    currency: str
+    status: str
+    charge_id: str | None = None
+
+
+class StripeRefunds:
+    """Makes refunds with the stripe package."""
+
+    def __init__(self, client: stripe.StripeClient) -> None:
+        """Take the client of `client.client`."""
+        self._client = client
+
+    def refund(self, payment_intent_id: str, *, order_id: int, idempotency_key: str) -> MadeRefund | None:
+        """Refund all that is left of a payment; None when nothing is left, it was refunded before.
+
+        Raises:
+            StripeUnavailable: no answer; ask again with the same key.
+            StripeRefused: Stripe said no, e.g. because the payment is disputed.
+            ConfigurationError: the API key is wrong, or may not refund.
+        """
+        try:
+            with stripe_errors(f"refund {payment_intent_id}"):
+                made = self._create(payment_intent_id, order_id, idempotency_key)
+        except StripeRefused as refusal:
+            if refusal.code == "charge_already_refunded":
+                return None
+            raise
+        return _as_made(made)
+
+    def _create(self, payment_intent_id: str, order_id: int, idempotency_key: str) -> stripe.Refund:
+        import stripe  # noqa: PLC0415 -- slow to import; see stripe_client
+
+        # The order's id, so that the refund's own events find it without asking anybody.
+        params: RefundCreateParams = {"payment_intent": payment_intent_id, "metadata": {"order_id": str(order_id)}}
+        try:
+            return self._client.v1.refunds.create(params=params, options={"idempotency_key": idempotency_key})
+        except stripe.StripeError as error:
+            if not _is_replayed(error):
+                raise
+        # For a day Stripe repeats what it answered first, also a 500, or a refusal whose reason is gone by now
+        # (https://docs.stripe.com/api/idempotent_requests). With another key no more can go back than what is left.
+        return self._client.v1.refunds.create(
+            params=params, options={"idempotency_key": f"{idempotency_key}-{uuid.uuid4()}"}
+        )
+
+    def made_before(self, payment_intent_id: str) -> list[MadeRefund]:
+        """Give the refunds of a payment that did not fail, the newest first.
+
+        Raises:
+            StripeUnavailable: try again.
+            ConfigurationError: the API key is wrong.
+        """
+        with stripe_errors(f"list the refunds of {payment_intent_id}"):
+            page = self._client.v1.refunds.list(params={"payment_intent": payment_intent_id, "limit": 100})
+        made = [_as_made(refund) for refund in page.data]
+        return [refund for refund in made if refund.status not in NOTHING_WENT_BACK]
+
+
+def _is_replayed(error: stripe.StripeError) -> bool:
+    return any(name.lower() == "idempotent-replayed" for name in error.headers or {})
+
+
+def _as_made(refund: stripe.Refund) -> MadeRefund:
+    charge = refund.charge
+    return MadeRefund(
+        refund_id=refund.id,
+        amount_minor=refund.amount,
+        currency=refund.currency,
+        status=refund.status or "pending",
+        charge_id=charge if charge is None or isinstance(charge, str) else charge.id,
+    )

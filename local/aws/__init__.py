@@ -1,0 +1,1 @@
+"""AWS on one machine: moto, Lambda workers, the HTTP API, schedules."""

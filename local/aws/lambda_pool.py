@@ -1,0 +1,244 @@
+"""The workers of one Lambda function: lent out, kept warm, started when more are needed."""
+
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from local.aws.lambda_answers import MAX_RESPONSE_BYTES, InvokeResult, function_error, timed_out, worker_ended
+from local.aws.lambda_worker import LambdaFunction, LambdaWorker, RuntimeRequest, WorkerDiedError, WorkerTimedOutError
+
+# First guesses, until there is something to measure.
+_USUAL_START_SECONDS = 0.5
+_USUAL_CALL_SECONDS = 0.02
+# A worker that takes longer to initialise no longer keeps others from being started.
+_SLOW_START_SECONDS = 5.0
+
+
+class PoolClosedError(LookupError):
+    """The function is being taken away."""
+
+
+@dataclass
+class Invocation:
+    """One call on its way to a worker; what interceptors get.
+
+    Attributes:
+        function: the callee.
+        payload: the event, JSON.
+        request_id: the id that the handler sees in its context.
+        worker: the process that runs it, once there is one.
+    """
+
+    function: LambdaFunction
+    payload: bytes
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    worker: LambdaWorker | None = None
+
+    def kill_worker(self) -> None:
+        """Kill the process that runs this call, if it has begun. From any thread."""
+        if self.worker is not None:
+            self.worker.kill()
+
+
+@dataclass(frozen=True)
+class PoolSettings:
+    """What all workers of a function share; `environment` is all that they get."""
+
+    arn: str
+    log_file: Path
+    environment: Mapping[str, str]
+    max_workers: int
+    warm_wait_seconds: float
+
+
+class WorkerPool:
+    """The workers of one function: reused last in, first out, so that few stay warm under a light load.
+
+    Starting a process costs far more than most invocations take, and takes CPU time from the ones there are. So
+    one is started at a time; and while workers keep coming free, only when the queue would take longer than the
+    start. Where all are stuck, another one is started after a short while.
+    """
+
+    def __init__(self, function: LambdaFunction, settings: PoolSettings) -> None:
+        """Begin without any worker."""
+        self.function = function
+        self._settings = settings
+        self._changed = threading.Condition()
+        self._idle: list[LambdaWorker] = []
+        self._busy: set[LambdaWorker] = set()
+        self._starting = 0
+        self._closed = False
+        self._waiting = 0
+        self._freed_at = 0.0
+        self._start_takes = _USUAL_START_SECONDS
+        self._call_takes = _USUAL_CALL_SECONDS
+        self._log: IO[bytes] = settings.log_file.open("ab", buffering=0)
+
+    def run(self, invocation: Invocation) -> InvokeResult:
+        """Run one invocation on a worker of its own and say how it ended."""
+        worker = self._take()
+        invocation.worker = worker
+        cold, began = worker.cold, time.monotonic()
+        self._write_log(f"START RequestId: {invocation.request_id} Version: $LATEST")
+        reusable = False
+        try:
+            result, reusable = self._handle(worker, invocation)
+        finally:
+            self._write_end(invocation, seconds=time.monotonic() - began, cold=cold)
+            self._give_back(worker, reusable=reusable)
+        return result
+
+    def living_workers(self) -> list[LambdaWorker]:
+        """Workers whose process is alive, busy or not."""
+        with self._changed:
+            return [worker for worker in [*self._idle, *self._busy] if worker.alive]
+
+    def reap(self, idle_seconds: float) -> None:
+        """End the workers that nobody has used for that long."""
+        oldest = time.monotonic() - idle_seconds
+        with self._changed:
+            stale = [worker for worker in self._idle if worker.idle_since < oldest or not worker.alive]
+            self._idle = [worker for worker in self._idle if worker not in stale]
+        for worker in stale:
+            worker.close()
+
+    def close(self) -> None:
+        """End all workers; calls that still run are answered as `Runtime.ExitError`."""
+        with self._changed:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            busy = list(self._busy)
+            self._changed.notify_all()
+        for worker in idle:
+            worker.close()
+        for worker in busy:
+            worker.kill()  # its invoking thread sees the death and closes it
+        with self._changed:
+            self._changed.wait_for(lambda: not self._busy and not self._starting, timeout=10)
+        self._log.close()
+
+    def _handle(self, worker: LambdaWorker, invocation: Invocation) -> tuple[InvokeResult, bool]:
+        """Run it; the flag says whether the worker can be used again."""
+        request_id, seconds = invocation.request_id, self.function.timeout_seconds
+        try:
+            answer = worker.handle(invocation.payload, request_id=request_id, seconds=seconds)
+        except WorkerTimedOutError:
+            self._write_log(f"{_now()} {request_id} Task timed out after {seconds:.2f} seconds")
+            return timed_out(request_id, seconds), False
+        except WorkerDiedError as died:
+            self._write_log(
+                f"RequestId: {request_id} Error: Runtime exited with error: {died.reason}\nRuntime.ExitError"
+            )
+            return worker_ended(request_id, died.reason), False
+        return _to_result(answer, request_id), not answer.path.endswith("/init/error")
+
+    def _take(self) -> LambdaWorker:
+        """Lend out a warm worker; where there is none soon enough, a new one; at the bound, wait."""
+        began = time.monotonic()
+        wait = self._settings.warm_wait_seconds
+        with self._changed:
+            self._waiting += 1
+            try:
+                while (worker := self._pop_living()) is None:
+                    if self._closed:
+                        raise PoolClosedError(f"{self.function.name} is being taken away")
+                    if self._may_start(time.monotonic() - began):
+                        self._starting += 1
+                        break
+                    self._changed.wait(wait)
+                else:
+                    self._busy.add(worker)
+                    return worker
+            finally:
+                self._waiting -= 1
+        return self._start()
+
+    def _may_start(self, waited_seconds: float) -> bool:
+        """Whether one more process is worth its start for a caller who has waited that long."""
+        existing = len(self._busy) + self._starting
+        if existing == 0:
+            return True
+        if existing >= self._settings.max_workers:
+            return False
+        initialising = self._starting + sum(worker.initialising_seconds is None for worker in self._busy)
+        if initialising:  # it will serve this caller too
+            return waited_seconds > _SLOW_START_SECONDS * initialising
+        wait = self._settings.warm_wait_seconds
+        is_moving = time.monotonic() - self._freed_at < max(wait, 4 * self._call_takes)
+        if is_moving and self._waiting * self._call_takes / existing < self._start_takes:
+            return False
+        return waited_seconds >= wait
+
+    def _pop_living(self) -> LambdaWorker | None:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive:
+                return worker
+            worker.close()
+        return None
+
+    def _start(self) -> LambdaWorker:
+        worker = None
+        try:
+            worker = LambdaWorker(
+                self.function,
+                environment=self._settings.environment,
+                function_arn=self._settings.arn,
+                log=self._log,
+            )
+            return worker
+        finally:
+            with self._changed:
+                self._starting -= 1
+                if worker is not None:
+                    self._busy.add(worker)
+                    if self._closed:
+                        worker.kill()
+                self._changed.notify_all()
+
+    def _give_back(self, worker: LambdaWorker, *, reusable: bool) -> None:
+        with self._changed:
+            keep = reusable and worker.alive and not self._closed
+            if not keep:
+                worker.close()
+            self._busy.discard(worker)
+            self._freed_at = time.monotonic()
+            if worker.initialising_seconds is not None:
+                self._start_takes = worker.initialising_seconds
+            self._call_takes += (worker.call_seconds - self._call_takes) / 8  # a moving average
+            if keep:
+                self._idle.append(worker)
+            self._changed.notify()
+
+    def _write_log(self, line: str) -> None:
+        self._log.write(line.encode() + b"\n")
+
+    def _write_end(self, invocation: Invocation, *, seconds: float, cold: bool) -> None:
+        request_id = invocation.request_id
+        milliseconds = seconds * 1000
+        self._write_log(
+            f"END RequestId: {request_id}\n"
+            f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\t"
+            f"Memory Size: {self.function.memory_mb} MB" + ("\tCold start" if cold else "")
+        )
+
+
+def _to_result(answer: RuntimeRequest, request_id: str) -> InvokeResult:
+    if answer.path.endswith("/error"):
+        return InvokeResult(answer.body, function_error="Unhandled", request_id=request_id)
+    if len(answer.body) > MAX_RESPONSE_BYTES:
+        return function_error(
+            "Function.ResponseSizeTooLarge",
+            f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes).",
+            request_id,
+        )
+    return InvokeResult(answer.body, request_id=request_id)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

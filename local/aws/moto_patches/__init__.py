@@ -1,0 +1,17 @@
+"""Everything that makes moto behave as AWS does where the shop depends on it. Nothing else touches moto's inside.
+
+moto is pinned exactly (pyproject.toml). Each patch says what moto lacks; `tests/local/aws/test_moto_patches.py`
+shows for each that plain moto still lacks it, so that a patch that is no longer needed is noticed.
+
+| module          | what it mends |
+|-----------------|---------------|
+| `jsonata`       | expressions cannot be evaluated at all; AWS's own functions; errors as AWS reports them |
+| `execution`     | executions are not run, names, limits, retries that sleep, late answers, speed |
+| `lambda_tasks`  | tasks call Lambda through HTTP and boto3; unknown errors |
+| `event_bridge`  | state machines and functions as targets, dead letters, partner buses, disabled rules |
+| `speed`         | work done again and again |
+"""
+
+from local.aws.moto_patches import event_bridge, execution, jsonata, lambda_tasks, speed
+
+__all__ = ["event_bridge", "execution", "jsonata", "lambda_tasks", "speed"]

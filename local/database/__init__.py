@@ -1,0 +1,1 @@
+"""MariaDB on one machine, and something to buy in it."""

@@ -1,0 +1,27 @@
+"""What every command is given: where the shop is, and where the answer goes."""
+
+from __future__ import annotations
+
+import functools
+
+from cachao.aws import environment
+from cachao.aws.environment import Choice, Environment
+from cachao.view.output import Output
+
+
+class CommandContext:
+    """The place an operator works at; the stack is looked for when a command first needs it."""
+
+    def __init__(self, choice: Choice, output: Output) -> None:
+        """Take what the operator said about where and how."""
+        self._choice = choice
+        self.output = output
+
+    @functools.cached_property
+    def environment(self) -> Environment:
+        """The stack that the operator means.
+
+        Raises:
+            Problem: it was not said which, or it is not there.
+        """
+        return environment.find(self._choice)

@@ -1,0 +1,67 @@
+"""Walks all links, and never stops at one that cannot be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from cachao.aws.environment import Environment
+from cachao.doctor import (
+    alerts,
+    database,
+    event_bus,
+    partner_source,
+    recent_executions,
+    reconciliation,
+    rules,
+    state_machine,
+    stripe_destination,
+    stripe_secret,
+    targets,
+    webhook_endpoint,
+)
+from cachao.doctor.addressing import addressed
+from cachao.doctor.finding import Check, Finding
+from cachao.doctor.guarding import guarded
+
+# In the order in which an event passes them; then what shows how events fared.
+LINKS: Final[dict[str, Check]] = {
+    stripe_secret.LINK: stripe_secret.check,
+    stripe_destination.LINK: stripe_destination.check,
+    webhook_endpoint.LINK: webhook_endpoint.check,
+    partner_source.LINK: partner_source.check,
+    event_bus.LINK: event_bus.check,
+    rules.LINK: rules.check,
+    targets.LINK: targets.check,
+    state_machine.LINK: state_machine.check,
+    database.LINK: database.check,
+    reconciliation.LINK: reconciliation.check,
+    alerts.LINK: alerts.check,
+    recent_executions.LINK: recent_executions.check,
+}
+# Looked at together with the database, but what is wrong with them follows from anything before.
+_PLACES: Final = {link: place for place, link in enumerate((*LINKS, database.ORDERS))}
+# Events that wait for a replay, whatever the reason was: it stands before them.
+_LEFT_OVER: Final = "dead_letters"
+
+
+def examine(environment: Environment, links: Iterable[str] = tuple(LINKS)) -> Iterator[Finding]:
+    """Give the findings of all links, or of those named, link by link."""
+    told = set()
+    for link in links:
+        for finding in guarded(link, LINKS[link](environment)):
+            # Both rules have one role and one workflow: what is wrong with these is told once.
+            if finding not in told:
+                told.add(finding)
+                yield addressed(environment, finding)
+
+
+def causes_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Order findings so that nothing stands before what may have caused it."""
+    return sorted(findings, key=_place)
+
+
+def _place(finding: Finding) -> tuple[int, int]:
+    if finding.cause == _LEFT_OVER:
+        return 2, 0
+    return (1, 0) if finding.waits else (0, _PLACES[finding.link])

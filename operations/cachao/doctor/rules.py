@@ -1,0 +1,97 @@
+"""The rules on both buses: there, enabled, and let Stripe's events through; and no rule waits on the wrong bus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from cachao.aws.environment import Environment
+from cachao.doctor import left_over_rules, rule_trials
+from cachao.doctor.finding import NOT_REACHING, Finding, fine
+from cachao.doctor.guarding import guarded
+from cachao.problems import error_code
+from ticketing.stripe.events import HANDLED_EVENTS, OWN_SOURCE
+
+LINK: Final = "Rules"
+_DEFAULT: Final = "default"
+
+
+def check(environment: Environment) -> Iterator[Finding]:
+    """Whether events of every type pass the rule of their bus, tried out on EventBridge itself where it answers."""
+    source = environment.event_source_name
+    if source:
+        yield from guarded(LINK, _check_rule(environment, "PartnerPaymentRule", source, source))
+    yield from guarded(LINK, _check_rule(environment, "DefaultBusPaymentRule", _DEFAULT, OWN_SOURCE))
+    yield from guarded(LINK, _check_others(environment))
+
+
+def _check_others(environment: Environment) -> Iterator[Finding]:
+    told = list(left_over_rules.look(environment, LINK, rule_name(environment, "DefaultBusPaymentRule")))
+    yield from told
+    if not told:
+        yield fine(LINK, "No rule for Stripe's events waits on the wrong bus.")
+
+
+def rule_name(environment: Environment, logical_id: str) -> str:
+    """Give a rule's name; CloudFormation's id of a rule on a bus of one's own is `bus|name`."""
+    return environment.resource(logical_id).rpartition("|")[2]
+
+
+def bus_of(environment: Environment, logical_id: str) -> str:
+    """Give the bus that a rule of the template is on."""
+    return environment.event_source_name if logical_id == "PartnerPaymentRule" else _DEFAULT
+
+
+def _check_rule(environment: Environment, logical_id: str, bus: str, source: str) -> Iterator[Finding]:
+    name = rule_name(environment, logical_id)
+    try:
+        rule = environment.client("events").describe_rule(Name=name, EventBusName=bus)
+    except Exception as error:
+        if error_code(error) != "ResourceNotFoundException":
+            raise
+        yield _broken(
+            "rule_missing",
+            f"The rule {name} is not on the bus {bus}.",
+            "Somebody deleted or moved it: deploy again (docs/deploy.md, 3).",
+        )
+        return
+    if rule.get("State") == "DISABLED":
+        yield _broken(
+            "rule_disabled",
+            f"The rule {name} on {bus} is disabled.",
+            f"Enable it:\naws events enable-rule --event-bus-name '{bus}' --name {name}"
+            "\nThen, for what was missed:\ncachao reconcile --since 3d",
+        )
+    missed = rule_trials.missed(environment, str(rule.get("EventPattern") or "{}"), source)
+    if missed:
+        yield _pattern_problem(name, bus, source, str(rule.get("EventPattern")), missed)
+    elif rule.get("State") != "DISABLED":
+        yield fine(LINK, f"{name} on {bus} lets all {len(HANDLED_EVENTS)} event types through.")
+
+
+def _pattern_problem(name: str, bus: str, source: str, pattern: str, missed: list[str]) -> Finding:
+    if bus != _DEFAULT and OWN_SOURCE in _sources(pattern):
+        return _broken(
+            "pattern_source_is_stripe_com",
+            f"The rule {name} waits for the source stripe.com, but Stripe's own events come from {source}.",
+            'Its pattern needs "source": [{"prefix": "aws.partner/stripe.com/"}]. Deploy again (docs/deploy.md, 3).',
+        )
+    return _broken(
+        "pattern_does_not_match",
+        f"The rule {name} on {bus} does not let {_spoken(missed)} through.",
+        "Somebody changed its pattern: deploy again (docs/deploy.md, 3).",
+    )
+
+
+def _sources(pattern: str) -> list[Any]:
+    read = json.loads(pattern)
+    return list(read.get("source") or []) if isinstance(read, dict) else []
+
+
+def _spoken(missed: list[str]) -> str:
+    return "any event" if len(missed) == len(HANDLED_EVENTS) else ", ".join(missed)
+
+
+def _broken(cause: str, says: str, todo: str) -> Finding:
+    return Finding(LINK, "broken", says, cause, todo, NOT_REACHING)

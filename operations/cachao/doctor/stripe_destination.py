@@ -1,0 +1,142 @@
+"""The first link: Stripe's event destination, which sends events into the account's partner event source.
+
+https://docs.stripe.com/api/v2/core/event-destinations
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from cachao.aws.environment import Environment
+from cachao.doctor import stripe_secret
+from cachao.doctor.finding import NOT_REACHING, Finding, fine
+from ticketing.errors import ConfigurationError
+from ticketing.stripe.client import stripe_errors
+from ticketing.stripe.events import HANDLED_EVENTS, PARTNER_SOURCE_PREFIX
+
+if TYPE_CHECKING:
+    from stripe.v2.core import EventDestination
+
+LINK: Final = "Stripe event destination"
+_MOST: Final = 200
+_WHERE: Final = "In Stripe: Workbench → Event destinations."
+
+
+def check(environment: Environment) -> Iterator[Finding]:
+    """Whether the destination is there, enabled, and sends whole events of all types to this account and region."""
+    wanted = environment.event_source_name
+    if not wanted:
+        yield fine(LINK, "There is no partner door (StripeEventSourceName is empty): events come in by webhook.")
+        return
+    try:
+        destinations = _list(environment)
+    except ConfigurationError as error:
+        yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret; see docs/deploy.md, 1.")
+        return
+    found = next((known for known in destinations if _source_of(known) == wanted), None)
+    if found is None:
+        yield _missing(environment, wanted, destinations)
+        return
+    problems = list(_problems(environment, found))
+    yield from problems
+    if not problems:
+        yield fine(LINK, f"{found.id} is enabled and sends whole events of all {len(HANDLED_EVENTS)} types here.")
+
+
+def _list(environment: Environment) -> list[EventDestination]:
+    client = stripe_secret.client(environment)
+    with stripe_errors("list event destinations"):
+        pages = client.v2.core.event_destinations.list(params={"limit": 100})
+        return list(islice(pages.auto_paging_iter(), _MOST))
+
+
+def _source_of(destination: EventDestination) -> str:
+    bridge = destination.amazon_eventbridge
+    # The source is named after the destination; its ARN is missing until AWS has made it.
+    arn = bridge.aws_event_source_arn if bridge else None
+    return str(arn).rpartition("event-source/")[2] if arn else f"{PARTNER_SOURCE_PREFIX}{destination.id}"
+
+
+def _missing(environment: Environment, wanted: str, destinations: list[EventDestination]) -> Finding:
+    others = [known for known in destinations if known.type == "amazon_eventbridge"]
+    said = "".join(
+        f" {known.id} sends to account {_bridge(known, 'aws_account_id')}, {_region(known) or 'an unknown region'}."
+        for known in others
+    )
+    return _broken(
+        "destination_missing",
+        f"Stripe has no destination for the source {wanted}.{said or ' It has none for EventBridge at all.'}",
+        f"{_WHERE} Add one for Amazon EventBridge, account {environment.account_id}, region {environment.region}"
+        " (docs/deploy.md, 2), and deploy with its source's name. Is the key of the same account and mode?",
+    )
+
+
+def _problems(environment: Environment, found: EventDestination) -> Iterator[Finding]:
+    if found.status != "enabled":
+        disabled = found.status_details.disabled if found.status_details else None
+        reason = disabled.reason if disabled else "unknown"
+        todo = (
+            "Stripe disabled it because the partner source is gone: make a new destination (docs/deploy.md, 2), and"
+            " deploy with its source's name within 7 days."
+            if reason == "no_aws_event_source_exists"
+            else "Enable it. Events of the meantime are not sent later, so then:\ncachao reconcile --since 3d"
+        )
+        yield _broken("destination_disabled", f"{found.id} is disabled (reason: {reason}).", f"{_WHERE} {todo}")
+    if found.event_payload != "snapshot":
+        yield _broken(
+            "thin_payload",
+            f"{found.id} sends {found.event_payload} events, which carry no Checkout Session.",
+            f"{_WHERE} Make a destination with payload style snapshot: it cannot be changed on this one.",
+        )
+    lacking = sorted(HANDLED_EVENTS - set(found.enabled_events))
+    if lacking and "*" not in found.enabled_events:
+        yield _broken(
+            "event_types_missing",
+            f"{found.id} does not send {', '.join(lacking)}.",
+            f"{_WHERE} Edit it, and add these event types.",
+        )
+    yield from _problems_of_place(environment, found)
+
+
+def _problems_of_place(environment: Environment, found: EventDestination) -> Iterator[Finding]:
+    account = _bridge(found, "aws_account_id")
+    if account and account != environment.account_id:
+        yield _broken(
+            "wrong_account",
+            f"{found.id} sends to the AWS account {account}; this stack is in {environment.account_id}.",
+            f"{_WHERE} Make a destination for account {environment.account_id}, or deploy in the other one.",
+        )
+    region = _region(found)
+    if region and region != environment.region:
+        yield _broken(
+            "wrong_region",
+            f"{found.id} sends to {region}; this stack is in {environment.region}.",
+            f"{_WHERE} Make a destination for {environment.region}, or deploy in {region}.",
+        )
+    live = environment.parameters.get("StripeLivemode") == "true"
+    if bool(found.livemode) != live:
+        yield _broken(
+            "wrong_mode",
+            f"{found.id} sends events of {_mode(live=bool(found.livemode))} mode; this stack handles"
+            f" {_mode(live=live)} payments and refuses the others.",
+            "Deploy with the source of the right mode, or with the other StripeLivemode and its secret.",
+        )
+
+
+def _broken(cause: str, says: str, todo: str) -> Finding:
+    return Finding(LINK, "broken", says, cause, todo, NOT_REACHING)
+
+
+def _bridge(destination: EventDestination, name: str) -> Any:  # noqa: ANN401 -- Stripe's own fields
+    return getattr(destination.amazon_eventbridge, name, None) if destination.amazon_eventbridge else None
+
+
+def _region(destination: EventDestination) -> str:
+    arn = _bridge(destination, "aws_event_source_arn") or ""
+    return str(arn).split(":")[3] if str(arn).startswith("arn:") else ""
+
+
+def _mode(*, live: bool) -> str:
+    return "live" if live else "test"

@@ -1,0 +1,103 @@
+"""Stripe's webhook endpoint, where there is no partner door: it is then the only way by which events come.
+
+https://docs.stripe.com/api/webhook_endpoints
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from cachao.doctor import stripe_secret
+from cachao.doctor.finding import NOT_REACHING, Finding, fine, not_local, unknown
+from ticketing.errors import ConfigurationError
+from ticketing.stripe.client import stripe_errors
+from ticketing.stripe.events import HANDLED_EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stripe import WebhookEndpoint
+
+    from cachao.aws.environment import Environment
+
+LINK: Final = "Stripe webhook endpoint"
+_PATH: Final = "/webhooks/stripe"
+_MOST: Final = 200
+_WHERE: Final = "In Stripe: Workbench → Webhooks."
+
+
+def check(environment: Environment) -> Iterator[Finding]:
+    """Whether Stripe sends events of all types to this API. Beside a partner door nothing depends on it."""
+    if environment.event_source_name:
+        return
+    if environment.is_local and "ApiUrl" not in environment.outputs:
+        yield not_local(LINK, "The local stack has no public address to which Stripe could send.")
+        return
+    wanted = environment.output("ApiUrl").rstrip("/") + _PATH
+    try:
+        endpoints = _list(environment)
+    except ConfigurationError as error:
+        yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret; see docs/deploy.md, 1.")
+        return
+    ours = [(found, list(_problems(environment, found))) for found in endpoints if found.url.rstrip("/") == wanted]
+    if ours:
+        best, problems = min(ours, key=lambda pair: len(pair[1]))
+        yield from problems or [fine(LINK, f"{best.id} is enabled and sends all {len(HANDLED_EVENTS)} types here.")]
+        return
+    # A domain of one's own may stand before the API, which nothing here knows.
+    perhaps = [found for found in endpoints if _leads_to_a_shop(found) and not list(_problems(environment, found))]
+    if perhaps:
+        yield unknown(
+            LINK,
+            f"{perhaps[0].id} sends to {perhaps[0].url}; nobody can tell whether that leads to {wanted}.",
+            "If it is a domain of yours before this API, all is well.",
+        )
+        return
+    others = ", ".join(found.url for found in endpoints)
+    yield _broken(
+        "webhook_missing",
+        f"Stripe has no webhook endpoint {wanted}. {f'It has: {others}.' if others else 'It has none at all.'}",
+        f"{_WHERE} Add one with this address and all event types (docs/deploy.md, The webhook door). Is the key of the"
+        " same account and mode?",
+    )
+
+
+def _list(environment: Environment) -> list[WebhookEndpoint]:
+    client = stripe_secret.client(environment)
+    with stripe_errors("list webhook endpoints"):
+        pages = client.v1.webhook_endpoints.list(params={"limit": 100})
+        return list(islice(pages.auto_paging_iter(), _MOST))
+
+
+def _leads_to_a_shop(found: WebhookEndpoint) -> bool:
+    return urlsplit(found.url).path.rstrip("/").endswith(_PATH)
+
+
+def _problems(environment: Environment, found: WebhookEndpoint) -> Iterator[Finding]:
+    if found.status != "enabled":
+        yield _broken(
+            "webhook_disabled",
+            f"{found.id} is {found.status}: Stripe sends nothing to {found.url}.",
+            f"{_WHERE} Enable it. Then, for what was missed:\ncachao reconcile --since 3d",
+        )
+    lacking = sorted(HANDLED_EVENTS - set(found.enabled_events))
+    if lacking and "*" not in found.enabled_events:
+        yield _broken(
+            "webhook_event_types_missing",
+            f"{found.id} does not send {', '.join(lacking)}.",
+            f"{_WHERE} Edit it, and add these event types.",
+        )
+    live = environment.parameters.get("StripeLivemode") == "true"
+    if bool(found.livemode) != live:
+        yield _broken(
+            "wrong_mode",
+            f"{found.id} sends events of {'test' if live else 'live'} mode; this stack handles"
+            f" {'live' if live else 'test'} payments and refuses the others.",
+            "Make an endpoint in the right mode, or deploy with the other StripeLivemode and its secret.",
+        )
+
+
+def _broken(cause: str, says: str, todo: str) -> Finding:
+    return Finding(LINK, "broken", says, cause, todo, NOT_REACHING)

@@ -1,0 +1,147 @@
+"""`cachao event`: puts an event on the bus that it belongs to, and follows the execution that it starts."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from cachao.aws import executions
+from cachao.aws.environment import Environment
+from cachao.aws.executions import Execution
+from cachao.command_context import CommandContext
+from cachao.problems import BROKEN, STILL_RUNNING, USAGE, Problem
+from cachao.view import executions as execution_view
+from ticketing.stripe.events import HANDLED_EVENTS, OWN_SOURCE, PARTNER_SOURCE_PREFIX
+
+_LOOK_EVERY_SECONDS: Final = 0.5
+_NEWEST: Final = 100
+
+
+def event(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="An EventBridge envelope, or a Stripe event; - reads stdin.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wait: Annotated[float, typer.Option(help="Wait so many seconds for its execution; 0: do not wait.")] = 120,
+) -> None:
+    """Send an event through EventBridge, as its sender would, and show the execution that it starts.
+
+    On AWS nobody but Stripe can put events of the source aws.partner/…: there such an event is sent over the default
+    bus as source stripe.com, which starts the same workflow.
+
+    [bold]Examples[/bold]
+
+        cachao event events/checkout.session.completed.json
+
+        stripe events retrieve evt_… | cachao event - --yes
+    """
+    context: CommandContext = ctx.obj
+    environment, output = context.environment, context.output
+    envelope = _read(file)
+    source, bus = _way(environment, envelope, output.note)
+    output.confirm(
+        f"Put {envelope['detail-type']} {envelope['detail'].get('id')} as {source} on the bus {bus}"
+        f" of {environment.name}?",
+        yes=yes or environment.is_local,
+    )
+    event_id = _put(environment, envelope, source, bus)
+    output.note(f"EventBridge took it as event {event_id}.")
+    execution = _execution_of(environment, event_id, wait) if wait else None
+    if execution is None:
+        output.answer({"event_id": event_id, "execution": None})
+        if wait:
+            raise Problem(
+                f"Event {event_id} started no execution within {wait:.0f} s.",
+                advice="cachao doctor says where it got stuck."
+                if envelope["detail-type"] in HANDLED_EVENTS
+                else f"The rules let events of the type {envelope['detail-type']} pass by.",
+            )
+        return
+    timeline = executions.timeline(environment, execution)
+    output.answer(
+        {"event_id": event_id, **execution_view.as_data(execution, timeline)},
+        *execution_view.render(execution, timeline),
+    )
+    if execution.failed:
+        raise typer.Exit(BROKEN)
+    if execution.status == executions.RUNNING:
+        output.note(f"It still runs: cachao show {execution.name} tells what became of it.")
+        raise typer.Exit(STILL_RUNNING)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        envelope = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise Problem(f"{file} cannot be read as JSON: {error}", exit_code=USAGE) from None
+    if isinstance(envelope, dict) and envelope.get("object") == "event":
+        envelope = {"source": OWN_SOURCE, "detail-type": envelope.get("type"), "detail": envelope}
+    if not (
+        isinstance(envelope, dict)
+        and isinstance(envelope.get("source"), str)
+        and isinstance(envelope.get("detail-type"), str)
+        and isinstance(envelope.get("detail"), dict)
+    ):
+        raise Problem(
+            f"{file} is neither an EventBridge envelope (source, detail-type, and an object detail) nor a Stripe event"
+            ' ("object": "event", with its type).',
+            advice="See the samples in events/, or: stripe events retrieve evt_…",
+            exit_code=USAGE,
+        )
+    return envelope
+
+
+def _way(environment: Environment, envelope: dict[str, Any], note: Any) -> tuple[str, str]:  # noqa: ANN401 -- a function
+    source = envelope["source"]
+    if not source.startswith(PARTNER_SOURCE_PREFIX):
+        return source, "default"
+    if environment.is_local and environment.event_source_name:
+        return source, environment.event_source_name
+    note(
+        f"Only Stripe can put events of the source {source}: this one goes over the default bus"
+        f" as {OWN_SOURCE}, which starts the same workflow."
+    )
+    return OWN_SOURCE, "default"
+
+
+def _put(environment: Environment, envelope: dict[str, Any], source: str, bus: str) -> str:
+    answer = environment.client("events").put_events(
+        Entries=[
+            {
+                "Source": source,
+                "DetailType": envelope["detail-type"],
+                "Detail": json.dumps(envelope["detail"]),
+                "Resources": envelope.get("resources") or [],
+                "EventBusName": bus,
+            }
+        ]
+    )["Entries"][0]
+    if "EventId" not in answer:
+        raise Problem(f"EventBridge refused the event: {answer.get('ErrorCode')} {answer.get('ErrorMessage')}")
+    return str(answer["EventId"])
+
+
+def _execution_of(environment: Environment, event_id: str, wait_seconds: float) -> Execution | None:
+    """Wait for the execution that EventBridge names after the event, and for its end."""
+    deadline = time.monotonic() + wait_seconds
+    arn = None
+    while time.monotonic() < deadline:
+        arn = arn or _named_after(environment, event_id)
+        execution = executions.describe(environment, arn) if arn else None
+        if execution is not None and execution.status != executions.RUNNING:
+            return execution
+        time.sleep(_LOOK_EVERY_SECONDS)
+    return executions.describe(environment, arn) if arn else None
+
+
+def _named_after(environment: Environment, event_id: str) -> str | None:
+    # It has only just started: it is on the first page, or not there yet.
+    newest = islice(executions.listed(environment), _NEWEST)
+    return next((str(found["executionArn"]) for found in newest if found["name"].startswith(event_id)), None)

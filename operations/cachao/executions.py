@@ -1,0 +1,118 @@
+"""`cachao executions`: which executions there were, and what became of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cachao.aws import executions as executions_of_workflow
+from cachao.aws.executions import LOOKED_THROUGH, Execution
+from cachao.command_context import CommandContext
+from cachao.problems import BROKEN, USAGE, FunctionFailed, Problem
+from cachao.replay import names as execution_names
+from cachao.replay.repairs import Repairs
+from cachao.view import executions as execution_view
+from cachao.view import orders as order_view
+from cachao.view.output import escape
+from cachao.view.time_spans import parse_since
+
+
+def executions(
+    ctx: typer.Context,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that failed, timed out or were ended.")] = False,
+    running: Annotated[bool, typer.Option("--running", help="Only those that run.")] = False,
+    since: Annotated[str | None, typer.Option(help="Only since: 30m, 12h, 2d, or a date (UTC).")] = None,
+    order: Annotated[int | None, typer.Option(help="Only those of this order.", min=1)] = None,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)] = 20,
+) -> None:
+    """List executions of the payment workflow, newest first, and whether a replay has repaired what failed.
+
+    Those of one order are found by the order's history and by an index of the logs, without looking through all.
+
+    [bold]Examples[/bold]
+
+        cachao executions --failed --since 2d
+
+        cachao executions --order 1234
+    """
+    context: CommandContext = ctx.obj
+    if failed and running:
+        raise Problem("--failed or --running, not both.", exit_code=USAGE)
+    statuses = executions_of_workflow.FAILED if failed else (executions_of_workflow.RUNNING,) if running else ()
+    moment = parse_since(since) if since else None
+    failure: FunctionFailed | None = None
+    nothing = "There are none."
+    if order is None:
+        # One more than is shown, to know whether there are more.
+        found = executions_of_workflow.recent(context.environment, statuses=statuses, since=moment, limit=limit + 1)
+    else:
+        of_order, failure = _of_order(context, order)
+        if failure is not None and not of_order.complete:
+            nothing = "Nothing is known of its executions."
+        found = [
+            execution
+            for execution in reversed(of_order.executions)
+            if (not statuses or execution.status in statuses) and (moment is None or execution.started >= moment)
+        ]
+    more = len(found) > limit
+    _answer(context, found[:limit], order, more=more, nothing=nothing)
+    if more:
+        context.output.note(f"There are more than these {limit}: say --limit NUMBER, or a shorter --since.")
+    if failure is not None:
+        context.output.note(failure.advice)
+        raise typer.Exit(BROKEN)
+
+
+def _answer(context: CommandContext, found: list[Execution], order: int | None, *, more: bool, nothing: str) -> None:
+    repairs = Repairs(context.environment, found)
+    names = {execution_names.root_of(execution.name): execution.name for execution in found}  # the oldest stays
+
+    def data(execution: Execution) -> dict[str, Any]:
+        original = names[execution_names.root_of(execution.name)]
+        told = execution_view.as_data(
+            execution, original=None if execution_names.is_replay(original) else original, order=order
+        )
+        if execution.failed:
+            repair = repairs.of(execution)
+            told["repaired_by"] = repair.replay if repair and not repair.runs else None
+            told["being_replayed_by"] = repair.replay if repair and repair.runs else None
+        return told
+
+    def since_then(execution: Execution) -> str:
+        repair = repairs.of(execution)
+        if repair is None:
+            return "open" if execution.failed else ""
+        # The original's own name stands beside it.
+        name = f"{escape(repair.replay.removesuffix(execution_names.root_of(repair.replay)))}…"
+        return f"{name} runs" if repair.runs else f"repaired by {name}"
+
+    any_failed = any(execution.failed for execution in found)
+    context.output.answer(
+        {"executions": [data(execution) for execution in found], "more": more},
+        execution_view.listing("", found, order=order, since=since_then if any_failed else None) if found else nothing,
+    )
+    if any(execution.failed and repairs.of(execution) is None for execution in found):
+        context.output.note(
+            "Open: no replay has repaired it. What the reconciliation or a refund has settled only cachao doctor knows."
+        )
+    if not repairs.all_seen:
+        context.output.note(f"Only the newest {LOOKED_THROUGH} executions were looked through for replays.")
+
+
+def _of_order(context: CommandContext, order: int) -> tuple[executions_of_workflow.Found, FunctionFailed | None]:
+    inspected, failure = order_view.find_if_reachable(context.environment, str(order))
+    if failure is not None:
+        context.output.note(f"[yellow]{escape(order_view.not_read(failure))}[/yellow]")
+        found = executions_of_workflow.of_logged(context.environment, "order_id", str(order))
+    elif inspected is None:
+        raise Problem(f"There is no order {order}.", advice="cachao orders lists what was ordered lately.")
+    else:
+        found = executions_of_workflow.of_order(context.environment, inspected)
+    if not found.complete:
+        context.output.note(
+            "The functions' logs did not answer"
+            + (": only executions that changed the order are listed." if failure is None else ", either.")
+        )
+    return found, failure

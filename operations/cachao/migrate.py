@@ -1,0 +1,83 @@
+"""`cachao migrate`: brings the database to this version's schema, through the function that is deployed for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+from typing import Annotated, Final
+
+import typer
+
+from cachao.aws.environment import Environment
+from cachao.command_context import CommandContext
+from cachao.problems import STILL_RUNNING, Problem
+from cachao.view.output import Output, duration
+
+_TELL_EVERY_SECONDS: Final = 20.0
+
+
+class _Migration(threading.Thread):
+    """The call of the function: it can take as long as Lambda lets it, and nobody can look at it meanwhile."""
+
+    def __init__(self, environment: Environment) -> None:
+        # A daemon: who has waited enough, or pressed Ctrl-C, is not kept by it.
+        super().__init__(daemon=True)
+        self._environment = environment
+        self.applied: list[str] = []
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            answer = self._environment.invoke("MigrateDatabaseFunction", {"execution_id": "cachao migrate"})
+            self.applied = answer["applied"]
+        except BaseException as error:  # noqa: BLE001 -- raised again where the command waits
+            self.error = error
+
+
+def migrate(
+    ctx: typer.Context,
+    *,
+    wait: Annotated[float, typer.Option(help="Wait so many seconds for the result.", min=1)] = 300,
+) -> None:
+    """Apply the migrations that the database has not had yet. Additive, and safe to repeat.
+
+    Run it after each deployment; cachao doctor says when one is due. A migration that outlasts the waiting goes on by
+    itself, for a quarter of an hour at most.
+
+    [bold]Examples[/bold]
+
+        cachao migrate --stack cachao
+    """
+    context: CommandContext = ctx.obj
+    context.environment.resource("MigrateDatabaseFunction")  # what is wrong with the stack is told before the waiting
+    migration = _Migration(context.environment)
+    migration.start()
+    with context.output.errors.status("migrating", spinner="dots"):
+        _wait_for(migration, context.output, wait)
+    if migration.error is not None:
+        raise migration.error
+    lines = [f"applied {name}" for name in migration.applied] or ["The schema is up to date; nothing was to be done."]
+    context.output.answer({"applied": migration.applied}, *lines)
+
+
+def _wait_for(migration: _Migration, output: Output, seconds: float) -> None:
+    began = time.monotonic()
+    while True:
+        left = began + seconds - time.monotonic()
+        migration.join(max(0.0, min(left, _TELL_EVERY_SECONDS)))
+        if not migration.is_alive():
+            return
+        waited = _spoken(time.monotonic() - began)
+        if left <= _TELL_EVERY_SECONDS:
+            raise Problem(
+                f"The migration had not ended after {waited}. It goes on by itself, for a quarter of an hour at most.",
+                advice="cachao doctor says whether the database answers. Say the same command again later: what is"
+                " done is kept, and one that still runs is not run twice.",
+                exit_code=STILL_RUNNING,
+            )
+        output.note(f"Still migrating after {waited}: the database builds an index, or does not answer.")
+
+
+def _spoken(seconds: float) -> str:
+    return duration(timedelta(seconds=seconds))

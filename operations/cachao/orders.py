@@ -1,0 +1,135 @@
+"""`cachao orders`: lists orders, so that the one that is meant is found."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+import typer
+
+from cachao.command_context import CommandContext
+from cachao.problems import CANNOT_REACH, USAGE, Problem
+from cachao.view.output import coloured, escape, moment, table
+from cachao.view.time_spans import parse_since
+from ticketing.orders.status import OrderStatus
+
+_STATUSES: Final = (
+    OrderStatus.PENDING,
+    OrderStatus.PROCESSING,
+    OrderStatus.PAID,
+    OrderStatus.REFUNDED,
+    OrderStatus.EXPIRED,
+    OrderStatus.FAILED,
+    OrderStatus.CANCELLED,
+)
+_AMOUNT = re.compile(r"\d{1,8}(\.\d{1,2})?\Z", re.ASCII)
+_LONGEST_ADDRESS: Final = 255
+
+
+def orders(
+    ctx: typer.Context,
+    *,
+    status: Annotated[str | None, typer.Option(help=f"Only with this status: {', '.join(_STATUSES)}.")] = None,
+    since: Annotated[str, typer.Option(help="Only made since: 30m, 12h, 2d, or a date (UTC).")] = "2d",
+    until: Annotated[str | None, typer.Option(help="Only made before: the same words as --since.")] = None,
+    email: Annotated[str | None, typer.Option(help="Only of this buyer's e-mail address, which is not shown.")] = None,
+    total: Annotated[str | None, typer.Option(help="Only with this total, e.g. 42.00.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=200)] = 50,
+) -> None:
+    """List orders, newest first: to find which one a payment was for, or a buyer asks about.
+
+    Nothing of the buyer's is shown; an e-mail address that is asked by gets into no log.
+
+    [bold]Examples[/bold]
+
+        cachao orders --status pending --since 3h
+
+        cachao orders --email jenny@example.com --since 30d
+
+        cachao orders --total 42.00 --since 2026-11-20 --until 2026-11-21
+    """
+    context: CommandContext = ctx.obj
+    if status is not None and status not in _STATUSES:
+        raise Problem(f"{status!r} is no status.", advice=f"They are {', '.join(_STATUSES)}.", exit_code=USAGE)
+    begin, end = parse_since(since), None if until is None else parse_since(until)
+    if end is not None and end <= begin:
+        raise Problem("--until is not after --since, so there can be none.", exit_code=USAGE)
+    question = {
+        "since": begin.isoformat(),
+        "until": None if end is None else end.isoformat(),
+        "status": status,
+        "email": _address(email),
+        "total": _amount(total),
+        "limit": limit,
+    }
+    result = context.environment.invoke("InspectOrderFunction", {"orders": question}).get("orders")
+    if result is None:
+        raise Problem(
+            "The InspectOrderFunction that is deployed lists no orders: it is of an older version.",
+            advice="Deploy this version (docs/deploy.md).",
+            exit_code=CANNOT_REACH,
+        )
+    found = result["orders"]
+    context.output.answer(result, _table(found) if found else "There are none.")
+    if result["looked_back_to"] is not None:
+        time = _end_of(result["looked_back_to"])
+        context.output.note(
+            f"Only those made since {moment(time)} UTC were looked at, there are so many: for older ones"
+            f" --until {time + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}, or ask by --email."
+        )
+    if result["more"]:
+        context.output.note(f"There are more than these {limit}: say --limit NUMBER, or a shorter --since.")
+    if not found:
+        context.output.note(
+            f"Looked at was what was made since {moment(begin)} UTC: a longer --since looks further back."
+        )
+
+
+def _end_of(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _address(email: str | None) -> str | None:
+    if email is None:
+        return None
+    address = email.strip()
+    if "@" not in address or len(address) > _LONGEST_ADDRESS:
+        raise Problem("--email wants a whole address, e.g. jenny@example.com.", exit_code=USAGE)
+    return address
+
+
+def _amount(total: str | None) -> str | None:
+    if total is None:
+        return None
+    if not _AMOUNT.match(total.strip()):
+        raise Problem(f"{total!r} is no amount.", advice="Write it as 42 or 42.00.", exit_code=USAGE)
+    return str(Decimal(total.strip()))
+
+
+def _table(found: list[dict[str, Any]]) -> Any:  # noqa: ANN401 -- rich's
+    rows = [
+        [
+            escape(order["id"]),
+            _time(order["created_at"]),
+            coloured(order["status"]),
+            _named(order["event_id"], order["event_name"]),
+            _named(order["ticket_id"], order["ticket_name"]),
+            str(order["quantity"]),
+            f"{order['total_amount']} {order['currency'].upper()}",
+            _time(order["paid_at"]),
+            escape(order["stripe_checkout_session_id"]),
+        ]
+        for order in found
+    ]
+    columns = ("order", "made (UTC)", "status", "event", "ticket", "seats", "total", "paid (UTC)", "session")
+    return table("", *columns, rows=rows)
+
+
+def _named(number: int, name: str | None) -> str:
+    return f"{number} {escape(name)}"
+
+
+def _time(text: str | None) -> str:
+    return moment(None if text is None else datetime.fromisoformat(text))

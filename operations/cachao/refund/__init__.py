@@ -1,0 +1,1 @@
+"""`cachao refund`: gives a payment back."""

@@ -1,0 +1,1 @@
+"""`cachao replay`: starts failed executions and undelivered events anew."""

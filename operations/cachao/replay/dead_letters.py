@@ -1,0 +1,184 @@
+"""Events that EventBridge could not deliver, and that wait in the dead-letter queue: seen and started anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rich.console import RenderableType
+
+from cachao.aws import start_executions
+from cachao.aws.environment import Environment
+from cachao.aws.execution_input import summarise
+from cachao.command_context import CommandContext
+from cachao.replay import names as execution_names
+from cachao.view.entries import entries
+from cachao.view.output import escape, pluralize
+from ticketing.stripe.events import OWN_SOURCE, PARTNER_SOURCE_PREFIX
+
+# Longer than starting ten executions takes; a message that is not deleted by then comes back by itself.
+_HIDDEN_SECONDS: Final = 120
+_BATCH: Final = 10
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message of the queue. `reason` says why it cannot be started anew; None: it can."""
+
+    receipt: str
+    body: str
+    event_id: str
+    error_code: str
+    error_message: str
+    reason: str | None
+
+
+@dataclass
+class _Emptied:
+    begun: start_executions.Begun = field(default_factory=start_executions.Begun)
+    left: list[DeadLetter] = field(default_factory=list)
+    discarded: list[DeadLetter] = field(default_factory=list)
+
+
+def count(environment: Environment) -> int:
+    """Give the approximate number of messages, those included that somebody is just looking at."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = environment.client("sqs").get_queue_attributes(QueueUrl=queue_url(environment), AttributeNames=names)
+    return sum(int(answer["Attributes"].get(name, 0)) for name in names)
+
+
+def queue_url(environment: Environment) -> str:
+    """Give the queue's address."""
+    return environment.output("EventDeadLetterQueueUrl")
+
+
+def peek(environment: Environment) -> list[DeadLetter]:
+    """Look at up to ten messages without hiding them from others."""
+    return _receive(environment, hidden_seconds=0)
+
+
+def replay(context: CommandContext, *, yes: bool, wait_seconds: float, discard: bool = False) -> None:
+    """Start an execution for each event in the queue; a message is deleted only once its execution is started.
+
+    One event is one execution's name, so that a message that could not be deleted, or came twice, starts nothing
+    twice. What is no event stays where it is and is reported; with `discard` it is deleted, and shown.
+    """
+    environment, output = context.environment, context.output
+    waiting = count(environment)
+    if not waiting:
+        output.answer({"replays": [], "left": [], "discarded": []}, "The dead-letter queue is empty.")
+        return
+    seen = peek(environment)
+    if not output.as_json:
+        output.answer(None, *_entries(_headline(len(seen), waiting), seen))
+    rest = " And delete what is no event?" if discard else ""
+    output.confirm(f"Start an execution for each of them in {environment.name}?{rest}", yes=yes)
+    done = _empty(environment, discard=discard)
+    if done.left:
+        output.note(f"[yellow]Left in the queue: {pluralize(len(done.left), 'message')}.[/yellow]")
+    for title, letters in (("Left in the queue", done.left), ("Deleted", done.discarded)):
+        if letters and not output.as_json:
+            output.answer(None, *_entries(title, letters))
+    extra = {
+        "left": [_as_data(letter, longest=500) for letter in done.left],
+        "discarded": [_as_data(letter) for letter in done.discarded],
+    }
+    start_executions.report(context, done.begun, wait_seconds=wait_seconds, extra=extra)
+
+
+def _headline(shown: int, waiting: int) -> str:
+    # SQS counts roughly, and gives as many at a time as it likes.
+    first = f"The first of about {waiting}" if waiting > shown else f"About {waiting}"
+    return f"{first} {'event' if waiting == 1 else 'events'} that could not be delivered"
+
+
+def _empty(environment: Environment, *, discard: bool) -> _Emptied:
+    done = _Emptied()
+    try:
+        for letter in _drain(environment):
+            if letter.reason is None:
+                name = execution_names.dead_letter_name(letter.event_id)
+                _, arn = start_executions.start(environment, name, letter.body)
+                done.begun.inputs[arn] = letter.body
+            if letter.reason is None or discard:
+                _delete(environment, letter)
+            if letter.reason is not None:
+                (done.discarded if discard else done.left).append(letter)
+    except (Exception, KeyboardInterrupt) as error:
+        if not done.begun.inputs and not done.discarded:
+            raise
+        # What was done is told all the same.
+        done.begun.stopped_by = error
+    finally:
+        for letter in done.left:
+            environment.client("sqs").change_message_visibility(
+                QueueUrl=queue_url(environment), ReceiptHandle=letter.receipt, VisibilityTimeout=0
+            )
+    return done
+
+
+def _as_data(letter: DeadLetter, *, longest: int | None = None) -> dict[str, Any]:
+    return {"error_code": letter.error_code, "reason": letter.reason, "body": letter.body[:longest]}
+
+
+def _delete(environment: Environment, letter: DeadLetter) -> None:
+    environment.client("sqs").delete_message(QueueUrl=queue_url(environment), ReceiptHandle=letter.receipt)
+
+
+def _drain(environment: Environment) -> Iterator[DeadLetter]:
+    while letters := _receive(environment, hidden_seconds=_HIDDEN_SECONDS):
+        yield from letters
+
+
+def _receive(environment: Environment, *, hidden_seconds: int) -> list[DeadLetter]:
+    answer = environment.client("sqs").receive_message(
+        QueueUrl=queue_url(environment),
+        MaxNumberOfMessages=_BATCH,
+        VisibilityTimeout=hidden_seconds,
+        MessageAttributeNames=["All"],
+        WaitTimeSeconds=1,
+    )
+    return [_read(message) for message in answer.get("Messages", [])]
+
+
+def _read(message: dict[str, Any]) -> DeadLetter:
+    attributes = {name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()}
+    try:
+        envelope = json.loads(message["Body"])
+    except ValueError:
+        envelope = None
+    event_id = envelope.get("id") if isinstance(envelope, dict) else None
+    source = str(envelope.get("source", "")) if isinstance(envelope, dict) else ""
+    reason = None
+    if not isinstance(event_id, str) or not event_id or "detail" not in envelope:
+        reason = "it is no EventBridge event"
+    elif source != OWN_SOURCE and not source.startswith(PARTNER_SOURCE_PREFIX):
+        # Whatever target it was meant for: a rule's wrong target is one of the reasons why events end here.
+        reason = f"its source {source} is not Stripe"
+    return DeadLetter(
+        receipt=message["ReceiptHandle"],
+        body=message["Body"],
+        event_id=str(event_id),
+        error_code=attributes.get("ERROR_CODE", ""),
+        error_message=attributes.get("ERROR_MESSAGE", ""),
+        reason=reason,
+    )
+
+
+def _entries(title: str, letters: list[DeadLetter]) -> list[RenderableType]:
+    listed = []
+    for letter in letters:
+        event = summarise(letter.body)
+        details = [
+            escape(event.event_type),
+            f"order {escape(event.order_reference)}",
+            escape(event.event_id),
+            escape(f"{letter.error_code} {letter.error_message}".strip()),
+            f"[bold]{'starts it' if letter.reason is None else escape(letter.reason)}[/bold]",
+        ]
+        # What cannot be started gets no name.
+        name = "no event" if letter.reason is not None else execution_names.dead_letter_name(letter.event_id)
+        listed.append((name, details))
+    return entries(title, listed)

@@ -1,0 +1,80 @@
+"""What the state machine does with an event, without Step Functions: the same tasks in the same order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ticketing.database import Database
+from ticketing.errors import PermanentError
+from ticketing.payments.accept import mark_order_paid
+from ticketing.payments.counts import count_discount_use, count_ticket_sale
+from ticketing.payments.disputes import record_dispute
+from ticketing.payments.lookup import FindSession, FoundOrder, look_up_order
+from ticketing.payments.refunds import record_refund
+from ticketing.payments.release import mark_order_processing, release_order
+from ticketing.reconciliation.made_events import WorkflowEvent
+from ticketing.stripe.events import Payment, read_event
+
+
+def run_workflow(database: Database, envelope: object, *, find_session: FindSession | None = None) -> str:
+    """One execution; gives how it ended: the outcome, `foreign`, or the alert's error."""
+    try:
+        return _run(database, envelope, find_session)
+    except PermanentError as error:
+        return type(error).__name__
+
+
+def _run(database: Database, envelope: object, find_session: FindSession | None) -> str:
+    payment = read_event(envelope, livemode=False)
+    if payment.outcome == "ignored":
+        return "ignored"
+    found = look_up_order(database, payment, find_session=find_session)
+    return _act(database, found.order_id, payment) if isinstance(found, FoundOrder) else "foreign"
+
+
+def _act(database: Database, order_id: int, payment: Payment) -> str:
+    match payment.outcome:
+        case "paid":
+            result = mark_order_paid(database, order_id, payment).status
+            count_ticket_sale(database, order_id)
+            count_discount_use(database, order_id)
+            return result
+        case "awaiting":
+            return mark_order_processing(database, order_id, stripe_event_id=payment.event_id).status
+        case "lost":
+            assert payment.lost_as is not None
+            move = release_order(database, order_id, lost_as=payment.lost_as, stripe_event_id=payment.event_id)
+            return move.status
+        case "refund":
+            return record_refund(database, order_id, payment).status
+        case _:
+            return record_dispute(database, order_id, payment).alert
+
+
+class WorkflowBus:
+    """An event bus whose rule starts the workflow: at once, or when `run` is called."""
+
+    def __init__(self, database: Database, *, at_once: bool = True, find_session: FindSession | None = None) -> None:
+        self._database = database
+        self._find_session = find_session
+        self._at_once = at_once
+        self.waiting: list[dict[str, Any]] = []
+        self.types: list[str] = []
+        self.results: list[str] = []
+
+    def put(self, events: Sequence[WorkflowEvent]) -> list[bool]:
+        for event in events:
+            self.types.append(event.event_type)
+            self.waiting.append(
+                {"source": "stripe.com", "detail-type": event.event_type, "detail": json.loads(event.detail)}
+            )
+        if self._at_once:
+            self.run()
+        return [True] * len(events)
+
+    def run(self) -> None:
+        for envelope in self.waiting:
+            self.results.append(run_workflow(self._database, envelope, find_session=self._find_session))
+        self.waiting = []

@@ -1,0 +1,248 @@
+"""A function's process, from outside: what Invoke answers when it works, fails, hangs or dies."""
+
+import json
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.aws.lambda_answers import InvokeResult, throttled
+from local.aws.lambda_pool import Invocation
+from local.aws.lambda_workers import LambdaService, Proceed, UnknownFunctionError
+from tests.local.conftest import EXAMPLE, example_function, is_alive, wait_until
+
+
+def call(lambdas: LambdaService, name: str, event: object = None) -> Any:
+    result = lambdas.invoke(f"stack-{name}", json.dumps(event).encode())
+    return json.loads(result.payload)
+
+
+def failure(result: InvokeResult) -> tuple[str, str]:
+    assert result.function_error == "Unhandled"
+    payload = json.loads(result.payload)
+    return payload["errorType"], payload["errorMessage"]
+
+
+def test_a_process_is_kept_warm_and_handles_one_call_after_the_other(lambdas: LambdaService) -> None:
+    answers = [call(lambdas, "echo", {"n": n}) for n in range(3)]
+    assert [answer["event"] for answer in answers] == [{"n": 0}, {"n": 1}, {"n": 2}]
+    assert len({answer["pid"] for answer in answers}) == 1
+    assert len({answer["request_id"] for answer in answers}) == 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "stack-echo",
+        "stack-echo:$LATEST",
+        "EchoFunction",
+        "123456789012:function:stack-echo",
+        "arn:aws:lambda:eu-west-1:123456789012:function:stack-echo",
+    ],
+)
+def test_a_function_has_all_its_names(lambdas: LambdaService, name: str) -> None:
+    assert lambdas.function(name).handler == "example.echo"
+
+
+def test_an_unknown_function_is_refused(lambdas: LambdaService) -> None:
+    with pytest.raises(UnknownFunctionError):
+        lambdas.invoke("stack-nobody", b"{}")
+
+
+def test_a_function_sees_lambdas_environment_and_nothing_of_ours(
+    lambdas: LambdaService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_SECRET_OF_THE_DEVELOPER", "x")
+    answer = call(lambdas, "environment")
+    seen = answer["variables"]
+    assert seen["GREETING"] == "hello"
+    assert seen["AWS_LAMBDA_FUNCTION_NAME"] == "stack-environment"
+    assert seen["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
+    assert "A_SECRET_OF_THE_DEVELOPER" not in seen
+    assert "HOME" not in seen
+    assert answer["directory"] == str(EXAMPLE / "functions")
+    assert answer["arn"] == "arn:aws:lambda:eu-west-1:123456789012:function:stack-environment"
+
+
+def test_an_exception_is_reported_with_its_class(lambdas: LambdaService) -> None:
+    result = lambdas.invoke("stack-fail", b'{"message": "enough"}')
+    assert failure(result) == ("OutOfSortsError", "enough")
+
+
+def test_a_function_that_outlives_its_timeout_is_killed(lambdas: LambdaService) -> None:
+    call(lambdas, "sleep", {"seconds": 0})
+    [pid] = lambdas.worker_pids("stack-sleep")
+    began = time.monotonic()
+    result = lambdas.invoke("stack-sleep", b'{"seconds": 30}')
+    assert time.monotonic() - began < 5
+    assert failure(result) == (
+        "Sandbox.Timedout",
+        f"RequestId: {result.request_id} Error: Task timed out after 0.50 seconds",
+    )
+    assert not is_alive(pid)
+    assert call(lambdas, "sleep", {"seconds": 0})["pid"] != pid
+
+
+def test_a_process_that_ends_midway_is_reported(lambdas: LambdaService) -> None:
+    error, message = failure(lambdas.invoke("stack-leave", b'{"code": 3}'))
+    assert error == "Runtime.ExitError"
+    assert message.endswith("Error: Runtime exited with error: exit status 3")
+
+
+def test_a_killed_process_is_reported(lambdas: LambdaService, tmp_path: Path) -> None:
+    lambdas.deploy([example_function("sleep", timeout_seconds=30)])
+    call(lambdas, "sleep", {"seconds": 0})
+    begun = tmp_path / "begun"
+    killer = threading.Thread(target=lambda: wait_until(begun.exists) and lambdas.kill_workers("stack-sleep"))
+    killer.start()
+    sleeping = json.dumps({"seconds": 20, "begun": str(begun)}).encode()
+    error, message = failure(lambdas.invoke("stack-sleep", sleeping))
+    killer.join()
+    assert error == "Runtime.ExitError"
+    assert message.endswith("Error: Runtime exited with error: signal: killed")
+    assert call(lambdas, "sleep", {"seconds": 0})["slept"] == 0
+
+
+def test_a_worker_that_died_while_idle_is_not_used(lambdas: LambdaService) -> None:
+    first = call(lambdas, "echo")["pid"]
+    lambdas.kill_workers()
+    # A killed process is gone for its parent only when its last thread has ended.
+    assert wait_until(lambda: first not in lambdas.worker_pids())
+    assert call(lambdas, "echo")["pid"] != first
+
+
+def test_a_module_that_cannot_be_imported_is_reported(lambdas: LambdaService) -> None:
+    lambdas.deploy([example_function("handler", module="broken")])
+    error, message = failure(lambdas.invoke("stack-handler", b"{}"))
+    assert error == "Runtime.ImportModuleError"
+    assert "no_such_package" in message
+
+
+def test_an_answer_that_is_too_large_is_reported(lambdas: LambdaService) -> None:
+    assert len(call(lambdas, "large", {"bytes": 6_000_000})) == 6_000_000
+    error, _ = failure(lambdas.invoke("stack-large", b'{"bytes": 7000000}'))
+    assert error == "Function.ResponseSizeTooLarge"
+
+
+@pytest.mark.parametrize(
+    ("payload", "status", "error"),
+    [
+        (b"{not json", 400, "InvalidRequestContentException"),
+        (b'"' + b"x" * 7_000_000 + b'"', 413, "RequestTooLargeException"),
+    ],
+)
+def test_a_bad_request_is_refused(lambdas: LambdaService, payload: bytes, status: int, error: str) -> None:
+    result = lambdas.invoke("stack-echo", payload)
+    assert (result.status_code, result.service_error) == (status, error)
+
+
+def test_calls_at_once_get_processes_of_their_own_up_to_the_bound_and_the_rest_wait(lambdas: LambdaService) -> None:
+    lambdas.deploy([example_function("sleep", timeout_seconds=30)])
+    answers: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(call(lambdas, "sleep", {"seconds": 0.8}))) for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 6
+    assert 2 <= len({answer["pid"] for answer in answers}) <= 3  # max_workers of the fixture
+
+
+def test_many_short_calls_share_few_processes(lambdas: LambdaService) -> None:
+    call(lambdas, "echo")
+    answers: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: answers.extend(call(lambdas, "echo") for _ in range(10))) for _ in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({answer["request_id"] for answer in answers}) == 200
+
+
+def test_interceptors_can_answer_instead_or_spoil_what_was_done(lambdas: LambdaService) -> None:
+    def refuse(_invocation: Invocation, _proceed: Proceed) -> InvokeResult:
+        return throttled()
+
+    def lose_the_answer(invocation: Invocation, proceed: Proceed) -> InvokeResult:
+        seen.append(json.loads(proceed(invocation).payload)["event"])
+        invocation.kill_worker()
+        return InvokeResult(b"malformed")
+
+    seen: list[object] = []
+    lambdas.interceptors.append(refuse)
+    result = lambdas.invoke("stack-echo", b"{}")
+    assert (result.status_code, result.service_error) == (429, "TooManyRequestsException")
+    assert lambdas.worker_pids() == []
+
+    lambdas.interceptors[:] = [lose_the_answer]
+    assert lambdas.invoke("stack-echo", b'{"a": 1}').payload == b"malformed"
+    assert seen == [{"a": 1}]
+    assert wait_until(lambda: lambdas.worker_pids("stack-echo") == [])
+
+
+def test_an_asynchronous_call_is_tried_three_times(lambdas: LambdaService) -> None:
+    attempts: list[str] = []
+
+    def count(invocation: Invocation, proceed: Proceed) -> InvokeResult:
+        attempts.append(invocation.request_id)
+        return proceed(invocation)
+
+    lambdas.interceptors.append(count)
+    lambdas.invoke_later("stack-fail", b"{}")
+    assert wait_until(lambda: len(attempts) == 3)
+    assert not wait_until(lambda: len(attempts) > 3, 0.5)
+
+
+def test_a_function_may_have_no_second_asynchronous_attempt(lambdas: LambdaService) -> None:
+    attempts: list[str] = []
+
+    def count(invocation: Invocation, proceed: Proceed) -> InvokeResult:
+        attempts.append(invocation.request_id)
+        return proceed(invocation)
+
+    lambdas.deploy([replace(example_function("fail"), asynchronous_retries=0)])
+    lambdas.interceptors.append(count)
+    lambdas.invoke_later("stack-fail", b"{}")
+    assert wait_until(lambda: len(attempts) == 1)
+    assert not wait_until(lambda: len(attempts) > 1, 0.5)
+
+
+def test_what_a_function_writes_can_be_read(lambdas: LambdaService) -> None:
+    result = lambdas.invoke("stack-fail", b'{"message": "oh"}')
+    log = lambdas.log_file(lambdas.function("stack-fail")).read_text()
+    assert f"START RequestId: {result.request_id}" in log
+    assert "about to fail" in log
+    assert '"errorType": "OutOfSortsError"' in log
+    assert f"REPORT RequestId: {result.request_id}" in log
+    assert log.index("START") < log.index("about to fail") < log.index("END") < log.index("REPORT")
+
+
+def test_idle_processes_are_ended(tmp_path: Path) -> None:
+    service = LambdaService(
+        logs_directory=tmp_path, region="eu-west-1", account_id="1", environment={}, idle_seconds=0.2
+    )
+    service.deploy([example_function("echo")])
+    pid = call(service, "echo")["pid"]
+    assert wait_until(lambda: not is_alive(pid))
+    service.close()
+
+
+def test_closing_leaves_no_process(lambdas: LambdaService) -> None:
+    lambdas.deploy([example_function("sleep", timeout_seconds=30), example_function("echo")])
+    call(lambdas, "echo")
+    results: list[InvokeResult] = []
+    thread = threading.Thread(target=lambda: results.append(lambdas.invoke("stack-sleep", b'{"seconds": 20}')))
+    thread.start()
+    assert wait_until(lambda: len(lambdas.worker_pids()) == 2)
+    pids = lambdas.worker_pids()
+    lambdas.close()
+    thread.join()
+    assert not any(is_alive(pid) for pid in pids)
+    assert failure(results[0])[0] == "Runtime.ExitError"

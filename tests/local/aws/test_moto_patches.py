@@ -1,0 +1,252 @@
+"""Plain moto, without our patches: each test fails when moto gains what a patch adds, and the patch can go."""
+
+import copy
+import inspect
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+from moto import backends, mock_aws
+from moto.core.models import botocore_stubber
+from moto.events.models import EventBus, EventPattern
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
+    StateTaskServiceLambda,
+)
+from moto.stepfunctions.parser.asl.eval.variable_store import VariableStore
+from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+from moto.stepfunctions.parser.utils import TMP_THREADS
+
+from local.aws import moto_patches
+from local.aws.lambda_answers import InvokeResult
+from local.aws.moto_patches.event_bridge import EventDelivery
+from local.aws.moto_patches.replacing import Replacements
+from tests.local.conftest import wait_until
+
+PASS = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
+PARTNER_BUS = "aws.partner/example.com/ed_1"
+ROLE = "arn:aws:iam::123456789012:role/any"
+
+
+@pytest.fixture
+def plain() -> Iterator[None]:
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        yield
+
+
+def client(service: str) -> Any:
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name="eu-west-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+
+
+def test_every_patch_can_be_taken_back() -> None:
+    def inside() -> list[object]:
+        return [
+            vars(StepFunctionsParserBackend)["start_execution"],
+            vars(EventBus).get("physical_resource_id"),
+            moto_jsonata._eval_jsonata,
+            result_path.parse,
+            lambda_eval_utils._invoke_lambda_function,
+        ]
+
+    before, replacements = inside(), Replacements()
+    moto_patches.speed.apply(replacements)
+    moto_patches.jsonata.apply(replacements)
+    moto_patches.execution.apply(replacements, retry_wait_factor=1.0, tasks_at_once=1)
+    moto_patches.lambda_tasks.apply(
+        replacements, invoke=lambda _name, payload: InvokeResult(payload), endpoint_url="http://127.0.0.1:1"
+    )
+    moto_patches.event_bridge.apply(
+        replacements, EventDelivery(invoke_function=lambda _name, _payload: None, retry_wait_factor=1.0)
+    )
+    assert all(now is not then for now, then in zip(inside(), before, strict=True))
+    replacements.undo()
+    assert inside() == before
+
+
+def test_jsonata_has_no_evaluator() -> None:
+    assert moto_jsonata._eval_jsonata is None
+    with pytest.raises(TypeError, match="not callable"):
+        moto_jsonata.eval_jsonata_expression("1 + 1")
+
+
+def test_jsonata_variables_are_pasted_without_escaping() -> None:
+    assert moto_jsonata.encode_jsonata_variable_declarations({"$x": 'a"b'}) == '$x:="a"b";'
+    store = VariableStore()
+    store.set("x", 'a"b')
+    assert store.get_assigned_variables() == {"x": '"a"b"'}
+
+
+@pytest.mark.usefixtures("plain")
+def test_executions_without_a_name_are_all_called_none() -> None:
+    sfn = client("stepfunctions")
+    arn = sfn.create_state_machine(name="m", definition=PASS, roleArn=ROLE)["stateMachineArn"]
+    execution = sfn.start_execution(stateMachineArn=arn)["executionArn"]
+    assert execution.endswith(":None")
+    # While the first one runs, the second is the same one.
+    assert wait_until(lambda: sfn.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
+    with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
+        sfn.start_execution(stateMachineArn=arn)
+
+
+@pytest.mark.usefixtures("plain")
+def test_input_beyond_the_limit_is_taken() -> None:
+    sfn = client("stepfunctions")
+    arn = sfn.create_state_machine(name="m", definition=PASS, roleArn=ROLE)["stateMachineArn"]
+    assert sfn.start_execution(stateMachineArn=arn, name="x", input=json.dumps("y" * 300_000))["executionArn"]
+
+
+def test_arguments_beyond_the_limit_are_passed_on() -> None:
+    source = inspect.getsource(state_task_service.StateTaskService._before_eval_execution)
+    assert "_verify_size_quota" not in source
+    assert "DataLimitExceeded" not in source
+
+
+def test_a_catch_of_all_catches_what_none_can() -> None:
+    error = StatesErrorName(typ=StatesErrorNameType.StatesStatesDataLimitExceeded)
+    environment: Any = SimpleNamespace(stack=[error])
+    ErrorEqualsDecl([StatesErrorName(typ=StatesErrorNameType.StatesALL)])._eval_body(environment)
+    assert environment.stack == [True]
+
+
+@pytest.mark.usefixtures("plain")
+def test_cloudformation_makes_state_machines_that_never_run() -> None:
+    template = {
+        "Resources": {
+            "M": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"DefinitionString": PASS, "RoleArn": ROLE}}
+        }
+    }
+    client("cloudformation").create_stack(StackName="s", TemplateBody=json.dumps(template))
+    assert client("stepfunctions").list_state_machines()["stateMachines"] == []
+
+
+@pytest.mark.usefixtures("plain")
+def test_pages_by_status_break_off_when_an_execution_ends() -> None:
+    sfn = client("stepfunctions")
+    waiting = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 60, "End": True}}})
+    arn = sfn.create_state_machine(name="m", definition=waiting, roleArn=ROLE)["stateMachineArn"]
+    started = [sfn.start_execution(stateMachineArn=arn, name=f"e{n}")["executionArn"] for n in range(3)]
+
+    def in_state(status: str) -> int:
+        return len(sfn.list_executions(stateMachineArn=arn, statusFilter=status)["executions"])
+
+    assert wait_until(lambda: in_state("RUNNING") == len(started))
+    page = sfn.list_executions(stateMachineArn=arn, statusFilter="RUNNING", maxResults=1)
+    for execution in started:
+        sfn.stop_execution(executionArn=execution)
+    assert wait_until(lambda: in_state("ABORTED") == len(started))
+    with pytest.raises(ClientError, match="InvalidToken"):
+        sfn.list_executions(stateMachineArn=arn, statusFilter="RUNNING", maxResults=1, nextToken=page["nextToken"])
+
+
+def test_retries_really_sleep() -> None:
+    assert "time.sleep(interval_seconds)" in inspect.getsource(retrier_decl.RetrierDecl._eval_body)
+
+
+def test_a_fail_state_cannot_carry_on_an_error_of_the_service() -> None:
+    with pytest.raises(ValueError, match="MUST NOT begin with"):
+        CustomErrorName("States.Timeout")
+
+
+def test_a_late_answer_is_written_into_the_history() -> None:
+    source = inspect.getsource(state_task_service.StateTaskService._after_eval_execution)
+    assert "is_running" not in source
+
+
+def test_a_definition_is_parsed_each_time() -> None:
+    assert AmazonStateLanguageParser.parse(PASS)[0] is not AmazonStateLanguageParser.parse(PASS)[0]
+
+
+def test_every_thread_is_kept() -> None:
+    assert type(TMP_THREADS) is list
+
+
+def test_an_error_without_a_type_is_called_exception() -> None:
+    assert '"Exception"' in inspect.getsource(StateTaskServiceLambda._from_error)
+
+
+def test_clients_are_made_anew() -> None:
+    make = lambda_eval_utils.boto_client_for
+    assert not botocore_stubber.enabled
+    assert make("eu-west-1", "sns") is not make("eu-west-1", "sns")
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize(
+    "arn", ["states:eu-west-1:123456789012:stateMachine:m", "lambda:eu-west-1:123456789012:function:f"]
+)
+def test_rules_reach_neither_state_machines_nor_functions(arn: str) -> None:
+    events = client("events")
+    events.put_rule(Name="r", EventPattern='{"source": ["x"]}')
+    events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": f"arn:aws:{arn}"}])
+    with pytest.raises(NotImplementedError):
+        events.put_events(Entries=[{"Source": "x", "DetailType": "t", "Detail": "{}"}])
+
+
+@pytest.mark.usefixtures("plain")
+def test_rules_on_a_partner_bus_fail() -> None:
+    from moto.events.models import PartnerEventSource, events_backends  # noqa: PLC0415 - of this moto's lifetime
+
+    backend = events_backends["123456789012"]["eu-west-1"]
+    backend.event_sources[PARTNER_BUS] = PartnerEventSource("eu-west-1", PARTNER_BUS)
+    events = client("events")
+    events.create_event_bus(Name=PARTNER_BUS, EventSourceName=PARTNER_BUS)
+    with pytest.raises(ClientError, match="ed_1 does not exist"):
+        events.put_rule(Name="r", EventBusName=PARTNER_BUS, EventPattern='{"source": ["x"]}')
+
+
+@pytest.mark.usefixtures("plain")
+def test_cloudformation_wants_the_partner_source_to_exist() -> None:
+    properties = {"Name": PARTNER_BUS, "EventSourceName": PARTNER_BUS}
+    template = {"Resources": {"B": {"Type": "AWS::Events::EventBus", "Properties": properties}}}
+    with pytest.raises(ResponseParserError, match="does not exist"):  # it says so in JSON, where XML is due
+        client("cloudformation").create_stack(StackName="s", TemplateBody=json.dumps(template))
+    assert not hasattr(EventBus, "physical_resource_id")
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize(
+    "rule", [{"EventPattern": '{"source": ["x"]}', "State": "DISABLED"}, {"ScheduleExpression": "rate(1 day)"}]
+)
+def test_disabled_and_schedule_rules_see_events(rule: dict[str, str]) -> None:
+    sqs, events = client("sqs"), client("events")
+    queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+    events.put_rule(Name="r", **rule)
+    events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": "arn:aws:sqs:eu-west-1:123456789012:q"}])
+    events.put_events(Entries=[{"Source": "x", "DetailType": "t", "Detail": "{}"}])
+    assert len(sqs.receive_message(QueueUrl=queue)["Messages"]) == 1
+
+
+@pytest.mark.usefixtures("plain")
+def test_detail_that_is_no_object_is_taken() -> None:
+    with pytest.warns(UserWarning, match="ignored by AWS"):
+        answer = client("events").put_events(Entries=[{"Source": "x", "DetailType": "t", "Detail": "[]"}])
+    assert answer["FailedEntryCount"] == 0
+
+
+def test_an_absent_pattern_matches_everything() -> None:
+    assert EventPattern.load(None).matches_event({"source": "x", "detail": {}})
+
+
+def test_repeated_work_is_still_repeated() -> None:
+    assert inspect.isgeneratorfunction(backends.list_of_moto_modules)
+    assert not hasattr(result_path.parse, "cache_info")
+    assert state_task_service.copy is copy

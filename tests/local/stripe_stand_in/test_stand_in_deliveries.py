@@ -1,0 +1,155 @@
+"""Events reach the bus and the webhook, however often that takes."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stripe
+from werkzeug.wrappers import Request, Response
+
+from local.stripe_stand_in import EventDestination, SessionSeed, StripeStandIn
+from local.stripe_stand_in.server import Server
+from tests.local.stripe_stand_in.support import Bus
+
+SECRET = "whsec_of_the_tests"
+
+
+class Door:
+    """A webhook endpoint."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[bytes, str]] = []
+        self.status = 200
+        self._server = Server(self, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.port}/webhooks/stripe"
+        self.start, self.stop = self._server.start, self._server.stop
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        request = Request(environ)
+        self.received.append((request.get_data(), request.headers["Stripe-Signature"]))
+        return Response(status=self.status, headers={"Location": self.url})(environ, start_response)
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    endpoint = Door()
+    endpoint.start()
+    yield endpoint
+    endpoint.stop()
+
+
+def _pay_one(stand_in: StripeStandIn) -> str:
+    session_id = stand_in.seed_session(SessionSeed(3000, status="open"))
+    stand_in.pay(session_id)
+    return session_id
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_webhooks_signature_holds(door: Door) -> None:
+    with StripeStandIn(webhook_url=door.url, webhook_signing_secret=SECRET) as stand_in:
+        session_id = _pay_one(stand_in)
+        assert stand_in.wait_until_delivered()
+
+    events = [stripe.Webhook.construct_event(body, signature, SECRET) for body, signature in door.received]
+    assert {event.type for event in events} == {
+        "checkout.session.completed",
+        "charge.succeeded",
+        "payment_intent.succeeded",
+    }
+    completed = next(event for event in events if event.type == "checkout.session.completed")
+    assert completed.data.object["id"] == session_id
+    assert completed.pending_webhooks == 1
+    body, signature = door.received[0]
+    with pytest.raises(stripe.SignatureVerificationError):
+        stripe.Webhook.construct_event(body.replace(b"3000", b"1"), signature, SECRET)
+
+
+@pytest.mark.parametrize("status", [500, 302])
+def test_a_webhook_that_refuses_gets_the_event_again(door: Door, status: int) -> None:
+    door.status = status
+    with StripeStandIn(
+        webhook_url=door.url,
+        webhook_signing_secret=SECRET,
+        webhook_events=["checkout.session.completed"],
+    ) as stand_in:
+        _pay_one(stand_in)
+        _wait(lambda: len(door.received) >= 2)
+        [delivery] = stand_in.deliveries()
+        assert (delivery["state"], delivery["last_error"]) == ("pending", f"RuntimeError: HTTP status {status}")
+        door.status = 200
+        assert stand_in.wait_until_delivered()
+
+
+def test_nothing_is_lost_while_the_bus_is_down(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    bus.refusing = True
+    with StripeStandIn(bus) as stand_in:
+        _pay_one(stand_in)
+        _pay_one(stand_in)
+        _wait(lambda: bus.tries >= 3)
+        assert not stand_in.wait_until_delivered(timeout=0.1)
+        assert "the bus is down" in caplog.text
+        assert "buyer@example.com" not in caplog.text
+        bus.refusing = False
+        assert stand_in.wait_until_delivered()
+        assert {delivery["state"] for delivery in stand_in.deliveries()} == {"delivered"}
+    assert bus.types == ["checkout.session.completed"] * 2
+
+
+def test_what_was_not_delivered_is_delivered_after_a_restart(bus: Bus, tmp_path: Path) -> None:
+    path = tmp_path / "stripe.sqlite"
+    bus.refusing = True
+    with StripeStandIn(bus, path=path) as stand_in:
+        _pay_one(stand_in)
+        _wait(lambda: bus.tries >= 1)
+    bus.refusing = False
+    with StripeStandIn(bus, path=path) as stand_in:
+        assert stand_in.wait_until_delivered()
+    assert bus.types == ["checkout.session.completed"]
+
+
+def test_an_event_can_come_twice(bus: Bus) -> None:
+    with StripeStandIn(bus) as stand_in:
+        _pay_one(stand_in)
+        assert stand_in.wait_until_delivered()
+        assert stand_in.redeliver(bus.envelopes[0]["detail"]["id"]) == 1
+        assert stand_in.redeliver("evt_nobody") == 0
+        assert stand_in.wait_until_delivered()
+    first, second = bus.envelopes
+    assert first["detail"] == second["detail"]
+    assert first["id"] != second["id"]
+
+
+def test_many_events_arrive_once_each_by_several_threads(bus: Bus) -> None:
+    with StripeStandIn(bus, delivery_threads=4) as stand_in:
+        sessions = stand_in.seed_sessions(SessionSeed(3000, status="open") for _ in range(100))
+        for session_id in sessions:
+            stand_in.pay(session_id)
+        assert stand_in.wait_until_delivered()
+    arrived = [session["id"] for session in bus.objects("checkout.session.completed")]
+    assert sorted(arrived) == sorted(sessions)
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        EventDestination(status="disabled", disabled_reason="user"),
+        EventDestination(event_payload="thin"),
+        EventDestination(enabled_events=("charge.refunded",)),
+    ],
+)
+def test_a_destination_that_does_not_take_them_gets_no_events(bus: Bus, destination: EventDestination) -> None:
+    with StripeStandIn(bus, destination=destination) as stand_in:
+        _pay_one(stand_in)
+        assert stand_in.wait_until_delivered()
+        assert stand_in.deliveries() == []
+    assert bus.envelopes == []

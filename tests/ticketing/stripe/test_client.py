@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+import stripe
+
+from local.stripe_stand_in import StripeStandIn
+from ticketing.errors import ConfigurationError, StripeUnavailable
+from ticketing.stripe import client as stripe_client
+from ticketing.stripe.client import StripeRefused, stripe_errors
+
+PASSING = [
+    stripe.APIConnectionError("Connection refused"),  # type: ignore[no-untyped-call]
+    stripe.RateLimitError("Too many", http_status=429),
+    stripe.APIError("Oh", http_status=500),
+    stripe.APIError("Oh", http_status=503),
+    stripe.APIError("There is currently another in-progress request using this key", http_status=409),
+    stripe.APIError("Invalid response body"),
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=lambda e: f"{type(e).__name__}-{e.http_status}")
+def test_what_may_pass(error: stripe.StripeError) -> None:
+    with (
+        pytest.raises(StripeUnavailable, match="could not be asked to open a session"),
+        stripe_errors("open a session"),
+    ):
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        stripe.AuthenticationError("Invalid API Key provided: sk_test_abc", http_status=401),
+        stripe.PermissionError("No"),
+    ],
+    ids=["401", "403"],
+)
+def test_a_bad_key_is_a_matter_of_configuration_and_is_not_quoted(error: stripe.StripeError) -> None:
+    with pytest.raises(ConfigurationError) as raised, stripe_errors("open a session"):
+        raise error
+    assert "sk_test" not in str(raised.value)
+
+
+def test_a_refusal_says_why_but_not_to_whom() -> None:
+    error = stripe.InvalidRequestError(  # type: ignore[no-untyped-call]
+        "Invalid email address: jo@b.example\nLook again",
+        "customer_email",
+        "email_invalid",
+        http_status=400,
+        headers={"request-id": "req_1"},
+    )
+    with pytest.raises(StripeRefused) as raised, stripe_errors("open a session"):
+        raise error
+    refused = raised.value
+    assert (refused.code, refused.parameter, refused.http_status) == ("email_invalid", "customer_email", 400)
+    assert str(refused) == (
+        "Stripe refused to open a session: InvalidRequestError, HTTP 400, code email_invalid,"
+        " parameter customer_email, request req_1: Invalid email address: [address] Look again."
+    )
+    assert refused.__cause__ is None
+
+
+def test_the_client_is_kept_with_its_connections() -> None:
+    first = stripe_client.client("sk_test_1", api_base="http://127.0.0.1:1/")
+    assert stripe_client.client("sk_test_1", api_base="http://127.0.0.1:1/") is first
+    assert stripe_client.client("sk_test_2", api_base="http://127.0.0.1:1/") is not first
+
+
+def test_nobody_answers() -> None:
+    client = stripe_client.client("sk_test_1", api_base="http://127.0.0.1:1", network_retries=0)
+    with pytest.raises(StripeUnavailable), stripe_errors("look at a session"):
+        client.v1.checkout.sessions.retrieve("cs_1")
+
+
+def test_what_stripe_quotes_is_not_logged_by_its_package_either(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)  # as Lambda's runtime sets it for every package
+    with StripeStandIn() as stand_in:
+        client = stripe_client.client("sk_test_log", api_base=stand_in.url, network_retries=0)
+        with pytest.raises(stripe.InvalidRequestError, match="jo@nowhere"):
+            client.v1.checkout.sessions.create({"mode": "payment", "customer_email": "jo@nowhere"})
+    assert "jo@nowhere" not in caplog.text
