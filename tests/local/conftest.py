@@ -12,7 +12,7 @@ from local.aws.lambda_worker import LambdaFunction
 from local.aws.lambda_workers import LambdaService
 from local.aws.template import Template, load_template
 
-EXAMPLE = Path(__file__).parent / "example"
+EXAMPLE = Path(__file__).parent / "aws" / "example"
 EVENT_SOURCE = "aws.partner/example.com/ed_1"
 
 
