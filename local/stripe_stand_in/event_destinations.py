@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from local.stripe_stand_in import ids
 from local.stripe_stand_in.errors import ApiError
-from ticketing.stripe_events import HANDLED_EVENTS
+from ticketing.stripe.events import HANDLED_EVENTS
 
 if TYPE_CHECKING:
     from local.stripe_stand_in.json_object import JsonObject

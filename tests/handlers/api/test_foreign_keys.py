@@ -6,14 +6,14 @@ from collections import Counter
 
 import pytest
 
-from local.mariadb import MariaDB
-from tests.api.test_concurrent_checkouts import at_once, buy, check_sums
+from local.database.mariadb import MariaDB
 from tests.conftest import Connect
 from tests.factories import create_code, create_ticket, row_of
-from ticketing import holds
+from tests.handlers.api.test_concurrent_checkouts import at_once, buy, check_sums
 from ticketing.database import Database
 from ticketing.errors import DatabaseUnavailable
 from ticketing.migration_runner import apply_migrations
+from ticketing.orders import holds
 
 BUYERS, ROUNDS = 20, 10
 

@@ -7,7 +7,7 @@ import pytest
 import stripe
 
 from local.stripe_stand_in import ApiError, EventDestination, PaymentSeed, SessionSeed, StripeStandIn
-from tests.stand_in.support import Bus, Clock, client_of
+from tests.local.stripe_stand_in.support import Bus, Clock, client_of
 
 COMPLETED = "checkout.session.completed"
 ALL = EventDestination(enabled_events=("*",))

@@ -7,7 +7,7 @@ import pytest
 import stripe
 
 from local.stripe_stand_in import ApiError, EventDestination, SessionSeed, StripeStandIn
-from tests.stand_in.support import Bus, Clock, client_of
+from tests.local.stripe_stand_in.support import Bus, Clock, client_of
 
 Types = Callable[[], list[str]]
 
