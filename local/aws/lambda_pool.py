@@ -11,6 +11,7 @@ from typing import IO
 
 from local.aws.lambda_answers import MAX_RESPONSE_BYTES, InvokeResult, function_error, timed_out, worker_ended
 from local.aws.lambda_worker import LambdaFunction, LambdaWorker, RuntimeRequest, WorkerDiedError, WorkerTimedOutError
+from local.private_files import append_private
 
 # First guesses, until there is something to measure.
 _USUAL_START_SECONDS = 0.5
@@ -77,7 +78,7 @@ class WorkerPool:
         self._freed_at = 0.0
         self._start_takes = _USUAL_START_SECONDS
         self._call_takes = _USUAL_CALL_SECONDS
-        self._log: IO[bytes] = settings.log_file.open("ab", buffering=0)
+        self._log: IO[bytes] = append_private(settings.log_file, buffering=0)
 
     def run(self, invocation: Invocation) -> InvokeResult:
         """Run one invocation on a worker of its own and say how it ended."""

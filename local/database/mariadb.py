@@ -15,6 +15,7 @@ from typing import IO, Self
 
 import pymysql
 
+from local.private_files import append_private
 from local.processes import LOOPBACK, free_port, spawn, stop
 from local.signals import stop_if_asked
 
@@ -172,7 +173,7 @@ class MariaDB:
 
     def _launch_and_wait(self, server: str, startup_sql: Path) -> None:
         try:
-            with self.log_file.open("ab") as log:
+            with append_private(self.log_file) as log:
                 self._launch(server, startup_sql, log)
             self._wait_until_ready()
         except BaseException:

@@ -25,7 +25,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
     # No form-action: browsers apply it to the redirect to the shop as well.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
+    # Not no-referrer: with it browsers post the page's own form with `Origin: null`, as a stranger's.
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }

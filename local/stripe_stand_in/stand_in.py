@@ -5,7 +5,10 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
+from local.loopback_callers import LoopbackCallersOnly
+from local.stripe_stand_in import sessions
 from local.stripe_stand_in.api import Api
 from local.stripe_stand_in.app import App
 from local.stripe_stand_in.context import API_VERSION, Context
@@ -94,13 +97,20 @@ class StripeStandIn(World):
         super().__init__(context, deliverer, Faults(), RateLimit(rate_limit))
         self._timekeeper = Timekeeper(self.run_due)
         api = Api(context, self._faults, self._rate_limit, api_keys)
-        self.app = App(api, Control(self), context, lambda: self._stopped)
+        app = App(api, Control(self), context, lambda: self._stopped)
+        public_host = urlsplit(public_url).hostname if public_url else None
+        self.app = LoopbackCallersOnly(app, public_host=public_host, linked_path=sessions.CHECKOUT_PATH)
 
     @property
     def url(self) -> str:
         """The address of the API (for `base_addresses={"api": …}`) and of the hosted pages."""
+        return self._public_url or self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """The address that is listened on."""
         port = self._server.port if self._server else self._port
-        return self._public_url or f"http://{self._host}:{port}"
+        return f"http://{self._host}:{port}"
 
     def start(self) -> Self:
         """Serve, deliver and let time pass; returns itself.

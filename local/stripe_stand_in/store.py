@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from local.private_files import make_private
 from local.stripe_stand_in.json_object import JsonObject
 
 Kind = Literal["checkout.session", "payment_intent", "charge", "refund", "dispute", "event", "connected_event"]
@@ -113,6 +114,7 @@ class Store:
         """Open the database; see the class."""
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(path)  # SQLite gives its -wal and -shm the same permissions
         self._lock = threading.RLock()
         self._depth = 0
         self._connection = sqlite3.connect(
