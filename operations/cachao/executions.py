@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from cachao.aws import execution_names
 from cachao.aws import executions as executions_of_workflow
 from cachao.aws.executions import LOOKED_THROUGH, Execution
 from cachao.command_context import CommandContext
 from cachao.problems import BROKEN, USAGE, FunctionFailed, Problem
-from cachao.replay import names as execution_names
 from cachao.replay.repairs import Repairs
 from cachao.view import executions as execution_view
 from cachao.view import orders as order_view

@@ -12,17 +12,16 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from cachao.aws import executions
+from cachao.aws import execution_names, executions
 from cachao.aws.environment import Environment
 from cachao.aws.executions import Execution, Found
 from cachao.aws.logs import Field
+from cachao.aws.timeline import Timeline
 from cachao.command_context import CommandContext
 from cachao.picture import execution as pictures
 from cachao.problems import BROKEN, FunctionFailed, Problem
-from cachao.replay import names as execution_names
 from cachao.view import executions as execution_view
 from cachao.view import orders as order_view
-from cachao.view.timeline import Timeline
 
 _STRIPE_ID = re.compile(r"(cs|pi|evt|re|pyr|dp|du|ch|py)_[A-Za-z0-9_]+\Z")
 # Those that the functions' logs are indexed by.

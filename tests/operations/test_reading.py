@@ -9,17 +9,16 @@ from typing import Any, Self
 
 import pytest
 
-from cachao.aws import logs
+from cachao.aws import execution_names, logs
 from cachao.aws.execution_input import EventSummary, summarise
 from cachao.aws.executions import Execution
+from cachao.aws.timeline import Timeline, read, sentence_of
 from cachao.doctor import permissions, sample_events
 from cachao.doctor.event_pattern import matches_locally
 from cachao.problems import Problem
-from cachao.replay import names as execution_names
 from cachao.view import executions as execution_view
 from cachao.view.output import Output
 from cachao.view.time_spans import parse_since
-from cachao.view.timeline import Timeline, read, sentence_of
 from ticketing.stripe.events import HANDLED_EVENTS, read_event
 
 BEGIN = datetime(2026, 11, 21, 12, tzinfo=UTC)

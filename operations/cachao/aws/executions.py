@@ -10,12 +10,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from cachao.aws import logs
+from cachao.aws import execution_names, logs
 from cachao.aws.environment import Environment
 from cachao.aws.execution_input import EventSummary, summarise
+from cachao.aws.timeline import Timeline, read
 from cachao.problems import USAGE, Problem, error_code
-from cachao.replay import names as execution_names
-from cachao.view.timeline import Timeline, read
 
 FAILED: Final = ("FAILED", "TIMED_OUT", "ABORTED")
 RUNNING: Final = "RUNNING"

@@ -6,11 +6,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from cachao.aws import executions
+from cachao.aws import execution_names, executions
 from cachao.aws.environment import Environment
 from cachao.aws.executions import Execution
 from cachao.doctor import settled
-from cachao.replay import names as execution_names
 from cachao.replay import plans
 
 # Each is a request of its own.

@@ -10,10 +10,10 @@ from typing import Any
 
 from cachao.aws.environment import Environment
 from cachao.aws.executions import Execution
+from cachao.aws.timeline import Step, Timeline
 from cachao.picture import Overlay, StateResult, draw, draw_page
 from cachao.picture.graph import Graph, read_graph
 from cachao.problems import USAGE, Problem
-from cachao.view.timeline import Step, Timeline
 
 
 def check(file: Path) -> None:

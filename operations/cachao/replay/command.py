@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from cachao.aws import executions, start_executions
+from cachao import start_executions
+from cachao.aws import executions
 from cachao.aws.executions import Execution
 from cachao.command_context import CommandContext
 from cachao.problems import USAGE, Problem

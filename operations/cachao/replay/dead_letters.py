@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from rich.console import RenderableType
 
-from cachao.aws import start_executions
+from cachao import start_executions
+from cachao.aws import execution_names
 from cachao.aws.environment import Environment
 from cachao.aws.execution_input import summarise
 from cachao.command_context import CommandContext
-from cachao.replay import names as execution_names
 from cachao.view.entries import entries
 from cachao.view.output import escape, pluralize
 from ticketing.stripe.events import OWN_SOURCE, PARTNER_SOURCE_PREFIX

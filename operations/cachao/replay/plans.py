@@ -10,12 +10,11 @@ from typing import Any, Final, Literal, NamedTuple
 
 from rich.progress import Progress
 
-from cachao.aws import executions
+from cachao.aws import execution_names, executions
 from cachao.aws.environment import Environment
 from cachao.aws.executions import Execution
 from cachao.command_context import CommandContext
 from cachao.problems import Problem
-from cachao.replay import names as execution_names
 from cachao.view.output import escape, moment, pluralize
 
 Intention = Literal["replay", "repaired already", "being replayed", "running"]

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.console import RenderableType
 
-from cachao.replay import names as execution_names
+from cachao.aws import execution_names
 from cachao.replay.plans import Plan
 from cachao.view import executions as execution_view
 from cachao.view.entries import entries

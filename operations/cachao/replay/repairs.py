@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-from cachao.aws import executions
+from cachao.aws import execution_names, executions
 from cachao.aws.environment import Environment
 from cachao.aws.executions import Execution
-from cachao.replay import names as execution_names
 
 
 @dataclass(frozen=True)

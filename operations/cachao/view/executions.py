@@ -11,10 +11,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cachao.aws import execution_names
 from cachao.aws.executions import Execution
-from cachao.replay import names as execution_names
+from cachao.aws.timeline import Attempt, Step, Timeline
 from cachao.view.output import coloured, duration, escape, moment, pluralize, table
-from cachao.view.timeline import Attempt, Step, Timeline
 from ticketing.reconciliation import made_events
 
 _MARKS: Final = {"succeeded": "✔", "failed": "✘", "caught": "✘", "running": "…", "stopped": "■"}

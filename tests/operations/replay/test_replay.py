@@ -205,7 +205,7 @@ def test_a_message_is_kept_when_its_execution_could_not_be_started(
     def fail(*_: object) -> None:
         raise RuntimeError("the network is gone")
 
-    monkeypatch.setattr("cachao.aws.start_executions.start", fail)
+    monkeypatch.setattr("cachao.start_executions.start", fail)
     with pytest.raises(RuntimeError):
         cachao("replay", "--dead-letters", "--yes")
     monkeypatch.undo()

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cachao.aws import executions, start_executions
+from cachao import start_executions
+from cachao.aws import executions
 from cachao.aws.environment import Environment
 from cachao.replay import plans, preview
 from local.aws.cloud import LocalCloud

@@ -12,13 +12,12 @@ from typing import Any, Final, Literal
 import typer
 from rich.progress import Progress
 
-from cachao.aws import executions
+from cachao.aws import execution_names, executions
 from cachao.aws.environment import Environment
 from cachao.aws.execution_input import summarise
 from cachao.aws.executions import Execution
 from cachao.command_context import CommandContext
 from cachao.problems import BROKEN, STILL_RUNNING, Problem, error_code, explain
-from cachao.replay import names as execution_names
 from cachao.view import executions as execution_view
 from cachao.view.output import Output, pluralize
 
