@@ -25,10 +25,11 @@ run: setup ## The shop in the foreground until Ctrl-C; FRESH=1 begins with an em
 test: lint ## Lint, then all tests, with the branch coverage of functions/ measured
 	$(BIN)/python -m tests $(PYTEST_ARGS)
 
-lint: setup ## ruff, mypy, cfn-lint, the template as SAM reads it, the state machine's own lint
+lint: setup ## ruff, mypy, import-linter, cfn-lint, the template as SAM reads it, the state machine's own lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@PYTHONPATH=functions:operations:. $(BIN)/lint-imports --no-cache
 	$(BIN)/cfn-lint template.yaml
 	$(BIN)/python -m local.lint
 
