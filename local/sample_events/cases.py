@@ -17,6 +17,7 @@ from local.sample_events.stripe_objects import (
     stripe_event,
     stripe_id,
 )
+from local.stripe_stand_in.thin_events import notification
 
 COMPLETED: Final = "checkout.session.completed"
 
@@ -284,3 +285,20 @@ _REFUSED: Final = (
 )
 
 SAMPLES: Final = (*_PAYMENTS, *_MONEY_BACK, *_REFUSED)
+
+
+def _thin(twin: Sample) -> Sample:
+    detail = notification(twin.detail)
+    kind = detail["related_object"]["type"]
+    return Sample(
+        name=detail["type"],
+        shows=f"`{twin.name}` as a thin event: the {kind} is to be fetched from Stripe",
+        detail=detail,
+        outcome=twin.outcome,
+        end=twin.end,
+        after=twin.after,
+    )
+
+
+# One of each type. Stripe has to have the objects that they name: local Stripe gets them by `seed_objects`.
+THIN_SAMPLES: Final = tuple(_thin(sample) for sample in (*_PAYMENTS, *_MONEY_BACK) if sample.name == sample.event_type)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from local.sample_events.cases import SAMPLES, Sample
+from local.sample_events.cases import SAMPLES, THIN_SAMPLES, Sample
 from local.sample_events.forms import Form, in_form, partner_envelope
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "events"
@@ -25,7 +25,7 @@ def envelope(sample: Sample, form: Form = "partner") -> dict[str, Any]:
 def index() -> str:
     """Give the table of events/README.md, in Markdown."""
     lines = ["| File | Shows | Send before | Ends as |", "|---|---|---|---|"]
-    for sample in SAMPLES:
+    for sample in (*SAMPLES, *THIN_SAMPLES):
         after = f"`{sample.after}`" if sample.after else ""
         lines.append(f"| `{sample.name}` | {sample.shows} | {after} | `{sample.end}` |")
     return "\n".join(lines)
@@ -46,7 +46,7 @@ def with_index(readme: str) -> str:
 
 def all_files() -> dict[str, str]:
     """Give the text of each file by its name within events/."""
-    return {f"{sample.name}.json": as_text(envelope(sample)) for sample in SAMPLES}
+    return {f"{sample.name}.json": as_text(envelope(sample)) for sample in (*SAMPLES, *THIN_SAMPLES)}
 
 
 def as_text(value: object) -> str:

@@ -12,7 +12,8 @@ by itself. How a test plays disputes, failing refunds, strangers and misfortune:
 
 Endpoints: Checkout Sessions (create, retrieve, list, line items, expire), PaymentIntents and Charges
 (retrieve), Refunds (create, retrieve, list), Disputes and Events (retrieve, list), Account (retrieve),
-Webhook Endpoints (list), and Event Destinations of API v2 (retrieve, list). `/_control/…` is not Stripe's:
+Webhook Endpoints (list), and Event Destinations (retrieve, list) and Events
+(retrieve) of API v2. `/_control/…` is not Stripe's:
 it is how tests and `python -m local pay` act as buyer, bank and misfortune.
 
 What it does not imitate:
@@ -25,13 +26,13 @@ What it does not imitate:
 - Payment methods but cards and SEPA Direct Debit; exchange rates are the caller's.
 - Live mode, publishable keys, permissions of restricted keys.
 - Eventual consistency and latency: lists show everything at once. Faults happen only when asked for.
-- API v2 beyond reading one event destination; thin events; webhook endpoints beyond a list that tests fill.
+- API v2 beyond reading one event destination and thin events; webhook endpoints beyond a list that tests fill.
 - The search API, and creating PaymentIntents, Charges or Disputes by the API.
 """
 
 from local.stripe_stand_in.deliveries import Webhook, sign
 from local.stripe_stand_in.errors import ApiError
-from local.stripe_stand_in.event_destinations import SHOP_EVENTS, EventDestination
+from local.stripe_stand_in.event_destinations import SHOP_EVENTS, THIN_SHOP_EVENTS, EventDestination
 from local.stripe_stand_in.foreign import PaymentSeed
 from local.stripe_stand_in.payments import PayResult
 from local.stripe_stand_in.seeding import SessionSeed
@@ -40,6 +41,7 @@ from local.stripe_stand_in.webhook_endpoints import WebhookEndpoint
 
 __all__ = [
     "SHOP_EVENTS",
+    "THIN_SHOP_EVENTS",
     "ApiError",
     "EventDestination",
     "PayResult",

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from local.stripe_stand_in import disputes, events, ids, payments, refunds, sessions
+from local.stripe_stand_in import disputes, events, ids, payments, refunds, sessions, thin_events
 from local.stripe_stand_in.account import account
 from local.stripe_stand_in.context import Context, RequestInfo
 from local.stripe_stand_in.errors import ApiError, invalid_parameter
@@ -51,6 +51,7 @@ _ROUTES: list[tuple[str, str, Endpoint]] = [
     ("GET", "/v1/events/<id>", lambda c, _raw, _r, key: events.retrieve(c, key)),
     ("GET", "/v1/account", lambda c, _raw, _r, _: account(c.account_id)),
     ("GET", "/v1/webhook_endpoints", lambda c, raw, _r, _: list_endpoints(c.webhook_endpoints, raw)),
+    ("GET", "/v2/core/events/<id>", lambda c, _raw, _r, key: thin_events.retrieve(c, key)),
     (
         "GET",
         "/v2/core/event_destinations",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from local.stripe_stand_in.event_destinations import EventDestination
 from local.stripe_stand_in.json_object import JsonObject
@@ -24,6 +25,13 @@ class RequestInfo:
         return {"id": self.id, "idempotency_key": self.idempotency_key}
 
 
+class Door(Protocol):
+    """What takes events."""
+
+    def takes(self, event_type: str, *, connected: bool) -> bool:
+        """Return whether events of this (snapshot) type, of this or of a connected account, are sent there."""
+
+
 @dataclass
 class Context:
     """The stand-in's state and settings, handed to every operation.
@@ -34,8 +42,7 @@ class Context:
         wake: Tells the deliverer that there is something to deliver.
         settle_delay: Seconds until a delayed payment is known to have succeeded or failed.
         has_event_bus: Whether somebody takes the envelopes.
-        webhook_events: The event types that are forwarded to the webhook address; empty: no webhook.
-        webhook_events_from: Whose: `@self` and, for connected accounts, `@accounts`.
+        webhook: Which events are forwarded to a webhook address; None: there is none.
         webhook_endpoints: What the API lists; nothing is delivered there, see webhook_endpoints.py.
     """
 
@@ -48,8 +55,7 @@ class Context:
     api_version: str
     settle_delay: float
     has_event_bus: bool
-    webhook_events: tuple[str, ...]
-    webhook_events_from: tuple[str, ...] = ("@self",)
+    webhook: Door | None = None
     webhook_endpoints: list[WebhookEndpoint] = field(default_factory=list)
 
     def now(self) -> int:

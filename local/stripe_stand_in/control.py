@@ -48,6 +48,7 @@ _OPERATIONS: dict[str, _Operation] = {
     "clear_faults": lambda world, body: world.clear_faults(**body),
     "rate_limit": lambda world, body: world.set_rate_limit(**body),
     "seed": lambda world, body: world.seed_sessions([SessionSeed(**seed) for seed in body["sessions"]]),
+    "seed_objects": lambda world, body: world.seed_objects(body["objects"]),
     "redeliver": lambda world, body: world.redeliver(**body),
     "deliveries": lambda world, body: world.deliveries(**body),
     "wait_until_delivered": lambda world, body: world.wait_until_delivered(**body),

@@ -12,14 +12,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from local.stripe_stand_in.event_destinations import EventDestination
-from local.stripe_stand_in.events import envelope
+from local.stripe_stand_in.event_destinations import EventDestination, Payload, wants
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.store import Store
+from local.stripe_stand_in.thin_events import notification
 
 logger = logging.getLogger(__name__)
 
@@ -38,20 +40,37 @@ def sign(payload: str, secret: str, timestamp: int) -> str:
 
 @dataclass(frozen=True)
 class Webhook:
-    """An address that gets events as `stripe listen --forward-to` sends them."""
+    """An address that gets events as `stripe listen --forward-to` sends them.
+
+    Attributes:
+        url: Where to.
+        signing_secret: The `whsec_…` they are signed with.
+        types: The types that it takes; `*`: all.
+        events_from: Whose: `@self` and, for connected accounts, `@accounts`.
+        payload: Whether it gets snapshot or thin events (whose types begin with `v1.`).
+    """
 
     url: str
     signing_secret: str
+    types: tuple[str, ...] = ("*",)
+    events_from: tuple[str, ...] = ("@self",)
+    payload: Payload = "snapshot"
     timeout_seconds: float = _WEBHOOK_TIMEOUT_SECONDS
 
+    def takes(self, event_type: str, *, connected: bool) -> bool:
+        """Return whether events of this (snapshot) type are sent there."""
+        return wants(
+            event_type, payload=self.payload, types=self.types, events_from=self.events_from, connected=connected
+        )
+
     def post(self, event: JsonObject) -> None:
-        """Send one event.
+        """Send one (snapshot) event, in the form that it takes.
 
         Raises:
             RuntimeError: The answer was not 2xx.
             OSError: There was no answer.
         """
-        payload = json.dumps(event, indent=2)
+        payload = json.dumps(notification(event) if self.payload == "thin" else event, indent=2)
         request = urllib.request.Request(  # noqa: S310 - the developer's own address
             self.url,
             data=payload.encode(),
@@ -68,6 +87,23 @@ class Webhook:
         except urllib.error.HTTPError as error:
             error.close()
             raise RuntimeError(f"HTTP status {error.code}") from None
+
+
+def envelope(event: JsonObject, destination: EventDestination) -> JsonObject:
+    """Return the EventBridge event in which a (snapshot) event arrives on the partner event bus."""
+    detail = notification(event) if destination.event_payload == "thin" else event
+    moment = datetime.fromtimestamp(event["created"], UTC)
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": detail["type"],
+        "source": destination.source,
+        "account": destination.aws_account_id,
+        "time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": destination.aws_region,
+        "resources": [destination.aws_event_source_arn],
+        "detail": detail,
+    }
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

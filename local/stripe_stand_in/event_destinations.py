@@ -3,6 +3,7 @@
 Source: docs.stripe.com/api/v2/core/event-destinations.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -17,13 +18,33 @@ if TYPE_CHECKING:
 
 # The types that the shop's rules let through.
 SHOP_EVENTS: tuple[str, ...] = tuple(sorted(HANDLED_EVENTS))
+THIN_SHOP_EVENTS: tuple[str, ...] = tuple(f"v1.{event_type}" for event_type in SHOP_EVENTS)
+
+Payload = Literal["snapshot", "thin"]
+
+
+def wants(
+    event_type: str, *, payload: Payload, types: Collection[str], events_from: Collection[str], connected: bool
+) -> bool:
+    """Return whether a destination with these settings takes events of a (snapshot) type.
+
+    Args:
+        event_type: The type.
+        payload: In which form it takes them: thin types are named `v1.…`.
+        types: The types that it takes, in that form; `*`: all.
+        events_from: `@self`, `@accounts` or both.
+        connected: Whether the event is of a connected account.
+    """
+    name = f"v1.{event_type}" if payload == "thin" else event_type
+    return ("@accounts" if connected else "@self") in events_from and ("*" in types or name in types)
 
 
 @dataclass
 class EventDestination:
     """One destination of type `amazon_eventbridge`. Its fields may be set to whatever a test needs.
 
-    A disabled destination, or one whose payload is not `snapshot`, gets no snapshot events, as at Stripe.
+    A disabled destination gets no events. One whose payload is `thin` gets events whose types begin with
+    `v1.`, where `enabled_events` names them so (THIN_SHOP_EVENTS).
     """
 
     id: str = field(default_factory=ids.event_destination_id)
@@ -34,7 +55,7 @@ class EventDestination:
     aws_account_id: str = "123456789012"
     aws_region: str = "eu-west-1"
     aws_event_source_status: Literal["active", "deleted", "pending", "unknown"] = "active"
-    event_payload: Literal["snapshot", "thin"] = "snapshot"
+    event_payload: Payload = "snapshot"
     enabled_events: tuple[str, ...] = SHOP_EVENTS
     events_from: tuple[str, ...] = ("@self",)
     livemode: bool = False
@@ -52,12 +73,13 @@ class EventDestination:
         return f"arn:aws:events:{self.aws_region}::event-source/{self.source}"
 
     def takes(self, event_type: str, *, connected: bool = False) -> bool:
-        """Return whether snapshot events of this type, of this or of a connected account, are sent there now."""
-        return (
-            self.status == "enabled"
-            and self.event_payload == "snapshot"
-            and ("@accounts" if connected else "@self") in self.events_from
-            and ("*" in self.enabled_events or event_type in self.enabled_events)
+        """Return whether events of this (snapshot) type, of this or of a connected account, are sent there now."""
+        return self.status == "enabled" and wants(
+            event_type,
+            payload=self.event_payload,
+            types=self.enabled_events,
+            events_from=self.events_from,
+            connected=connected,
         )
 
     def body(self) -> "JsonObject":

@@ -1,21 +1,18 @@
 """Stripe Events: what happened, with a snapshot of the object as it then was."""
 
 import copy
-import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from local.stripe_stand_in import ids
 from local.stripe_stand_in.context import Context, RequestInfo
 from local.stripe_stand_in.errors import invalid_parameter, resource_missing
-from local.stripe_stand_in.event_destinations import EventDestination
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.listing import LIST_FIELDS, list_objects
 from local.stripe_stand_in.parameters import Raw, array_of, hash_of, string
 from local.stripe_stand_in.store import Kind, Record
 
 # "Guaranteed only for 30 days" (docs.stripe.com/api/events).
-_KEPT_SECONDS = 30 * 24 * 3600
+KEPT_SECONDS = 30 * 24 * 3600
 
 _LIST_PARAMETERS = hash_of(
     LIST_FIELDS | {"type": string(), "types": array_of(string(), maximum=20)},
@@ -96,32 +93,15 @@ def _doors(context: Context, event_type: str, *, connected: bool) -> list[str]:
     doors = []
     if context.has_event_bus and context.destination.takes(event_type, connected=connected):
         doors.append("event_bus")
-    of_these = "*" in context.webhook_events or event_type in context.webhook_events
-    if of_these and ("@accounts" if connected else "@self") in context.webhook_events_from:
+    if context.webhook is not None and context.webhook.takes(event_type, connected=connected):
         doors.append("webhook")
     return doors
-
-
-def envelope(event: JsonObject, destination: EventDestination) -> JsonObject:
-    """Return the EventBridge event in which a Stripe Event arrives on the partner event bus."""
-    moment = datetime.fromtimestamp(event["created"], UTC)
-    return {
-        "version": "0",
-        "id": str(uuid.uuid4()),
-        "detail-type": event["type"],
-        "source": destination.source,
-        "account": destination.aws_account_id,
-        "time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "region": destination.aws_region,
-        "resources": [destination.aws_event_source_arn],
-        "detail": event,
-    }
 
 
 def retrieve(context: Context, event_id: str) -> JsonObject:
     """Return one event of the last 30 days."""
     record = context.store.get("event", event_id)
-    if record is None or record.body["created"] < context.now() - _KEPT_SECONDS:
+    if record is None or record.body["created"] < context.now() - KEPT_SECONDS:
         raise resource_missing("event", event_id)
     return record.body
 
@@ -135,7 +115,7 @@ def list_events(context: Context, raw: Raw) -> JsonObject:
     parameters: JsonObject = _LIST_PARAMETERS(raw, "")
     if "type" in parameters and "types" in parameters:
         raise invalid_parameter("You may pass either `type` or `types`, but not both.", "types")
-    oldest = (">=", context.now() - _KEPT_SECONDS)
+    oldest = (">=", context.now() - KEPT_SECONDS)
     parameters["created"] = (*parameters.get("created", ()), oldest)
     types = parameters.get("types", []) + ([parameters["type"]] if "type" in parameters else [])
     return list_objects(context, "event", parameters, "/v1/events", statuses=tuple(types))

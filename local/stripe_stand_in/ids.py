@@ -1,11 +1,15 @@
 """Identifiers of the form and length that Stripe gives in test mode."""
 
+import hashlib
 import secrets
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 # bytes.translate is several times faster than choosing character by character; the slight bias
 # (256 is no multiple of 62) does not matter, 23 characters are far beyond any chance of a collision.
 _BASE62 = bytes(ord(_ALPHABET[value % len(_ALPHABET)]) for value in range(256))
+
+
+_THIN = "evt_test_65"
 
 
 def _characters(count: int) -> str:
@@ -46,3 +50,15 @@ def fingerprint() -> str:
 def event_destination_id() -> str:
     """Return the id of an event destination in test mode."""
     return "ed_test_" + _characters(41)
+
+
+def thin_event_id(event_id: str) -> str:
+    """Return the id of a snapshot event's thin twin, as long as Stripe's are; see `snapshot_event_id`."""
+    own = event_id.removeprefix("evt_")
+    digest = hashlib.sha256(own.encode()).digest()
+    return f"{_THIN}{own}{digest.translate(_BASE62).decode('ascii')[:24]}"
+
+
+def snapshot_event_id(thin_id: str) -> str:
+    """Return the id of the snapshot event that a thin event is the twin of."""
+    return f"evt_{thin_id.removeprefix(_THIN)[:-24]}"

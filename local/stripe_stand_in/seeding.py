@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from local.stripe_stand_in import payment_object, session_object, sessions
 from local.stripe_stand_in.context import Context
 from local.stripe_stand_in.instruments import Card
 from local.stripe_stand_in.json_object import JsonObject
-from local.stripe_stand_in.store import Record
+from local.stripe_stand_in.store import Kind, Record
 
 
 @dataclass
@@ -56,6 +56,25 @@ def seed(context: Context, seeds: Iterable[SessionSeed]) -> list[str]:
     # Record by record: ten thousand sessions as dictionaries would keep the garbage collector busy.
     context.store.insert_many(records())
     return identities
+
+
+def record_of(body: JsonObject) -> Record:
+    """Return an object as it is stored, with nothing that Stripe would know besides.
+
+    Raises:
+        ValueError: It is of a kind that the stand-in does not know.
+    """
+    kind: Any = body.get("object")
+    if kind not in get_args(Kind):
+        raise ValueError(f"the stand-in keeps no {kind}")
+    payment = body["id"] if kind == "payment_intent" else body.get("payment_intent")
+    return Record(
+        kind,
+        body,
+        private={"line_items": [], "payment_intent_data": {}},
+        status=body.get("status"),
+        payment_intent=payment if isinstance(payment, str) else None,
+    )
 
 
 def _records(context: Context, wanted: SessionSeed) -> list[Record]:

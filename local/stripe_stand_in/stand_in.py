@@ -14,7 +14,7 @@ from local.stripe_stand_in.app import App
 from local.stripe_stand_in.context import API_VERSION, Context
 from local.stripe_stand_in.control import Control
 from local.stripe_stand_in.deliveries import Deliverer, Webhook
-from local.stripe_stand_in.event_destinations import EventDestination
+from local.stripe_stand_in.event_destinations import EventDestination, Payload
 from local.stripe_stand_in.faults import Faults
 from local.stripe_stand_in.rate_limit import RateLimit
 from local.stripe_stand_in.server import Server
@@ -44,6 +44,7 @@ class StripeStandIn(World):
         webhook_signing_secret: The `whsec_…` those are signed with.
         webhook_events: The types to forward; `*`: all.
         webhook_events_from: Whose events to forward: `@self`, and `@accounts` for those of connected accounts.
+        webhook_payload: In which form to forward them; the types of `thin` ones begin with `v1.`.
         api_keys: The valid keys; None: every `sk_test_…` and `rk_test_…`.
         rate_limit: API requests allowed within a second; None: any number.
         settle_delay: Seconds until a bank debit's result, or a late refund's, is known.
@@ -66,6 +67,7 @@ class StripeStandIn(World):
         webhook_signing_secret: str = "whsec_local",  # noqa: S107 - of this machine only
         webhook_events: Iterable[str] = ("*",),
         webhook_events_from: Iterable[str] = ("@self",),
+        webhook_payload: Payload = "snapshot",
         api_keys: Collection[str] | None = None,
         rate_limit: int | None = None,
         settle_delay: float = 2.0,
@@ -79,7 +81,15 @@ class StripeStandIn(World):
         self._stopped = False
         self._server: Server | None = None
         destination = destination or EventDestination()
-        webhook = Webhook(webhook_url, webhook_signing_secret) if webhook_url else None
+        webhook = None
+        if webhook_url:
+            webhook = Webhook(
+                webhook_url,
+                webhook_signing_secret,
+                types=tuple(webhook_events),
+                events_from=tuple(webhook_events_from),
+                payload=webhook_payload,
+            )
         deliverer = Deliverer(self._store, destination, deliver, webhook, delivery_threads)
         context = Context(
             store=self._store,
@@ -91,8 +101,7 @@ class StripeStandIn(World):
             api_version=api_version,
             settle_delay=settle_delay,
             has_event_bus=deliver is not None,
-            webhook_events=tuple(webhook_events) if webhook else (),
-            webhook_events_from=tuple(webhook_events_from),
+            webhook=webhook,
         )
         super().__init__(context, deliverer, Faults(), RateLimit(rate_limit))
         self._timekeeper = Timekeeper(self.run_due)

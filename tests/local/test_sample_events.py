@@ -12,7 +12,7 @@ from moto.events.models import EventPattern
 from samtranslator.yaml_helper import yaml_parse
 
 from local.__main__ import main
-from local.sample_events.cases import COMPLETED, SAMPLES, Sample
+from local.sample_events.cases import COMPLETED, SAMPLES, THIN_SAMPLES, Sample
 from local.sample_events.files import INDEX_BEGIN, all_files, envelope, index, with_index, write
 from local.sample_events.forms import Form
 from local.sample_events.stripe_objects import FREE_SESSION_ID, SESSION_ID
@@ -66,7 +66,7 @@ def test_writing_removes_what_is_no_more(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text((EVENTS / "README.md").read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "partner").mkdir()
     (tmp_path / "partner" / "old.json").write_text("{}", encoding="utf-8")
-    assert write(tmp_path) == len(SAMPLES)
+    assert write(tmp_path) == len(SAMPLES) + len(THIN_SAMPLES)
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.json")} == set(all_files())
     assert index() in (tmp_path / "README.md").read_text(encoding="utf-8")
 
@@ -124,6 +124,19 @@ def test_the_command_says_what_it_cannot_use(tmp_path: Path, capsys: pytest.Capt
     ):
         assert main(["sample-events", *arguments]) == 2
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sample", THIN_SAMPLES, ids=lambda sample: sample.name)
+def test_a_thin_sample_is_its_twins_notification(sample: Sample) -> None:
+    twin, thin = read(sample.name.removeprefix("v1.")), read(sample.name)
+    assert (thin["detail-type"], thin["detail"]["object"]) == (sample.name, "v2.core.event")
+    assert thin["detail"]["related_object"]["id"] == twin["detail"]["data"]["object"]["id"]
+    assert thin["id"] != twin["id"]
+    assert thin["detail"]["id"] != twin["detail"]["id"]
+
+
+def test_there_is_a_thin_sample_of_every_event_type() -> None:
+    assert {sample.event_type for sample in THIN_SAMPLES} == {f"v1.{event_type}" for event_type in HANDLED_EVENTS}
 
 
 def test_ids_look_as_those_of_stripe_do() -> None:

@@ -8,6 +8,7 @@ import stripe
 
 from local.stripe_stand_in import StripeStandIn
 from tests.local.stripe_stand_in.support import Bus, Clock, client_of
+from tests.local.stripe_stand_in.webhook import Door
 
 
 @pytest.fixture
@@ -66,3 +67,11 @@ def new_session(client: stripe.StripeClient, parameters: Callable[..., Any]) -> 
         return client.v1.checkout.sessions.create(parameters(**changes))
 
     return create
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    endpoint = Door()
+    endpoint.start()
+    yield endpoint
+    endpoint.stop()

@@ -2,43 +2,15 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import stripe
-from werkzeug.wrappers import Request, Response
 
 from local.stripe_stand_in import EventDestination, SessionSeed, StripeStandIn
-from local.stripe_stand_in.server import Server
 from tests.local.stripe_stand_in.support import Bus
-
-SECRET = "whsec_of_the_tests"
-
-
-class Door:
-    """A webhook endpoint."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[bytes, str]] = []
-        self.status = 200
-        self._server = Server(self, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.port}/webhooks/stripe"
-        self.start, self.stop = self._server.start, self._server.stop
-
-    def __call__(self, environ: Any, start_response: Any) -> Any:
-        request = Request(environ)
-        self.received.append((request.get_data(), request.headers["Stripe-Signature"]))
-        return Response(status=self.status, headers={"Location": self.url})(environ, start_response)
-
-
-@pytest.fixture
-def door() -> Iterator[Door]:
-    endpoint = Door()
-    endpoint.start()
-    yield endpoint
-    endpoint.stop()
+from tests.local.stripe_stand_in.webhook import SECRET, Door
 
 
 def _pay_one(stand_in: StripeStandIn) -> str:
