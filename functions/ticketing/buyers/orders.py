@@ -9,9 +9,8 @@ from typing import Final
 
 import msgspec
 
-from ticketing import public_errors
+from ticketing import dates, public_errors
 from ticketing.buyers.tokens import Buyer
-from ticketing.checkout import validity
 from ticketing.database import Database, Row
 
 # More than a person buys. Anybody can order in somebody else's e-mail address without paying: paid orders come
@@ -132,7 +131,7 @@ def order_of_session(database: Database, session_id: str) -> SessionOrder:
         quantity=row["quantity"],
         total_amount=row["total_amount"],
         currency=row["currency"],
-        paid_at=validity.utc_aware(row["paid_at"]),
+        paid_at=dates.utc_aware(row["paid_at"]),
     )
 
 
@@ -152,5 +151,5 @@ def _order(row: Row) -> BuyerOrder:
     for name in ("id", "event_id", "ticket_id", "user_id", "discount_code_id"):
         row[name] = None if row[name] is None else str(row[name])
     for name in ("validated_at", "paid_at", "created_at", "updated_at"):
-        row[name] = validity.utc_aware(row[name])
+        row[name] = dates.utc_aware(row[name])
     return BuyerOrder(**row)

@@ -7,8 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ticketing import public_errors
-from ticketing.checkout import validity
+from ticketing import dates, public_errors
 from ticketing.database import Database, Row
 
 
@@ -60,5 +59,5 @@ def _listed(row: Row) -> ListedTicket:
         # The live rows may have been oversold: never less than none.
         available=None if most is None else max(most - row["sold_quantity"] - row["held_quantity"], 0),
         is_active=bool(row["is_active"]),
-        created_at=validity.utc_aware(row["created_at"]),
+        created_at=dates.utc_aware(row["created_at"]),
     )

@@ -6,8 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from ticketing import public_errors
-from ticketing.checkout import validity
+from ticketing import dates, public_errors
 from ticketing.checkout.pricing import Discount
 from ticketing.database import Row, Transaction
 from ticketing.public_errors import CodeRefusal
@@ -80,9 +79,9 @@ def _can_be_stored(tx: Transaction, code: str) -> bool:
 def _refusal(row: Row, now: datetime) -> CodeRefusal | None:
     if not row["is_active"]:
         return "code_inactive"
-    if not validity.has_begun(row["valid_from"], now):
+    if not dates.has_begun(row["valid_from"], now):
         return "code_not_yet_valid"
-    if validity.has_ended(row["valid_until"], now):
+    if dates.has_ended(row["valid_until"], now):
         return "code_expired"
     if row["max_uses"] is not None and row["uses"] >= row["max_uses"]:
         return "code_used_up"

@@ -14,8 +14,8 @@ from typing import Final
 
 import msgspec
 
-from ticketing import public_errors
-from ticketing.checkout import discount_codes, idempotency, pricing, validity
+from ticketing import dates, public_errors
+from ticketing.checkout import discount_codes, idempotency, pricing
 from ticketing.checkout.pricing import Discount, Price
 from ticketing.database import Row, Transaction
 from ticketing.orders import holds
@@ -25,6 +25,17 @@ from ticketing.stripe.open_session import PlacedOrder
 
 # Between a hold that did not fit and the look at what is left, seats may come free: then it is tried again.
 _HOLD_ATTEMPTS: Final = 3
+
+# With the date discount that ends first. One without an end (NULL, or a zero date, of which the year is 0) comes last.
+_TICKET: Final = (
+    "SELECT t.name, t.price, t.is_active, t.max_quantity, COALESCE(t.sold_quantity, 0) + t.held_quantity AS taken,"
+    " e.name AS event_name, e.start_date, e.end_date, d.discount_type, d.discount_value"
+    " FROM tickets t JOIN events e ON e.id = t.event_id"
+    " LEFT JOIN ticket_discounts d ON d.id = (SELECT i.id FROM ticket_discounts i WHERE i.ticket_id = t.id"
+    " AND i.is_active = 1 AND (COALESCE(YEAR(i.valid_until), 0) = 0 OR i.valid_until >= %s)"
+    " ORDER BY COALESCE(YEAR(i.valid_until), 0) = 0, i.valid_until, i.id LIMIT 1)"
+    " WHERE t.id = %s AND t.event_id = %s"
+)
 
 
 class CheckoutRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +66,7 @@ def place(
             the transaction must be rolled back, as raising out of it does.
         DatabaseUnavailable: try again.
     """
-    now = validity.utc_naive(datetime.now(UTC))
+    now = dates.utc_naive(datetime.now(UTC))
     ticket = _ticket_on_sale(tx, request, now)
     code = discount_codes.normalised(request.discount_code)
     usable = None if code is None else discount_codes.find_usable(tx, event_id=request.event_id, code=code, now=now)
@@ -89,19 +100,12 @@ def place(
 
 def _ticket_on_sale(tx: Transaction, request: CheckoutRequest, now: datetime) -> Row:
     # One statement, one moment: ticket, event and date discount belong together.
-    ticket = tx.one(
-        "SELECT t.name, t.price, t.is_active, t.max_quantity, COALESCE(t.sold_quantity, 0) + t.held_quantity AS taken,"
-        " e.name AS event_name, e.end_date, d.discount_type, d.discount_value"
-        " FROM tickets t JOIN events e ON e.id = t.event_id"
-        " LEFT JOIN ticket_discounts d ON d.id = (SELECT i.id FROM ticket_discounts i WHERE i.ticket_id = t.id"
-        " AND i.is_active = 1 AND i.valid_until >= UTC_DATE() ORDER BY i.valid_until, i.id LIMIT 1)"
-        " WHERE t.id = %s AND t.event_id = %s",
-        request.ticket_id,
-        request.event_id,
-    )
+    ticket = tx.one(_TICKET, dates.earliest_valid_day(now), request.ticket_id, request.event_id)
     if ticket is None:
         raise public_errors.not_found("This ticket")
-    if not ticket["is_active"] or validity.is_over_everywhere(ticket["end_date"], now):
+    if not ticket["is_active"] or dates.is_event_over(
+        start_date=ticket["start_date"], end_date=ticket["end_date"], now=now
+    ):
         raise public_errors.not_on_sale()
     return ticket
 

@@ -47,7 +47,10 @@ def add_discount(database: Database, ticket_id: int, days: int | None, value: st
         "ticket_id": ticket_id,
         "discount_type": "percentage",
         "discount_value": Decimal(value),
-        "valid_until": None if days is None else datetime.now(UTC).date() + timedelta(days=days),
+        # By the day that it is in the last time zone.
+        "valid_until": None
+        if days is None
+        else (datetime.now(UTC) - timedelta(hours=12)).date() + timedelta(days=days),
         "is_active": 1,
         **columns,
     }
@@ -236,17 +239,28 @@ def test_a_ticket_of_another_event(api: Api, database: Database, event_id: int, 
 
 
 @pytest.mark.parametrize(
-    ("ends", "status"),
+    ("starts", "ends", "status"),
     [
-        (None, 200),
-        (timedelta(hours=-11), 200),  # it may be in Honolulu
-        (timedelta(hours=-12, seconds=-2), 409),
-        (timedelta(days=-3), 409),
+        (None, None, 200),
+        (timedelta(days=3), timedelta(hours=-11), 200),  # it may be in Honolulu
+        (timedelta(days=-3), timedelta(hours=-12, seconds=-2), 409),
+        (timedelta(days=-30), timedelta(days=-3), 409),
+        (timedelta(days=-30), timedelta(days=3), 200),
+        (timedelta(days=-7), None, 409),  # began last week, without an end
+        (timedelta(hours=-35), None, 200),
+        (timedelta(hours=-36, seconds=-2), None, 409),
     ],
+    ids=str,
 )
-def test_an_event_that_is_over(api: Api, database: Database, ends: timedelta | None, status: int) -> None:
-    end = None if ends is None else datetime.now(UTC).replace(tzinfo=None) + ends
-    event_id = create_event(database, end_date=end)
+def test_an_event_that_is_over(
+    api: Api, database: Database, starts: timedelta | None, ends: timedelta | None, status: int
+) -> None:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    event_id = create_event(
+        database,
+        start_date=None if starts is None else now + starts,
+        end_date=None if ends is None else now + ends,
+    )
     reply = api.checkout(event_id, create_ticket(database, event_id=event_id))
     assert reply.status == status
     assert status == 200 or reply.code == "not_on_sale"
@@ -315,6 +329,21 @@ def test_the_date_discount_that_ends_first_applies(api: Api, database: Database,
     api.checkout(event_id, ticket_id, quantity=2)
     [order] = orders(database)
     assert (order["unit_price"], order["discount_amount"], order["total_amount"]) == (15, 10, 30)
+
+
+@pytest.mark.parametrize("valid_until", [None, "0000-00-00"])
+def test_a_date_discount_without_an_end_applies_when_no_other_does(
+    api: Api, database: Database, event_id: int, ticket_id: int, valid_until: str | None
+) -> None:
+    with database.transaction() as tx:
+        tx.change("SET SESSION sql_mode = ''")  # a zero date is as old as such a table
+    add_discount(database, ticket_id, -1, "90")
+    add_discount(database, ticket_id, 0, "70", is_active=0)
+    add_discount(database, ticket_id, 0, "25", valid_until=valid_until)
+    assert api.checkout(event_id, ticket_id).status == 200
+    add_discount(database, ticket_id, 30, "50")  # one with an end comes first
+    assert api.checkout(event_id, ticket_id).status == 200
+    assert [order["total_amount"] for order in orders(database)] == [15, 10]
 
 
 def test_a_code_replaces_the_date_discount(

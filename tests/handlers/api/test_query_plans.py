@@ -76,7 +76,7 @@ def test_no_statement_reads_a_whole_table(
     statements: list[tuple[str, tuple[object, ...]]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ticketing.checkout.checkout.checkout._TIDY_EVERY", 1)
+    monkeypatch.setattr("ticketing.checkout.checkout._TIDY_EVERY", 1)
     event_id = create_event(database)
     ticket_id = create_ticket(database, event_id=event_id, price=Decimal(20), max_quantity=18)
     create_code(database, event_id=event_id, code="SALSA10")
@@ -88,7 +88,7 @@ def test_no_statement_reads_a_whole_table(
     assert api.checkout(event_id, ticket_id, quantity=9, headers=key).code == "idempotency_conflict"
     # The early look is a courtesy: without it the guarded hold decides, and the path of its refusal is run too.
     with monkeypatch.context() as patched:
-        patched.setattr("ticketing.checkout.checkout.placement._check_left", lambda *_: None)
+        patched.setattr("ticketing.checkout.placement._check_left", lambda *_: None)
         assert api.checkout(event_id, ticket_id, quantity=10, headers={"idempotency-key": "2"}).code == "try_again"
     idempotency.unlock(database, idempotency.key_of("x", scope=(), request=()))
     assert api.call("GET /events/{id}/tickets", {"id": str(event_id)}).status == 200
