@@ -27,6 +27,7 @@ CHECKS: Final[tuple[Callable[[Subject], Iterator[Finding]], ...]] = (
     structure.check_failed_step,
     resilience.check_task_timeouts,
     resilience.check_retries,
+    resilience.check_retry_copies,
     resilience.check_catches,
     resilience.check_error_names,
     resilience.check_advice,

@@ -28,13 +28,13 @@ _AFTER_SUCCESS: Final = _ALWAYS | {"result"}
 _AFTER_ERROR: Final = _ALWAYS | {"errorOutput"}
 _WITH_RESULT: Final = frozenset({"Task", "Parallel", "Map"})
 # Fields of a state that hold other states, or that are visited by themselves.
-_NOT_EXPRESSIONS: Final = frozenset({"Branches", "Catch", "Choices", "Comment"})
+_NOT_EXPRESSIONS: Final = frozenset({"Branches", "Catch", "Choices", "Comment", "ItemProcessor"})
 
 
 def check_expressions(subject: Subject) -> Iterator[Finding]:
     """Every expression parses, and is one: `{% … %}` as a whole."""
     for name, state in all_states(subject.definition):
-        body = {key: value for key, value in state.items() if key not in {"Branches", "Comment"}}
+        body = {key: value for key, value in state.items() if key not in {"Branches", "Comment", "ItemProcessor"}}
         for expression in expressions_in(body):
             try:
                 read_by(expression)

@@ -1,4 +1,4 @@
-"""The state machine as a graph: scopes (the machine itself, each branch of a Parallel), states and edges."""
+"""The state machine as a graph: scopes (the machine itself, each branch of a Parallel or Map), states and edges."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Scope:
-    """States that can name each other: the whole machine, or one branch of a Parallel.
+    """States that can name each other: the whole machine, or one branch of a Parallel or Map.
 
     Attributes:
         path: where it is, e.g. `UpdateCounts[0]`; empty for the machine itself.
@@ -41,8 +41,9 @@ class Scope:
     states: Mapping[str, Mapping[str, Any]]
 
     def inner(self, name: str) -> list[Scope]:
-        """Branches of one of its states; none where it is no Parallel."""
-        branches = self.states[name].get("Branches", [])
+        """Branches of one of its states, or what a Map does with each item; none where it is neither."""
+        state = self.states[name]
+        branches = [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]
         return [_scope(branch, f"{name}[{number}]") for number, branch in enumerate(branches)]
 
     def reachable(self, *, without: AbstractSet[str] = frozenset()) -> set[str]:

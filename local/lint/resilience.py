@@ -13,7 +13,7 @@ from local.lint.error_names import (
 )
 from local.lint.expressions import object_keys_bound_to
 from local.lint.findings import Finding
-from local.lint.machine import all_states
+from local.lint.machine import Scope, all_states, scopes
 from local.lint.subject import Subject
 from local.lint.worst_path import retry_waits, worst_path
 
@@ -75,6 +75,18 @@ def check_retries(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def check_retry_copies(subject: Subject) -> Iterator[Finding]:
+    """What is tried again, and how, is the same in every task of a kind: the format has no way to write it once."""
+    first: dict[str, tuple[str, object]] = {}
+    for name, state in _tasks(subject):
+        retry = state.get("Retry")
+        model, agreed = first.setdefault(str(state.get("Resource")), (name, retry))
+        if retry != agreed:
+            yield subject.in_definition(
+                name, "retry-copy", f"its Retry is not that of {model}", f"copy it from {model}"
+            )
+
+
 def _check_retrier(subject: Subject, name: str, retrier: Mapping[str, Any]) -> Iterator[Finding]:
     for field in ("IntervalSeconds", "MaxAttempts", "MaxDelaySeconds"):
         if not isinstance(retrier.get(field), int) or retrier[field] < 1:
@@ -91,13 +103,11 @@ def _check_retrier(subject: Subject, name: str, retrier: Mapping[str, Any]) -> I
 
 
 def check_catches(subject: Subject) -> Iterator[Finding]:
-    """Every task catches what is left: its last catcher is States.ALL, alone.
+    """Every task catches what is left: its last catcher is States.ALL, alone. For the tasks of a Map the Map does.
 
     Tasks in the branches of a Parallel too, so that no failure gets out of a branch and the Parallel needs no catcher.
     """
-    for name, state in all_states(subject.definition):
-        if state.get("Type") != "Task":
-            continue
+    for name, state in _catching(next(scopes(subject.definition))):
         catchers = [catcher.get("ErrorEquals", []) for catcher in state.get("Catch", [])]
         if not catchers or catchers[-1] != ["States.ALL"]:
             yield subject.in_definition(
@@ -168,6 +178,16 @@ def check_machine_timeout(subject: Subject) -> Iterator[Finding]:
             f"its comment does not tell the worst path's {worst.seconds:.0f} s",
             "write the arithmetic of the worst path anew",
         )
+
+
+def _catching(scope: Scope) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give each task that must catch by itself, and each Map, which catches for what is within it."""
+    for name, state in scope.states.items():
+        if state.get("Type") in {"Task", "Map"}:
+            yield name, state
+        else:
+            for branch in scope.inner(name):
+                yield from _catching(branch)
 
 
 def _tasks(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -47,4 +47,12 @@ def _tasks(states: dict[str, Any], beside: tuple[str, ...]) -> Iterator[LambdaTa
 def publishing_tasks() -> list[str]:
     """The states that publish an alert."""
     definition = yaml.safe_load(_DEFINITION.read_text(encoding="utf-8"))
-    return [name for name, state in definition["States"].items() if state.get("Resource") == _PUBLISH]
+    return list(_publishing(definition["States"]))
+
+
+def _publishing(states: dict[str, Any]) -> Iterator[str]:
+    for name, state in states.items():
+        if state.get("Resource") == _PUBLISH:
+            yield name
+        if "ItemProcessor" in state:
+            yield from _publishing(state["ItemProcessor"]["States"])

@@ -69,7 +69,7 @@ def _dispute(database: Database) -> dict[str, Any]:
 # Each publishing task's scenario, and how its execution ends.
 _SCENARIOS = {
     "AlertOperators": (_failed_payment, "FAILED", "AmountMismatch"),
-    "TellOperatorsOfDispute": (_dispute, "SUCCEEDED", None),
+    "PublishAlert": (_dispute, "SUCCEEDED", None),
 }
 
 

@@ -7,7 +7,7 @@ import json
 import pkgutil
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
@@ -16,6 +16,7 @@ import cachao.doctor
 import ticketing
 from tests.conftest import Connect
 from ticketing import errors
+from ticketing.alerts import AlertName
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -49,7 +50,7 @@ def alert_names() -> set[str]:
         importlib.import_module(module.name)
     ours = {kind.__name__ for kind in descendants(errors.PermanentError)}
     passing = {kind.__name__ for kind in descendants(errors.RetryableError) if kind.__module__ == "ticketing.errors"}
-    return ours | passing | {"UnexpectedResult", "DisputeOpened", "DisputeWon", "DisputeLost", "DisputeClosed"}
+    return ours | passing | set(get_args(AlertName)) | {"UnexpectedResult"}
 
 
 def aws_errors() -> set[str]:

@@ -213,6 +213,12 @@ def dispute(scene: Scene) -> Ended:
     return scene.run(envelope("charge.dispute.created", dispute_of(scene.paid())))
 
 
+def dispute_told_already(scene: Scene) -> Ended:
+    answer = InvokeResult(b'{"status": "paid", "changed": false, "alerts": []}')
+    with scene.answering("RecordDisputeFunction", lambda _i, _p: answer):
+        return dispute(scene)
+
+
 def dispute_fails(scene: Scene) -> Ended:
     order = scene.paid()
     with scene.answering("RecordDisputeFunction", broken):
@@ -223,6 +229,24 @@ def dispute_cannot_be_told(scene: Scene) -> Ended:
     order = scene.paid()
     with scene.definition(without_topic):
         return scene.run(envelope("charge.dispute.created", dispute_of(order)))
+
+
+def told(function: str, answer: dict[str, Any], lane: Callable[[Scene], Ended]) -> Callable[[Scene], Ended]:
+    """A way on which a step that succeeds gives an alert."""
+    alert = {"name": "CountsOff", "message": "The counter cannot move."}
+    body = InvokeResult(json.dumps({**answer, "alerts": [alert]}).encode())
+
+    def play(scene: Scene) -> Ended:
+        with scene.answering(function, lambda _i, _p: body):
+            return lane(scene)
+
+    return play
+
+
+def unknown_alert(scene: Scene) -> Ended:
+    answer = InvokeResult(json.dumps({"status": "expired", "changed": True, "alerts": [{"text": "?"}]}).encode())
+    with scene.answering("ReleaseOrderFunction", lambda _i, _p: answer):
+        return expired(scene)
 
 
 def unknown_reading(scene: Scene) -> Ended:
@@ -307,6 +331,29 @@ SCENARIOS: dict[str, tuple[Callable[[Scene], Ended], str, str | None]] = {
     "dispute": (dispute, "SUCCEEDED", None),
     "dispute cannot be recorded": (dispute_fails, "FAILED", "DataInconsistent"),
     "dispute cannot be told": (dispute_cannot_be_told, "FAILED", "*"),
+    "paid, with an alert": (told("CountTicketSaleFunction", {"result": "cannot_count"}, paid), "SUCCEEDED", None),
+    "went back, with an alert": (
+        told("MarkOrderPaidFunction", {"status": "refunded", "changed": False}, paid),
+        "SUCCEEDED",
+        None,
+    ),
+    "awaited, with an alert": (
+        told("MarkOrderProcessingFunction", {"status": "processing", "changed": True}, awaiting),
+        "SUCCEEDED",
+        None,
+    ),
+    "expired, with an alert": (
+        told("ReleaseOrderFunction", {"status": "expired", "changed": True}, expired),
+        "SUCCEEDED",
+        None,
+    ),
+    "refund, with an alert": (
+        told("RecordRefundFunction", {"status": "refunded", "changed": True}, refund),
+        "SUCCEEDED",
+        None,
+    ),
+    "dispute that was told already": (dispute_told_already, "SUCCEEDED", None),
+    "alert that nobody understands": (unknown_alert, "FAILED", "States.QueryEvaluationError"),
     "reading that nobody understands": (unknown_reading, "FAILED", "UnexpectedResult"),
     "order that nobody understands": (unknown_order, "FAILED", "UnexpectedResult"),
     "payment that nobody understands": (unknown_payment, "FAILED", "UnexpectedResult"),

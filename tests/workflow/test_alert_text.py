@@ -24,9 +24,9 @@ def test_a_subject_is_one_short_line_that_names_the_stack_the_error_and_the_orde
     # CloudFormation takes names of 128 characters, SNS subjects of 100.
     expression = Jsonata(subject.replace("${StackName}", stack))
     for error in ("AmountMismatch", "Lambda.ClientExecutionTimeoutException"):
-        failure = {"error": error, "alert": error, "order": "1234567", "order_id": 1234567}
-        for name in ("failure", "dispute", "order"):
-            expression.assign(name, failure)
+        expression.assign("failure", {"error": error, "order": "1234567"})
+        expression.assign("states", {"input": {"name": error}})
+        expression.assign("order", {"order_id": 1234567})
         said = expression.evaluate(None)
         assert said == f"Cachao {stack[:30]}: {error} - order 1234567"
         assert len(said) < 100

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from handlers.runtime import TaskInput, count_metric, database, task
-from ticketing.payments.disputes import DisputeRecorded, record_dispute
+from ticketing.alerts import Alert
+from ticketing.payments.disputes import alert_of, record_dispute
 from ticketing.stripe.events import Payment
 
 
@@ -14,9 +17,18 @@ class RecordDisputeInput(TaskInput):
     payment: Payment
 
 
+class RecordDisputeResult(msgspec.Struct, kw_only=True):
+    """The order's status after the task, whether the task changed it, and the alert that is due."""
+
+    status: str
+    changed: bool
+    alerts: list[Alert]
+
+
 @task(RecordDisputeInput)
-def handler(given: RecordDisputeInput) -> DisputeRecorded:
+def handler(given: RecordDisputeInput) -> RecordDisputeResult:
     """Raises OrderNotFound, DataInconsistent; DatabaseUnavailable is retried."""
     recorded = record_dispute(database, given.order_id, given.payment)
     count_metric(recorded.alert)
-    return recorded
+    alert = alert_of(given.order_id, given.payment, recorded)
+    return RecordDisputeResult(status=recorded.status, changed=recorded.changed, alerts=[alert])

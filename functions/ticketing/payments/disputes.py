@@ -11,14 +11,15 @@ from typing import Final, Literal
 import msgspec
 
 from ticketing import money
+from ticketing.alerts import Alert
 from ticketing.database import Database, Row, Transaction
 from ticketing.orders import history
 from ticketing.payments import ledger, refunds
 from ticketing.stripe.events import Payment
 
-Alert = Literal["DisputeOpened", "DisputeWon", "DisputeLost", "DisputeClosed"]
+DisputeAlert = Literal["DisputeOpened", "DisputeWon", "DisputeLost", "DisputeClosed"]
 
-_ENTRIES: dict[Alert, str] = {
+_ENTRIES: dict[DisputeAlert, str] = {
     "DisputeOpened": "dispute_opened",
     "DisputeWon": "dispute_won",
     "DisputeLost": "dispute_lost",
@@ -34,7 +35,7 @@ _INQUIRY_PREFIX: Final = "warning_"
 class DisputeRecorded(msgspec.Struct, kw_only=True):
     """The alert that is due and its sentence, and the order's status after the task."""
 
-    alert: Alert
+    alert: DisputeAlert
     sentence: str
     status: str
     changed: bool
@@ -68,7 +69,25 @@ def record_dispute(database: Database, order_id: int, payment: Payment) -> Dispu
     return DisputeRecorded(alert=ended or alert, sentence=sentence, status=status, changed=changed)
 
 
-def _ended_as(tx: Transaction, order_id: int, payment: Payment) -> Alert | None:
+def alert_of(order_id: int, payment: Payment, recorded: DisputeRecorded) -> Alert:
+    """Say what became of the money, and what to do now."""
+    if_it_did = f"if it did, run: cachao refund {order_id} --payment {payment.key} --end-order, or follow the runbook."
+    money_now, what_to_do = {
+        "DisputeOpened": (
+            "The bank may take it back.",
+            f"answer the dispute in the Stripe dashboard before its deadline ({payment.dispute_id}).",
+        ),
+        "DisputeWon": ("It stays with the shop.", f"nothing in the shop; see the dispute ({payment.dispute_id})."),
+        "DisputeLost": ("The bank has taken it back.", f"nothing in the shop; see the dispute ({payment.dispute_id})."),
+        "DisputeClosed": (
+            "Whether it went back, only Stripe can tell.",
+            f"see in the Stripe dashboard whether the money went back ({payment.dispute_id}); {if_it_did}",
+        ),
+    }[recorded.alert]
+    return Alert(name=recorded.alert, message=recorded.sentence, money_taken=f"yes. {money_now}", what_to_do=what_to_do)
+
+
+def _ended_as(tx: Transaction, order_id: int, payment: Payment) -> DisputeAlert | None:
     """Give how this dispute ended, where that was told before its beginning: events come in any order, and again."""
     row = tx.one(
         "SELECT entry FROM order_history WHERE order_id = %s AND stripe_object_id = %s"
@@ -79,7 +98,7 @@ def _ended_as(tx: Transaction, order_id: int, payment: Payment) -> Alert | None:
     return None if row is None else next(alert for alert, entry in _ENTRIES.items() if entry == row["entry"])
 
 
-def _late(order_id: int, payment: Payment, ended: Alert, status: str) -> str:
+def _late(order_id: int, payment: Payment, ended: DisputeAlert, status: str) -> str:
     how = {"DisputeWon": "won", "DisputeLost": "lost"}.get(ended, "closed")
     return (
         f"That dispute {payment.dispute_id}, payment {payment.key} of order {order_id}, was opened is told only now, or"
@@ -87,7 +106,7 @@ def _late(order_id: int, payment: Payment, ended: Alert, status: str) -> str:
     )
 
 
-def _alert(payment: Payment) -> Alert:
+def _alert(payment: Payment) -> DisputeAlert:
     # The status decides, whatever the event: a SEPA dispute is lost when it is opened.
     if payment.status == "lost":
         return "DisputeLost"
@@ -126,7 +145,7 @@ def _deadline(payment: Payment) -> str:
     return f"before {datetime.fromtimestamp(payment.dispute_due_by, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _sentence(order_id: int, payment: Payment, alert: Alert, status: str) -> str:
+def _sentence(order_id: int, payment: Payment, alert: DisputeAlert, status: str) -> str:
     amount = money.format_amount(payment.charged_minor or 0, payment.charged_currency or "eur")
     what = f"Dispute {payment.dispute_id} of {amount}, payment {payment.key} of order {order_id}"
     if alert == "DisputeOpened":

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal
 
-Kind = Literal["lambda", "publish", "task", "choice", "parallel", "pass", "wait", "succeed", "fail"]
+Kind = Literal["lambda", "publish", "task", "choice", "parallel", "map", "pass", "wait", "succeed", "fail"]
 
 _RESOURCES: Final[dict[str, Kind]] = {"lambda:invoke": "lambda", "sns:publish": "publish"}
 _TYPES: Final[dict[str, Kind]] = {
     "Choice": "choice",
     "Parallel": "parallel",
+    "Map": "map",
     "Pass": "pass",
     "Wait": "wait",
     "Succeed": "succeed",
@@ -25,7 +26,7 @@ _MOST_WORDS = 2
 
 @dataclass(frozen=True)
 class Node:
-    """One state. `branches` are those of a Parallel."""
+    """One state. `branches` are those of a Parallel, or what a Map does with each item."""
 
     name: str
     kind: Kind
@@ -110,7 +111,8 @@ def _node(name: str, state: Mapping[str, Any]) -> Node:
     if kind is None:
         service = str(state.get("Resource", "")).rpartition(":::")[2]
         kind = _RESOURCES.get(service, "task")
-    branches = tuple(read_graph(branch) for branch in state.get("Branches", []))
+    within = [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]
+    branches = tuple(read_graph(branch) for branch in within)
     return Node(name, kind, str(state.get("Comment", "")).strip(), bool(state.get("End")), branches)
 
 

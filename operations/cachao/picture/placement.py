@@ -102,7 +102,8 @@ class _Columns:
         self._grid.cells[name] = cell
         self._taken.add(cell)
         children = [child for child in self._grid.graph.after(name) if child in self._layers]
-        longest = max(children, key=self._depth, default=None)
+        # What others lead to as well, and stands already, is nobody's continuation here.
+        longest = max((c for c in children if c not in self._grid.cells), key=self._depth, default=None)
         for child in sorted(children, key=lambda child: child != longest):  # the others as in the definition
             if child in self._grid.cells:
                 continue

@@ -265,7 +265,7 @@ def _shape(node: Node, box: Box) -> str:
         return f'<polygon class="box" points="{" ".join(f"{_n(x)},{_n(y)}" for x, y in corners)}"/>'
     round_end = node.kind in {"succeed", "fail"}
     radius = box.height / 2 if round_end else 6.0
-    kind = {"succeed": " succeed", "fail": " fail", "parallel": " group"}.get(node.kind, "")
+    kind = {"succeed": " succeed", "fail": " fail", "parallel": " group", "map": " group"}.get(node.kind, "")
     return (
         f'<rect class="box{kind}" x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" height="{_n(box.height)}"'
         f' rx="{_n(radius)}"/>'

@@ -101,6 +101,13 @@ def without_retried(state: str, error: str) -> Break:
     return do
 
 
+def with_retried(state: str, error: str) -> Break:
+    def do(subject: Subject) -> None:
+        state_of(subject, state)["Retry"][0]["ErrorEquals"].append(error)
+
+    return do
+
+
 def with_policy(policy: dict[str, Any]) -> Break:
     def do(subject: Subject) -> None:
         subject.machine["Policies"].append(policy)
@@ -283,7 +290,13 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
         ("no growth", put("LookUpOrder", "Retry", 0, "BackoffRate", value=1), "LookUpOrder", "do not grow"),
         ("too short", put("LookUpOrder", "Retry", 0, "MaxAttempts", value=3), "LookUpOrder", "wait 7 s on average"),
     ],
+    resilience.check_retry_copies: [
+        ("another wait", put("LookUpOrder", "Retry", 0, "IntervalSeconds", value=3), "LookUpOrder", "of ValidateEvent"),
+        ("one error more", with_retried("CountTicketSale", "Lambda.X"), "CountTicketSale", "of ValidateEvent"),
+        ("of alerts", put("PublishAlert", "Retry", 0, "MaxAttempts", value=9), "PublishAlert", "of AlertOperators"),
+    ],
     resilience.check_catches: [
+        ("a Map", drop("TellOperators", "Catch"), "TellOperators", "not States.ALL"),
         ("no Catch", drop("LookUpOrder", "Catch"), "LookUpOrder", "not States.ALL"),
         ("in a branch", drop("CountTicketSale", "Catch"), "CountTicketSale", "not States.ALL"),
         (
@@ -331,7 +344,7 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
     ],
     resilience.check_machine_timeout: [
         ("none", machine(TimeoutSeconds=None), "", "TimeoutSeconds is None"),
-        ("too short", machine(TimeoutSeconds=3000), "", "TimeoutSeconds is 3000, its worst path takes 3020 s"),
+        ("too short", machine(TimeoutSeconds=3000), "", "TimeoutSeconds is 3000, its worst path takes 3272 s"),
         ("comment out of date", put("LookUpOrder", "TimeoutSeconds", value=21), "", "its comment does not tell"),
         (
             "a loop",
@@ -374,7 +387,7 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
             "MarkOrderPaid",
             "Output reads $paid2",
         ),
-        ("assigned on one way only", put("PaymentFailed", "Cause", value="{% $counts %}"), "PaymentFailed", "$counts"),
+        ("assigned on one way only", put("Ignored", "Output", value="{% $failure %}"), "Ignored", "$failure"),
         (
             "in a condition",
             put("IsOrderPaid", "Choices", 0, "Condition", value="{% $x %}"),
@@ -434,7 +447,7 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
         (
             "not defined",
             drop_from_template("TicketPaymentStateMachine", "DefinitionSubstitutions", "RunbookUrl"),
-            "TellOperatorsOfDispute",
+            "TellOperators",
             "${RunbookUrl} is not defined",
         ),
         (

@@ -28,7 +28,7 @@ NAMESPACE: Final = VARIABLES["POWERTOOLS_METRICS_NAMESPACE"]
 STACK: Final = "the-stack"
 
 # Where the source counts by a name that it works out: which names these can be.
-WORKED_OUT: Final = {"recorded.alert": set(get_args(disputes.Alert))}
+WORKED_OUT: Final = {"recorded.alert": set(get_args(disputes.DisputeAlert))}
 
 
 # --- What is counted, and what is watched ----------------------------------------------------------------------------
