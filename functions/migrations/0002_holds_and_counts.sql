@@ -26,7 +26,6 @@ CREATE INDEX IF NOT EXISTS ticket_orders_by_payment_intent ON ticket_orders (str
 CREATE INDEX IF NOT EXISTS ticket_orders_by_status_and_hold ON ticket_orders (status, hold_expires_at);
 CREATE INDEX IF NOT EXISTS ticket_orders_by_created_at ON ticket_orders (created_at);
 CREATE INDEX IF NOT EXISTS ticket_orders_by_buyer ON ticket_orders (cognito_sub, created_at);
-CREATE INDEX IF NOT EXISTS ticket_orders_by_email ON ticket_orders (email_lower, created_at);
 CREATE INDEX IF NOT EXISTS tickets_by_event ON tickets (event_id);
 CREATE INDEX IF NOT EXISTS ticket_discounts_by_ticket ON ticket_discounts (ticket_id, is_active, valid_until);
 CREATE INDEX IF NOT EXISTS discount_codes_by_event_and_code ON discount_codes (event_id, code);

@@ -1,4 +1,4 @@
-"""An order's number where it comes as text: in Stripe's metadata."""
+"""How an order's number is recognised where it comes as text: in Stripe's metadata, or typed by a person."""
 
 from __future__ import annotations
 
