@@ -8,10 +8,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo run test lint format unit workflow bench storm lock certificates picture clean
+.PHONY: help setup demo run test test-all lint format unit workflow bench storm lock certificates picture clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 setup: ## Make .venv, install what is pinned, install MariaDB by apt where it is missing
 	@$(PYTHON) local/setup.py
@@ -22,8 +22,11 @@ demo: setup ## Show the shop at work; EVENT=path.json sends that envelope (AS_IS
 run: setup ## The shop in the foreground until Ctrl-C; FRESH=1 begins with an empty database
 	@exec $(BIN)/python -m local run $(if $(FRESH),--fresh)
 
-test: lint ## Lint, then all tests, with the branch coverage of functions/ measured
+test: lint ## Lint, then all tests; what takes long and repeats in a small, chosen form
 	$(BIN)/python -m tests $(PYTEST_ARGS)
+
+test-all: lint ## Lint, then all tests in full size, with the branch coverage of functions/ measured (half an hour)
+	$(BIN)/python -m tests --all $(PYTEST_ARGS)
 
 lint: setup ## ruff, mypy, import-linter, cfn-lint, the template as SAM reads it, the state machine's own lint
 	$(BIN)/ruff format --check .

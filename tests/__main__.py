@@ -1,8 +1,8 @@
-"""`python -m tests`: all tests, in two pytest processes side by side, with the branch coverage of functions/ measured.
+"""`python -m tests`: all tests in their chosen form, two pytest processes at a time. `--all`: in their full size.
 
-One process has the tests that share the deployed template (they use the fixture `session_cloud`); the other has all
-the rest, among them tests that start a stack of their own, which moto allows only once in a process. `pytest` alone
-runs everything in one process, in the same order of groups: it takes longer, and that is all.
+The tests are cut into parts by their folders; whichever process is free takes the next part. The parts that share the
+deployed template come first: they take longest. `--all` also measures the branch coverage of functions/. `pytest`
+alone runs everything in one process: it takes longer, and that is all.
 """
 
 from __future__ import annotations
@@ -17,56 +17,87 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from local.signals import INTERRUPTED, stop_as_by_ctrl_c
+from tests.sizes import VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUPS = ("not cloud", "cloud")
+AT_ONCE = 2
+# Every folder of tests/ that has tests, once (`check_parts`).
+PARTS = {
+    "operations": ("operations",),
+    "workflow": ("workflow", "faults", "fuzz"),
+    "local": ("local", "storm"),
+    "functions": ("ticketing", "handlers", "property"),
+    "project": ("bench", "docs"),
+}
 _ALL_PASSED = 0
+_TELL_EVERY_SECONDS = 30.0
 
 
 def main(arguments: list[str]) -> int:
-    """Run both groups with these further arguments of pytest; returns 0 when all passed and the coverage suffices."""
+    """Run all parts with these further arguments of pytest; returns 0 when all passed and the coverage suffices."""
     begin = time.monotonic()
+    check_parts()
+    full = "--all" in arguments
+    arguments = [argument for argument in arguments if argument != "--all"]
     for leftover in ROOT.glob(".coverage*"):
         leftover.unlink()
     with tempfile.TemporaryDirectory(prefix="cachao-test-run-") as folder:
-        outputs = {group: Path(folder) / group.replace(" ", "-") for group in GROUPS}
-        running: dict[str, subprocess.Popen[bytes]] = {}
-        try:
-            for group in GROUPS:
-                running[group] = _start(group, outputs[group], arguments)
-            codes = {group: _wait(group, process, begin) for group, process in running.items()}
-        finally:
-            _stop(running.values())
-        for group in GROUPS:
-            print(f"\n===== Tests: {group} =====", flush=True)
-            print(outputs[group].read_text(encoding="utf-8", errors="replace"), flush=True)
+        codes = _run_parts(Path(folder), arguments, full=full, begin=begin)
+    failed = [part for part, code in codes.items() if code != _ALL_PASSED]
+    uncovered = _coverage() if full else _ALL_PASSED
+    print(f"\n{time.monotonic() - begin:.0f} s. " + (f"Failed: {', '.join(failed)}." if failed else "All passed."))
+    return 1 if failed or uncovered else 0
+
+
+def check_parts() -> None:
+    """See that no folder of tests is left out, and none is run twice.
+
+    Raises:
+        SystemExit: one is; the message names it.
+    """
+    there = sorted({path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")})
+    named = sorted(folder for folders in PARTS.values() for folder in folders)
+    if there != named:
+        raise SystemExit(f"tests/__main__.py, PARTS names {named}, but there is {there}.")
+
+
+def _run_parts(folder: Path, arguments: list[str], *, full: bool, begin: float) -> dict[str, int]:
+    waiting = list(PARTS)
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    codes: dict[str, int] = {}
+    told = begin
+    try:
+        while waiting or running:
+            while waiting and len(running) < AT_ONCE:
+                part = waiting.pop(0)
+                running[part] = _start(part, folder / part, arguments, full=full)
+            time.sleep(0.1)
+            for part in [part for part, process in running.items() if process.poll() is not None]:
+                codes[part] = running.pop(part).returncode
+                print(f"\n===== Tests: {part} =====", flush=True)
+                print((folder / part).read_text(encoding="utf-8", errors="replace"), flush=True)
+            if time.monotonic() - told > _TELL_EVERY_SECONDS:
+                told = time.monotonic()
+                print(f"  {told - begin:4.0f} s: {' and '.join(running)} …", flush=True)
+    finally:
+        _stop(running.values())
+    return codes
+
+
+def _start(part: str, output: Path, arguments: list[str], *, full: bool) -> subprocess.Popen[bytes]:
+    coverage = ["-m", "coverage", "run", "--parallel-mode"] if full else []
+    folders = [f"tests/{folder}" for folder in PARTS[part]]
+    command = [sys.executable, *coverage, "-m", "pytest", "-q", *folders, *arguments]
+    # COLUMNS: it writes into a file, which has no width.
+    environment = os.environ | {"COLUMNS": "120"} | ({VARIABLE: "full"} if full else {})
+    with output.open("wb") as stream:
+        return subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT, env=environment)
+
+
+def _coverage() -> int:
     coverage = [sys.executable, "-m", "coverage"]
     subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=False)
-    covered = subprocess.run([*coverage, "report"], cwd=ROOT, check=False).returncode
-    failed = [group for group, code in codes.items() if code != _ALL_PASSED]
-    print(f"\n{time.monotonic() - begin:.0f} s. " + (f"Failed: {', '.join(failed)}." if failed else "All passed."))
-    return 1 if failed or covered else 0
-
-
-def _start(group: str, output: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-m",
-        "coverage",
-        "run",
-        "--parallel-mode",
-        "-m",
-        "pytest",
-        "-q",
-        "-m",
-        group,
-        *arguments,
-    ]
-    with output.open("wb") as stream:
-        # COLUMNS: both write into files, which have no width.
-        return subprocess.Popen(
-            command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT, env=os.environ | {"COLUMNS": "120"}
-        )
+    return subprocess.run([*coverage, "report"], cwd=ROOT, check=False).returncode
 
 
 def _stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
@@ -76,17 +107,6 @@ def _stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
             process.send_signal(signal.SIGINT)
     for process in processes:
         process.wait()
-
-
-def _wait(group: str, process: subprocess.Popen[bytes], begin: float) -> int:
-    while True:
-        try:
-            code = process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            print(f"  {time.monotonic() - begin:4.0f} s: tests ({group}) are running …", flush=True)
-        else:
-            print(f"  {time.monotonic() - begin:4.0f} s: tests ({group}) ended with {code}", flush=True)
-            return code
 
 
 if __name__ == "__main__":

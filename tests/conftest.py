@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import botocore.session
 import pymysql
 import pytest
 from pymysql.connections import Connection
@@ -17,6 +19,7 @@ from local.aws.cloud import LocalCloud
 from local.aws.template import load_template
 from local.database.mariadb import MariaDB
 from local.stripe_stand_in import StripeStandIn
+from tests.sizes import FULL
 from ticketing.database import FOR_REQUESTS, Database, Timeouts, connector
 from ticketing.migration_runner import apply_migrations
 
@@ -114,6 +117,15 @@ def empty_schema(mariadb: MariaDB) -> Iterator[Connect]:
         root.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _aws_models_are_read_once() -> Iterator[None]:
+    """Let all of botocore's sessions share what they read from disk: a tenth of a second for each client."""
+    create_loader = functools.cache(botocore.session.create_loader)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", create_loader)
+        yield
+
+
 # --- The whole template on one machine ------------------------------------------------------------------------------
 
 
@@ -124,8 +136,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what shares the deployed template last: moto has one state in a process, and other tests use moto, too."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run what shares the deployed template last: moto has one state in a process, and other tests use moto, too.
+
+    What is marked `full` runs in `make test-all` only.
+    """
+    if not FULL:
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
     items.sort(key=lambda item: item.get_closest_marker("cloud") is not None)
 
 

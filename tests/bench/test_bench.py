@@ -31,7 +31,7 @@ def bench(*arguments: str, temporary: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.timeout(300)
 def test_every_section_measures_something_and_leaves_nothing_behind(tmp_path: Path) -> None:
     process = bench("--quick", "--json", temporary=tmp_path)
@@ -74,6 +74,7 @@ def all_met(section: dict[str, Any]) -> bool:
     return all(line["met"] is not False for line in section["lines"])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_interrupted_it_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     process = bench("throughput", temporary=tmp_path)

@@ -12,6 +12,7 @@ from handlers import runtime, stripe_access
 from local.stripe_stand_in import StripeStandIn
 from tests.conftest import Connect
 from tests.handlers.api.conftest import api, stripe, stripe_server
+from tests.sizes import size
 from ticketing.database import Database
 from ticketing.stripe import client as stripe_client
 
@@ -23,7 +24,7 @@ _COUNT, _SEED = "FUZZ_COUNT", "FUZZ_SEED"
 @pytest.fixture
 def fuzz_count() -> int:
     """How many mutations each test tries."""
-    return int(os.environ.get(_COUNT, "10000"))
+    return int(os.environ.get(_COUNT) or size(1000, 10_000))
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Mutated events against the workflow's functions on a real database, and a sample of them through the real machine.
 
-FUZZ_COUNT says how many (10,000 unless told), FUZZ_SEED repeats a run: both are printed.
+FUZZ_COUNT says how many (1,000 in `make test`, 10,000 in `make test-all`), FUZZ_SEED repeats a run: both are printed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from tests.faults.rows import Rows, read_rows
 from tests.fuzz import machine, oracle, world
 from tests.fuzz.log_guard import LogGuard, everything_logged_to, personal_texts
 from tests.fuzz.mutations import mutate
+from tests.sizes import size
 from tests.workflow.conftest import ended
 from ticketing.database import Database
 
 # After so many events the world is made anew, so that orders in every state are met again.
 _WORLD_LASTS = 200
-_THROUGH_THE_MACHINE = 100
+_THROUGH_THE_MACHINE = size(20, 100)
 _LARGEST_INPUT = 200_000
 
 
@@ -106,7 +107,7 @@ def _varied(mutants: _Mutants, connect: Connect, database: Database) -> list[Any
             world.build(connect, database)
         event = mutants.next()
         name = machine.run(event).name
-        if of_each[name] < _THROUGH_THE_MACHINE // 10 and len(json.dumps(event)) < _LARGEST_INPUT:
+        if of_each[name] < max(2, _THROUGH_THE_MACHINE // 10) and len(json.dumps(event)) < _LARGEST_INPUT:
             of_each[name] += 1
             chosen.append(event)
     return chosen[:_THROUGH_THE_MACHINE]

@@ -1,6 +1,6 @@
 """Mutated HTTP requests against the functions behind the API, on a real database, with Stripe's stand-in.
 
-FUZZ_COUNT says how many (10,000 unless told), FUZZ_SEED repeats a run: both are printed.
+FUZZ_COUNT says how many (1,000 in `make test`, 10,000 in `make test-all`), FUZZ_SEED repeats a run: both are printed.
 """
 
 from __future__ import annotations

@@ -81,4 +81,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 def environment_for_python() -> dict[str, str]:
     """What a child needs to import the project."""
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(EXAMPLE.parents[2])}
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(str(EXAMPLE.parents[3] / room) for room in ("", "functions", "operations")),
+    }

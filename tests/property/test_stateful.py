@@ -33,6 +33,7 @@ from tests.conftest import TABLES
 from tests.factories import create_code, create_event, create_ticket, envelope
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus, run_workflow
 from tests.property.stripe_model import Session, StripeModel
+from tests.sizes import size
 from ticketing.checkout.checkout import CheckoutTerms, check_out
 from ticketing.checkout.placement import CheckoutRequest
 from ticketing.database import Database, Row
@@ -357,7 +358,7 @@ def _stands(order: Row, what: str) -> bool:
     return order[f"{what}_counted_at"] is not None and order[f"{what}_returned_at"] is None
 
 
-# Half a minute; a failure is then made smaller, for which Hypothesis takes five minutes at most.
+# Half a minute in full; a failure is then made smaller, for which Hypothesis takes five minutes at most.
 @pytest.mark.timeout(600)
 def test_any_interleaving_keeps_the_counts_right(database: Database) -> None:
     chosen = int(os.environ.get(SEED) or random.SystemRandom().randrange(10**9))
@@ -365,7 +366,7 @@ def test_any_interleaving_keeps_the_counts_right(database: Database) -> None:
         run_state_machine_as_test(
             seed(chosen)(functools.partial(Shop, database)),  # type: ignore[arg-type]  # made anew for each run of steps
             settings=settings(
-                max_examples=80,
+                max_examples=size(16, 80),
                 stateful_step_count=50,
                 deadline=None,
                 # Failures kept from other runs would come first: the seed alone has to say what happens.

@@ -54,7 +54,7 @@ def test_the_event_of_a_file_is_fitted_and_sent(tmp_path: Path) -> None:
     assert "OrderPaid" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.timeout(120)
 def test_an_event_that_no_rule_takes_ends_the_demo_with_an_error(tmp_path: Path) -> None:
     event = json.loads((PROJECT / "events" / "checkout.session.completed.json").read_text())

@@ -180,7 +180,7 @@ def test_sending_and_repairing(
 def test_the_doctors_rounds(cloud: LocalCloud, calls: Recorded) -> None:
     send_dead_letter(cloud, "no event")
     invoke(cloud, "doctor")
-    made = calls | written_in(ROOT / "operations" / "doctor")
+    made = calls | written_in(ROOT / "operations" / "cachao" / "doctor")
     assert not_listed("doctor", made) == set()
     assert never_made("doctor", made) == set()
 

@@ -19,6 +19,7 @@ from cachao.picture.geometry import SMALL_FONT_SIZE, Box, lines_of, text_width
 from cachao.picture.graph import read_graph
 from cachao.picture.layout import Line, Plan, all_plans, lay_out
 from cachao.picture.results import spoken
+from tests.sizes import size
 
 REAL: dict[str, Any] = yaml.safe_load(command.DEFINITION.read_text(encoding="utf-8"))
 SVG = "{http://www.w3.org/2000/svg}"
@@ -244,7 +245,7 @@ def machines(draw_from: st.DrawFn) -> dict[str, Any]:
     return machine(names[0], **{name: states[name] for name in names if name in reached})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=size(30, 150), deadline=None)
 @given(definition=machines())
 def test_any_machine_is_drawn_with_its_states_apart(definition: dict[str, Any]) -> None:
     plan = lay_out(read_graph(definition))

@@ -1,7 +1,7 @@
 """The live shop's backlog: thousands of pending orders, half of them paid at Stripe, come right in one run.
 
-The suite takes a fifth of the live shop's number; `BACKLOG_ORDERS=10000 .venv/bin/pytest tests/unit -k backlog` takes
-all of it, in about a minute.
+`make test` takes some hundred, `make test-all` a fifth of the live shop's number; BACKLOG_ORDERS=10000 takes all of it,
+in about a minute.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import pytest
 from local.stripe_stand_in import SessionSeed, StripeStandIn
 from tests.factories import create_ticket, row_of
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus
+from tests.sizes import size
 from ticketing.database import Database
 from ticketing.reconciliation.run import Options, Progress, reconcile
 from ticketing.stripe.client import client
 from ticketing.stripe.sessions import StripeSessions
 
-ORDERS = int(os.environ.get("BACKLOG_ORDERS", "2000"))
+ORDERS = int(os.environ.get("BACKLOG_ORDERS") or size(400, 2000))
 SPREAD_SECONDS = 60 * 24 * 3600
 
 

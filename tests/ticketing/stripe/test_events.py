@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from local.sample_events.cases import SAMPLES
 from local.sample_events.files import envelope as sample_envelope
 from tests.factories import envelope, stripe_event
+from tests.sizes import size
 from ticketing.errors import InvalidEvent
 from ticketing.stripe.events import HANDLED_EVENTS, Payment, read_event
 
@@ -448,19 +449,19 @@ def check_whatever_comes(event: object) -> None:
     assert msgspec.json.decode(msgspec.json.encode(answer), type=Payment) == answer
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=size(30, 150), deadline=None)
 @given(event=ANYTHING)
 def test_any_json_is_read_or_refused(event: object) -> None:
     check_whatever_comes(event)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=size(50, 250), deadline=None)
 @given(event=mutated_samples())
 def test_any_mutated_sample_is_read_or_refused(event: object) -> None:
     check_whatever_comes(event)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=size(24, 120), deadline=None)
 @given(body=st.dictionaries(st.sampled_from(sorted(session() | charge() | dispute())), ANYTHING), data=st.data())
 def test_any_object_in_a_good_envelope_is_read_or_refused(body: dict[str, Any], data: st.DataObject) -> None:
     event_type = data.draw(st.sampled_from(sorted(HANDLED_EVENTS)))
