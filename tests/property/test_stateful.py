@@ -286,6 +286,10 @@ class Shop(RuleBasedStateMachine):
             "UPDATE ticket_orders SET hold_expires_at = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND"
             " WHERE hold_expires_at IS NOT NULL"
         )
+        self._change(
+            "UPDATE ticket_orders SET next_check_at = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND"
+            " WHERE next_check_at IS NOT NULL"
+        )
         for session in self.stripe.sessions.values():
             session["expires_at"] = min(session["expires_at"], session["created"])
 

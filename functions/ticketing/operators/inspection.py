@@ -22,8 +22,8 @@ _UNTIMED_MINUTES: Final = 30
 
 _ORDER: Final = (
     "id, event_id, ticket_id, quantity, unit_price, discount_amount, discount_code_id, total_amount, currency, status,"
-    " stripe_checkout_session_id, stripe_payment_intent_id, held_quantity, code_held, hold_expires_at, paid_at,"
-    " ticket_counted_at, ticket_returned_at, discount_counted_at, discount_returned_at, refunded_amount, validated_at,"
+    " stripe_checkout_session_id, stripe_payment_intent_id, held_quantity, code_held, hold_expires_at, next_check_at,"
+    " paid_at, ticket_counted_at, ticket_returned_at, discount_counted_at, discount_returned_at, refunded_amount, validated_at,"
     " created_at, updated_at"
 )
 _PAYMENT: Final = (
@@ -52,7 +52,10 @@ class InspectedOrder(msgspec.Struct, kw_only=True):
 
 
 class DatabaseHealth(msgspec.Struct, kw_only=True):
-    """The state of the shop's tables; `past_hold` counts unpaid orders whose hold is long over, up to 1000."""
+    """The state of the shop's tables; `past_hold` counts unpaid orders that are long due, up to 1000.
+
+    Their hold has ended, or the next question about them should have been asked.
+    """
 
     past_hold: int
     oldest_past_hold: datetime | None
@@ -101,15 +104,21 @@ def database_health(database: Database) -> DatabaseHealth:
     """
     with database.transaction() as tx:
         late = tx.one(
-            "SELECT COUNT(*) AS number, MIN(hold_expires_at) AS oldest FROM (SELECT hold_expires_at FROM ticket_orders"
-            " WHERE status IN ('pending', 'processing') AND hold_expires_at < UTC_TIMESTAMP() - INTERVAL %s MINUTE"
-            " LIMIT %s) AS late",
+            "SELECT COUNT(*) AS number, MIN(due) AS oldest FROM ("
+            "(SELECT hold_expires_at AS due FROM ticket_orders WHERE status IN ('pending', 'processing')"
+            " AND next_check_at IS NULL AND hold_expires_at < UTC_TIMESTAMP() - INTERVAL %s MINUTE LIMIT %s)"
+            " UNION ALL (SELECT next_check_at AS due FROM ticket_orders WHERE status IN ('pending', 'processing')"
+            " AND next_check_at < UTC_TIMESTAMP() - INTERVAL %s MINUTE LIMIT %s) LIMIT %s) AS late",
             _GRACE_MINUTES,
+            _COUNT_AT_MOST,
+            _GRACE_MINUTES,
+            _COUNT_AT_MOST,
             _COUNT_AT_MOST,
         )
         old = tx.one(
             "SELECT COUNT(*) AS number FROM (SELECT id FROM ticket_orders WHERE status IN ('pending', 'processing')"
-            " AND hold_expires_at IS NULL AND created_at < UTC_TIMESTAMP() - INTERVAL %s MINUTE LIMIT %s) AS old",
+            " AND hold_expires_at IS NULL AND next_check_at IS NULL"
+            " AND created_at < UTC_TIMESTAMP() - INTERVAL %s MINUTE LIMIT %s) AS old",
             _UNTIMED_MINUTES,
             _COUNT_AT_MOST,
         )

@@ -78,8 +78,9 @@ def mark_order_processing(database: Database, order_id: int, *, stripe_event_id:
     """
     with database.transaction() as tx:
         changed = tx.change(
-            "UPDATE ticket_orders SET status = 'processing',"
-            " hold_expires_at = UTC_TIMESTAMP(6) + INTERVAL %s SECOND WHERE id = %s AND status = 'pending'",
+            # The hold has no end until the result is known.
+            "UPDATE ticket_orders SET status = 'processing', hold_expires_at = NULL,"
+            " next_check_at = UTC_TIMESTAMP(6) + INTERVAL %s SECOND WHERE id = %s AND status = 'pending'",
             _AWAIT_SECONDS,
             order_id,
         )

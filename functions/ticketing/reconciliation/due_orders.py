@@ -4,8 +4,9 @@ By themselves: unpaid orders that are past their time. On demand: all unpaid ord
 were reported because Stripe does not know their session, and that would be asked about again only after a day. A cursor
 says how far a run came, so that the next one, also in another process, goes on from there.
 
-`ticket_orders.hold_expires_at` is when an order is to be asked about: first when its hold ends, and some time after an
-answer that left it as it is (an event on its way, a delayed payment, a session that Stripe does not know).
+An order is due when its hold has ended (`hold_expires_at`). An answer that left it as it is (an event on its way, a
+delayed payment, a session that Stripe does not know) puts the next question off to `next_check_at`, which then counts
+instead. An order of the live shop, from before both, has neither.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from ticketing.orders.status import OrderStatus
 # does, and asking before is harmless; only a checkout that is just being made must not be disturbed.
 _UNTIMED_AFTER: Final = timedelta(minutes=30)
 
-_COLUMNS: Final = "id, status, stripe_checkout_session_id, hold_expires_at, created_at"
+_COLUMNS: Final = "id, status, stripe_checkout_session_id, next_check_at, hold_expires_at, created_at"
 _BEGINNING: Final = datetime(1970, 1, 1)  # noqa: DTZ001 -- MariaDB's DATETIME has no zone; all are UTC here
 # An order whose event this shop has put on the bus, and whose execution had no time yet to come round.
 _NOT_UNDER_WAY: Final = (
-    " AND NOT (hold_expires_at > %s AND EXISTS (SELECT 1 FROM order_history AS h"
+    " AND NOT (next_check_at > %s AND EXISTS (SELECT 1 FROM order_history AS h"
     " WHERE h.order_id = ticket_orders.id AND h.entry = 'reconcile_sent'))"
 )
 
@@ -44,11 +45,15 @@ _Part = Callable[[Transaction, "Cursor", "datetime | None", int], list[Row]]
 
 
 class DueOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An unpaid order; times in UTC. `hold_expires_at` None: it was made before holds existed."""
+    """An unpaid order; times in UTC. `hold_expires_at` None: it was made before holds existed, or has no end.
+
+    `next_check_at` None: it was not asked about yet.
+    """
 
     order_id: int
     status: str
     session_id: str | None
+    next_check_at: datetime | None
     hold_expires_at: datetime | None
     created_at: datetime
 
@@ -85,7 +90,7 @@ def read_page(
 
 def cursor_behind(cursor: Cursor, last: DueOrder, *, since: datetime | None) -> Cursor:
     """Give the cursor behind an order of the page that begins at `cursor`; `since` as for that page."""
-    time = last.created_at if since is not None else last.hold_expires_at or _BEGINNING
+    time = last.created_at if since is not None else last.next_check_at or last.hold_expires_at or _BEGINNING
     return Cursor(now=cursor.now, part=cursor.part, after_time=time, after_id=last.order_id)
 
 
@@ -107,8 +112,10 @@ def count(database: Database, cursor: Cursor, *, since: datetime | None, reporte
         else:
             row = tx.one(
                 "SELECT COUNT(*) AS n FROM ticket_orders WHERE status IN ('pending', 'processing')"  # noqa: S608 -- constant
-                " AND (hold_expires_at <= %s OR (hold_expires_at IS NULL AND created_at <= %s)"
-                f"{f' OR (hold_expires_at > %s{_WAS_REPORTED})' if reported_too else ''})",
+                " AND (next_check_at <= %s OR (next_check_at IS NULL AND hold_expires_at <= %s)"
+                " OR (next_check_at IS NULL AND hold_expires_at IS NULL AND created_at <= %s)"
+                f"{f' OR (next_check_at > %s{_WAS_REPORTED})' if reported_too else ''})",
+                cursor.now,
                 cursor.now,
                 cursor.now - _UNTIMED_AFTER,
                 *([cursor.now] if reported_too else []),
@@ -116,12 +123,30 @@ def count(database: Database, cursor: Cursor, *, since: datetime | None, reporte
     return int(row["n"]) if row else 0
 
 
-def _past_their_time(status: str) -> _Part:
+def _to_ask_again(status: str) -> _Part:
     def read(tx: Transaction, cursor: Cursor, since: datetime | None, size: int) -> list[Row]:
         del since
         return tx.all(
-            f"SELECT {_COLUMNS} FROM ticket_orders WHERE status = %s AND hold_expires_at <= %s"  # noqa: S608 -- constant
-            " AND (hold_expires_at > %s OR (hold_expires_at = %s AND id > %s)) ORDER BY hold_expires_at, id LIMIT %s",
+            f"SELECT {_COLUMNS} FROM ticket_orders WHERE status = %s AND next_check_at <= %s"  # noqa: S608 -- constant
+            " AND (next_check_at > %s OR (next_check_at = %s AND id > %s)) ORDER BY next_check_at, id LIMIT %s",
+            status,
+            cursor.now,
+            cursor.after_time,
+            cursor.after_time,
+            cursor.after_id,
+            size,
+        )
+
+    return read
+
+
+def _past_their_hold(status: str) -> _Part:
+    def read(tx: Transaction, cursor: Cursor, since: datetime | None, size: int) -> list[Row]:
+        del since
+        return tx.all(
+            f"SELECT {_COLUMNS} FROM ticket_orders WHERE status = %s AND next_check_at IS NULL"  # noqa: S608 -- constant
+            " AND hold_expires_at <= %s AND (hold_expires_at > %s OR (hold_expires_at = %s AND id > %s))"
+            " ORDER BY hold_expires_at, id LIMIT %s",
             status,
             cursor.now,
             cursor.after_time,
@@ -138,7 +163,7 @@ def _untimed(status: str) -> _Part:
         del since
         return tx.all(
             f"SELECT {_COLUMNS} FROM ticket_orders WHERE status = %s AND hold_expires_at IS NULL"  # noqa: S608 -- constant
-            " AND created_at <= %s AND id > %s ORDER BY id LIMIT %s",
+            " AND next_check_at IS NULL AND created_at <= %s AND id > %s ORDER BY id LIMIT %s",
             status,
             cursor.now - _UNTIMED_AFTER,
             cursor.after_id,
@@ -153,9 +178,9 @@ def _reported(status: str) -> _Part:
         del since
         after = max(cursor.after_time, cursor.now)
         return tx.all(
-            f"SELECT {_COLUMNS} FROM ticket_orders WHERE status = %s AND hold_expires_at > %s"  # noqa: S608 -- constants
-            " AND (hold_expires_at > %s OR (hold_expires_at = %s AND id > %s))"
-            f"{_WAS_REPORTED} ORDER BY hold_expires_at, id LIMIT %s",
+            f"SELECT {_COLUMNS} FROM ticket_orders WHERE status = %s AND next_check_at > %s"  # noqa: S608 -- constants
+            " AND (next_check_at > %s OR (next_check_at = %s AND id > %s))"
+            f"{_WAS_REPORTED} ORDER BY next_check_at, id LIMIT %s",
             status,
             cursor.now,
             after,
@@ -183,8 +208,10 @@ def _made_since(tx: Transaction, cursor: Cursor, since: datetime | None, size: i
 
 
 _PARTS_DUE: Final[tuple[_Part, ...]] = (
-    _past_their_time(OrderStatus.PENDING),
-    _past_their_time(OrderStatus.PROCESSING),
+    _past_their_hold(OrderStatus.PENDING),
+    _past_their_hold(OrderStatus.PROCESSING),
+    _to_ask_again(OrderStatus.PENDING),
+    _to_ask_again(OrderStatus.PROCESSING),
     _untimed(OrderStatus.PENDING),
     _untimed(OrderStatus.PROCESSING),
 )
@@ -197,6 +224,7 @@ def _as_order(row: Row) -> DueOrder:
         order_id=row["id"],
         status=row["status"],
         session_id=row["stripe_checkout_session_id"],
+        next_check_at=row["next_check_at"],
         hold_expires_at=row["hold_expires_at"],
         created_at=row["created_at"],
     )

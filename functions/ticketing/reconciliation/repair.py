@@ -198,7 +198,7 @@ class Repair:
             for answer in sorted(answers, key=lambda a: a.order.order_id):
                 _record_sent(tx, answer.order.order_id, answer.session or {})
                 tx.change(
-                    "UPDATE ticket_orders SET hold_expires_at = UTC_TIMESTAMP(6) + INTERVAL"
+                    "UPDATE ticket_orders SET next_check_at = UTC_TIMESTAMP(6) + INTERVAL"
                     " LEAST(%s, GREATEST(%s, (SELECT TIMESTAMPDIFF(SECOND, MIN(h.recorded_at), UTC_TIMESTAMP(6))"
                     " FROM order_history AS h WHERE h.order_id = %s AND h.entry = 'reconcile_sent'))) SECOND"
                     " WHERE id = %s AND status IN ('pending', 'processing')",
@@ -225,8 +225,8 @@ class Repair:
     def _ask_again(self, order_id: int, when: datetime) -> None:
         with self._database.transaction() as tx:
             tx.change(
-                "UPDATE ticket_orders SET hold_expires_at = %s WHERE id = %s AND status IN ('pending', 'processing')"
-                " AND (hold_expires_at IS NULL OR hold_expires_at < %s)",
+                "UPDATE ticket_orders SET next_check_at = %s WHERE id = %s AND status IN ('pending', 'processing')"
+                " AND (next_check_at IS NULL OR next_check_at < %s)",
                 when,
                 order_id,
                 when,

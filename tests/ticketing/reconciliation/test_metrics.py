@@ -67,7 +67,9 @@ def order_past_its_hold(database: Database, stand_in: StripeStandIn, **seed: Any
 def past_its_hold(database: Database, order: int) -> None:
     with database.transaction() as tx:
         tx.change(
-            "UPDATE ticket_orders SET hold_expires_at = UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE WHERE id = %s", order
+            "UPDATE ticket_orders SET hold_expires_at = UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE,"
+            " next_check_at = IF(next_check_at IS NULL, NULL, UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE) WHERE id = %s",
+            order,
         )
 
 

@@ -340,7 +340,7 @@ def test_a_missing_session_is_told_though_the_database_fails_at_the_next_order(
             raise DatabaseUnavailable("gone")
         act(self, answer, action)
 
-    monkeypatch.setattr("ticketing.reconciliation.run.repair._TRIES", 1)
+    monkeypatch.setattr("ticketing.reconciliation.repair._TRIES", 1)
     with monkeypatch.context() as failing:
         failing.setattr(Repair, "_act", act_once)
         with pytest.raises(DatabaseUnavailable):
