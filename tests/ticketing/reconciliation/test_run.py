@@ -558,9 +558,7 @@ def test_the_pages_use_the_indexes(shop: Shop) -> None:
 
 def _make_due(database: Database, order: int) -> None:
     with database.transaction() as tx:
-        tx.change(
-            "UPDATE ticket_orders SET next_check_at = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND WHERE id = %s", order
-        )
+        tx.change("UPDATE ticket_orders SET next_check_at = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND WHERE id = %s", order)
 
 
 def _minutes_until_due(database: Database, order: int) -> float:
