@@ -35,13 +35,13 @@ from tests.handlers.workflow.workflow_by_hand import WorkflowBus, run_workflow
 from tests.property.stripe_model import Session, StripeModel
 from tests.sizes import size
 from ticketing.checkout.checkout import CheckoutTerms, check_out
+from ticketing.checkout.errors import CheckoutRefused
 from ticketing.checkout.placement import CheckoutRequest
 from ticketing.database import Database, Row
-from ticketing.errors import PermanentError
+from ticketing.errors import PermanentError, StripeUnavailable
 from ticketing.payments.accept import mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.lookup import FoundOrder, look_up_order
-from ticketing.public_errors import PublicError
 from ticketing.reconciliation.run import Options, Report, reconcile
 from ticketing.stripe.events import read_event
 
@@ -49,7 +49,7 @@ ROOT = Path(__file__).parents[2]
 SEATS = 6
 USES = 2
 SEED = "PROPERTY_SEED"
-TERMS = CheckoutTerms(currency="eur", hold_seconds=1800)
+TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32)
 ANY = st.integers(min_value=0, max_value=10_000)
 # Of many, mostly one of the last: what just happened is what races.
 RECENT = st.one_of(st.integers(0, 2), st.integers(0, 2), ANY)
@@ -98,8 +98,8 @@ class Shop(RuleBasedStateMachine):
         )
         try:
             reply = check_out(self.database, self.stripe, request, TERMS)
-        except PublicError as error:
-            note(f"refused: {error.code}")
+        except (CheckoutRefused, StripeUnavailable) as error:
+            note(f"refused: {error}")
             return
         if mishap is not None:
             self._change("UPDATE ticket_orders SET stripe_checkout_session_id = NULL WHERE id = %s", reply.order_id)

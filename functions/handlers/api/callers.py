@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import os
 
+from handlers.api import public_errors
 from handlers.api.http import Request
 from handlers.settings import required
-from ticketing import public_errors
 from ticketing.buyers.tokens import Buyer, InvalidToken, PublicKeys, TokenVerifier
 
 

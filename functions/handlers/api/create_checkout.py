@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from typing import Final
 
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -12,11 +13,14 @@ from handlers.api.http import Request, http_api
 from handlers.runtime import count_metric, database, logger, metrics
 from handlers.settings import required, stripe_secret
 from ticketing.checkout.checkout import CheckoutTerms, check_out
-from ticketing.checkout.form import read_checkout_form, read_idempotency_key
+from ticketing.checkout.form import read_checkout_form
 from ticketing.checkout.placement import CheckoutRequest
 from ticketing.errors import ConfigurationError
 from ticketing.stripe import client as stripe_client
 from ticketing.stripe.open_session import StripeCheckoutSessions
+
+# Longer than this function may run (template.yaml): an attempt that is still alive is never taken for dead.
+_LOCK_SECONDS: Final = 32
 
 
 @http_api
@@ -33,10 +37,10 @@ def handler(request: Request) -> dict[str, object]:
         email=form.email,
         discount_code=form.discount_code,
         cognito_sub=None if buyer is None else buyer.cognito_sub,
-        idempotency_key=read_idempotency_key(request.headers.get("idempotency-key")),
+        idempotency_key=request.idempotency_key(),
         origin=_return_origin(request.headers.get("origin", "")),
     )
-    reply = check_out(database, _sessions(), wanted, _terms())
+    reply = check_out(database, _sessions(), wanted, _terms(), answer_by=request.answer_by)
     logger.append_keys(order_id=reply.order_id, session_id=reply.session_id)
     # That no order is paid must be a figure, not a missing one: an alarm compares the two.
     metrics.add_metric(name="OrdersPaid", unit=MetricUnit.Count, value=0)
@@ -51,7 +55,11 @@ def _sessions() -> StripeCheckoutSessions:
 
 @functools.cache
 def _terms() -> CheckoutTerms:
-    return CheckoutTerms(currency=required("CURRENCY").lower(), hold_seconds=_whole_number("HOLD_SECONDS"))
+    return CheckoutTerms(
+        currency=required("CURRENCY").lower(),
+        hold_seconds=_whole_number("HOLD_SECONDS"),
+        lock_seconds=_LOCK_SECONDS,
+    )
 
 
 def _return_origin(origin: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from handlers.api import public_errors
 from handlers.api.http import Request, http_api
 from handlers.runtime import database
 from ticketing.buyers.orders import order_of_session
@@ -10,4 +11,7 @@ from ticketing.buyers.orders import order_of_session
 @http_api
 def handler(request: Request) -> dict[str, object]:
     """Give `order`; 404 for an unknown session."""
-    return {"order": order_of_session(database, request.query.get("session_id", ""))}
+    order = order_of_session(database, request.query.get("session_id", ""))
+    if order is None:
+        raise public_errors.not_found("This order")
+    return {"order": order}

@@ -17,22 +17,28 @@ import base64
 import binascii
 import functools
 import re
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from handlers.api import public_errors
 from handlers.runtime import Handler, count_metric, logger
-from ticketing import public_errors
-from ticketing.buyers.tokens import InvalidToken
-from ticketing.errors import RetryableError, TicketingError
-from ticketing.public_errors import PublicError
+from ticketing.errors import TicketingError
 
 # A checkout's body has a few hundred bytes.
 _LARGEST_BODY: Final = 16 * 1024
 # A BIGINT's digits. Nothing else is an id: MariaDB would read "12; DROP" as 12.
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
+
+# Printable ASCII, as https://docs.stripe.com/api/idempotent_requests bounds it.
+_IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}\Z")
+
+# So long API Gateway waits for a function, in seconds
+# (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html).
+_GATEWAY_SECONDS: Final = 30.0
 
 _SERVER_ERROR: Final = 500
 # A price is a JSON number, written from the Decimal digit by digit: never a float.
@@ -42,7 +48,10 @@ Work = Callable[["Request"], Mapping[str, object]]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as API Gateway hands it over; header names in lower case."""
+    """A request as API Gateway hands it over; header names in lower case.
+
+    `answer_by` is the moment (`time.monotonic`) after which nobody waits for the reply any more.
+    """
 
     route: str
     headers: Mapping[str, str]
@@ -50,6 +59,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     query: Mapping[str, str]
     raw_body: str
     is_base64: bool
+    answer_by: float
 
     def path_id(self, name: str, *, of: str) -> int:
         """Give an id from the path.
@@ -78,6 +88,20 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         if len(body) > largest:
             raise public_errors.invalid_request("The request is too large.")
         return body
+
+    def idempotency_key(self) -> str | None:
+        """Give the Idempotency-Key header; None if there is none.
+
+        Raises:
+            PublicError: invalid_request, it is empty, too long or not plain text.
+        """
+        header = self.headers.get("idempotency-key")
+        if header is None:
+            return None
+        key = header.strip(" \t")
+        if not _IDEMPOTENCY_KEY.match(key):
+            raise public_errors.invalid_request("The Idempotency-Key is not 1 to 255 plain characters.")
+        return key
 
     def json_object(self) -> dict[str, Any]:
         """Give the body as a JSON object.
@@ -112,7 +136,7 @@ def http_api(work: Work) -> Handler:
         logger.clear_state()
         logger.append_keys(function_request_id=getattr(context, "aws_request_id", None))
         try:
-            fields = work(_read(event))
+            fields = work(_read(event, context))
         except TicketingError as error:
             reply = _refusal(error)
         except Exception as error:  # noqa: BLE001 -- the caller gets a reply whatever happened, and the log the reason
@@ -125,7 +149,8 @@ def http_api(work: Work) -> Handler:
     return handler
 
 
-def _read(event: object) -> Request:
+def _read(event: object, context: object) -> Request:
+    answer_by = time.monotonic() + _seconds_of_function(context)
     gateway = msgspec.convert(event, _ApiGatewayEvent)
     logger.append_keys(route=gateway.route_key, api_request_id=gateway.request_context.get("requestId"))
     return Request(
@@ -135,38 +160,36 @@ def _read(event: object) -> Request:
         query=gateway.query_string_parameters or {},
         raw_body=gateway.body or "",
         is_base64=gateway.is_base64_encoded,
+        answer_by=min(answer_by, time.monotonic() + _seconds_of_gateway(gateway.request_context)),
     )
+
+
+def _seconds_of_function(context: object) -> float:
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return _GATEWAY_SECONDS if remaining is None else float(remaining()) / 1000
+
+
+def _seconds_of_gateway(request_context: Mapping[str, Any]) -> float:
+    """Give how long API Gateway will still wait: it has waited for the start of a worker, too."""
+    received = request_context.get("timeEpoch")
+    if not isinstance(received, int):
+        return _GATEWAY_SECONDS
+    return _GATEWAY_SECONDS - max(time.time() - received / 1000, 0.0)
 
 
 def _refusal(error: TicketingError) -> dict[str, Any]:
-    public = _public(error)
-    if public is None:
-        logger.error(str(error), extra={"error": type(error).__name__})
-        return _internal_error()
+    public = public_errors.public_error(error)
     # The cause is for operators only: it may name orders, sessions and Stripe's words.
-    cause = error.__cause__ if error is public else error
+    cause = error.__cause__ if isinstance(error.__cause__, TicketingError) else error
     level = logger.error if public.status >= _SERVER_ERROR else logger.info
-    level(
-        str(cause) if isinstance(cause, TicketingError) else public.sentence,
-        extra={"error": type(cause or error).__name__, "code": public.code},
-    )
+    level(str(cause), extra={"error": type(cause).__name__, "code": public.code})
     if public.status >= _SERVER_ERROR:
-        count_metric("ApiUnavailable")
+        count_metric("ApiFailed" if public.status == _SERVER_ERROR else "ApiUnavailable")
     return _reply(
         public.status,
         {"success": False, "error": public.sentence, "code": public.code, **public.details},
         retry_after=public.retry_after,
     )
-
-
-def _public(error: TicketingError) -> PublicError | None:
-    if isinstance(error, PublicError):
-        return error
-    if isinstance(error, InvalidToken):
-        return public_errors.invalid_token()
-    if isinstance(error, RetryableError):
-        return public_errors.try_again()
-    return None
 
 
 def _unforeseen(error: Exception) -> dict[str, Any]:

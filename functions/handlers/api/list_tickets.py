@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from handlers.api import public_errors
 from handlers.api.http import Request, http_api
 from handlers.runtime import database
 from ticketing.checkout.catalog import tickets_of_event
@@ -10,4 +11,7 @@ from ticketing.checkout.catalog import tickets_of_event
 @http_api
 def handler(request: Request) -> dict[str, object]:
     """Give `tickets`; 404 for an unknown event."""
-    return {"tickets": tickets_of_event(database, request.path_id("id", of="This event"))}
+    tickets = tickets_of_event(database, request.path_id("id", of="This event"))
+    if tickets is None:
+        raise public_errors.not_found("This event")
+    return {"tickets": tickets}

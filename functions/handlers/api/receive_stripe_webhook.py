@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
+from handlers.api import public_errors
 from handlers.api.http import Request, http_api
+from handlers.api.public_errors import PublicError
 from handlers.runtime import count_metric, logger
 from handlers.settings import stripe_secret
-from ticketing import public_errors
-from ticketing.public_errors import PublicError
 from ticketing.stripe.events import OWN_SOURCE
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from ticketing import dates, public_errors
+from ticketing import dates
 from ticketing.buyers.tokens import Buyer
 from ticketing.database import Database, Row
 
@@ -104,11 +104,10 @@ def orders_of(database: Database, buyer: Buyer) -> list[BuyerOrder]:
     return [_order(row) for row in rows if _is_theirs(row, buyer)]
 
 
-def order_of_session(database: Database, session_id: str) -> SessionOrder:
-    """Give the order of a Checkout Session. Whoever holds the session's id may see it; ids cannot be guessed.
+def order_of_session(database: Database, session_id: str) -> SessionOrder | None:
+    """Give the order of a Checkout Session, or None. Whoever holds the session's id may see it; it cannot be guessed.
 
     Raises:
-        PublicError: not_found, no order has this session.
         DatabaseUnavailable: try again.
     """
     row = None
@@ -122,7 +121,7 @@ def order_of_session(database: Database, session_id: str) -> SessionOrder:
             )
     # MariaDB compares regardless of case; Stripe's ids differ by it.
     if row is None or row["stripe_checkout_session_id"] != session_id:
-        raise public_errors.not_found("This order")
+        return None
     return SessionOrder(
         id=str(row["id"]),
         status=row["status"],

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ticketing import dates, public_errors
+from ticketing import dates
 from ticketing.database import Database, Row
 
 
@@ -26,11 +26,10 @@ class ListedTicket(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime | None
 
 
-def tickets_of_event(database: Database, event_id: int) -> list[ListedTicket]:
-    """Give all tickets of an event, also those that are not on sale, in the order of their making.
+def tickets_of_event(database: Database, event_id: int) -> list[ListedTicket] | None:
+    """Give all tickets of an event, also those that are not on sale, in the order of their making; None: no such event.
 
     Raises:
-        PublicError: not_found, there is no such event.
         DatabaseUnavailable: try again.
     """
     with database.transaction() as tx:
@@ -41,7 +40,7 @@ def tickets_of_event(database: Database, event_id: int) -> list[ListedTicket]:
             event_id,
         )
     if not rows:
-        raise public_errors.not_found("This event")
+        return None
     # An event without tickets is one row of nothing.
     return [_listed(row) for row in rows if row["id"] is not None]
 

@@ -12,6 +12,7 @@ See docs/rules.md.
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
@@ -19,14 +20,14 @@ from typing import Final
 
 import msgspec
 
-from ticketing import money, public_errors
+from ticketing import money
 from ticketing.checkout import discount_codes, idempotency
+from ticketing.checkout.errors import AmountTooLarge, AmountTooSmall, CheckoutBusy, CheckoutRefused, InvalidForm
 from ticketing.checkout.placement import CheckoutRequest, place
 from ticketing.database import Database, Transaction
 from ticketing.errors import ConfigurationError, DatabaseUnavailable, DataInconsistent, StripeUnavailable
 from ticketing.orders.status import OrderStatus
 from ticketing.payments.release import release_order
-from ticketing.public_errors import PublicError
 from ticketing.stripe.client import NETWORK_RETRIES, StripeRefused, longest_seconds
 from ticketing.stripe.open_session import SHORTEST_SECONDS, CheckoutSessions, OpenSession, PlacedOrder, session_expiry
 
@@ -39,9 +40,7 @@ _LOOK_EVERY_SECONDS: Final = 0.2
 # Not by the order's number: where MariaDB counts in steps, some remainders never come.
 _TIDY_EVERY: Final = 100
 
-# API Gateway waits 30 seconds for a reply, so the function lives 28 (template.yaml): what takes longer is cut off, with
-# the seats held and a reply that is not ours. The database before and Stripe together leave so much to the end.
-ANSWER_WITHIN_SECONDS: Final = 28.0
+# What the last step needs of the time that is left, in seconds.
 _FINISH_SECONDS: Final = 2.0
 
 # In `order_history`, where other entries name the Stripe event that caused them.
@@ -49,10 +48,15 @@ _CAUSE: Final = "checkout"
 
 
 class CheckoutTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """What the deployment decides: the shop's currency (ISO code), and how long seats are held, in seconds."""
+    """What the deployment decides.
+
+    `currency` is the shop's (ISO code), `hold_seconds` how long seats are held, `lock_seconds` longer than a checkout
+    may take: an attempt that is still alive is never taken for dead.
+    """
 
     currency: str
     hold_seconds: int
+    lock_seconds: int
 
 
 class CheckoutReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,30 +68,39 @@ class CheckoutReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_out(
-    database: Database, sessions: CheckoutSessions, request: CheckoutRequest, terms: CheckoutTerms
+    database: Database,
+    sessions: CheckoutSessions,
+    request: CheckoutRequest,
+    terms: CheckoutTerms,
+    *,
+    answer_by: float = math.inf,
 ) -> CheckoutReply:
     """Make an order with its seats held, and open the Checkout Session in which it is paid.
 
+    `answer_by` is the moment (`time.monotonic`) after which nobody waits for the reply any more: what does not fit
+    into the time before is not begun, so that nothing is held that nobody knows of.
+
     Raises:
-        PublicError: not_found, not_on_sale, sold_out, not_enough_left, code_…, amount_too_small,
-            idempotency_conflict: nothing is held. payment_provider_error: Stripe failed, the order is `failed`
-            and holds nothing. try_again: the same request is still running, or the database left no time for Stripe.
+        CheckoutRefused: and why; nothing is held.
+        StripeUnavailable: Stripe failed; the order is `failed` and holds nothing.
+        StripeRefused: Stripe will not take this order, whoever asks; likewise.
+        ConfigurationError: Stripe refuses the shop's key; likewise.
         DataInconsistent: the order got another session meanwhile, or a hold could not be given back.
         DatabaseUnavailable: try again.
     """
-    began = time.monotonic()
+    _retries_left(answer_by)
     key = _key(request)
-    placed = _place_or_wait(database, request, terms, key)
+    placed = _place_or_wait(database, request, terms, key, answer_by)
     if isinstance(placed, idempotency.Answered):
         return msgspec.json.decode(placed.reply, type=CheckoutReply)
     try:
-        session = sessions.open(placed, origin=request.origin, retries=_retries_left(time.monotonic() - began))
-    except PublicError:
+        session = sessions.open(placed, origin=request.origin, retries=_retries_left(answer_by))
+    except (CheckoutRefused, StripeUnavailable, ConfigurationError):
         _give_up(database, placed.order_id, key)
         raise
-    except (StripeUnavailable, StripeRefused, ConfigurationError) as error:
+    except StripeRefused as error:
         _give_up(database, placed.order_id, key)
-        raise _public(error) from error
+        raise _meaning(error) from error
     reply = CheckoutReply(checkout_url=session.url, session_id=session.session_id, order_id=str(placed.order_id))
     _finish(database, placed.order_id, session, reply, key)
     _tidy(database)
@@ -105,18 +118,18 @@ def _key(request: CheckoutRequest) -> idempotency.Key | None:
 
 
 def _place_or_wait(
-    database: Database, request: CheckoutRequest, terms: CheckoutTerms, key: idempotency.Key | None
+    database: Database, request: CheckoutRequest, terms: CheckoutTerms, key: idempotency.Key | None, answer_by: float
 ) -> PlacedOrder | idempotency.Answered:
     expires_at = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds)
     if key is None:
         with database.transaction() as tx:
             return place(tx, request, currency=terms.currency, expires_at=expires_at, key=None)
-    claimed = _claim_or_wait(database, key, keep_seconds=expires_at - int(time.time()))
+    claimed = _claim_or_wait(database, key, terms, keep_seconds=expires_at - int(time.time()), answer_by=answer_by)
     if isinstance(claimed, idempotency.Answered):
         return claimed
     try:
         return _take_up_or_place(database, request, terms, key, claimed)
-    except PublicError:
+    except CheckoutRefused:
         # Nothing is held, so nothing is to be taken up.
         with contextlib.suppress(DatabaseUnavailable):
             idempotency.free(database, key)
@@ -127,15 +140,15 @@ def _place_or_wait(
 
 
 def _claim_or_wait(
-    database: Database, key: idempotency.Key, *, keep_seconds: int
+    database: Database, key: idempotency.Key, terms: CheckoutTerms, *, keep_seconds: int, answer_by: float
 ) -> idempotency.Claimed | idempotency.Answered:
-    deadline = time.monotonic() + _WAIT_SECONDS
+    deadline = min(time.monotonic() + _WAIT_SECONDS, answer_by - _FINISH_SECONDS)
     while True:
-        known = idempotency.claim(database, key, keep_seconds=keep_seconds)
+        known = idempotency.claim(database, key, lock_seconds=terms.lock_seconds, keep_seconds=keep_seconds)
         if not isinstance(known, idempotency.Running):
             return known
         if time.monotonic() >= deadline:
-            raise public_errors.try_again()
+            raise CheckoutBusy("The same request is still running.")
         time.sleep(_LOOK_EVERY_SECONDS)
 
 
@@ -188,17 +201,17 @@ def _unfinished(database: Database, order_id: int) -> PlacedOrder | None:
     )
 
 
-def _retries_left(seconds_gone: float) -> int:
+def _retries_left(answer_by: float) -> int:
     """Give how often Stripe may be asked again in the time that is left.
 
     Raises:
-        PublicError: try_again, there is no time to ask it at all.
+        CheckoutBusy: there is no time to ask it at all.
     """
-    left = ANSWER_WITHIN_SECONDS - _FINISH_SECONDS - seconds_gone
+    left = answer_by - _FINISH_SECONDS - time.monotonic()
     for retries in range(NETWORK_RETRIES, -1, -1):
         if longest_seconds(retries) <= left:
             return retries
-    raise public_errors.try_again()
+    raise CheckoutBusy("There is no time left to ask Stripe.")
 
 
 def _finish(
@@ -254,11 +267,16 @@ def _unlock(database: Database, key: idempotency.Key | None) -> None:
             idempotency.unlock(database, key)
 
 
-def _public(error: Exception) -> PublicError:
-    if isinstance(error, StripeRefused) and error.parameter == "customer_email":
+def _meaning(refused: StripeRefused) -> CheckoutRefused | StripeRefused:
+    """Give what a refusal of Stripe's means to the buyer; where it means nothing to him, the refusal itself."""
+    if refused.code == "amount_too_small":
+        return AmountTooSmall()  # in a currency whose bound we do not know
+    if refused.code == "amount_too_large":
+        return AmountTooLarge()
+    if refused.parameter == "customer_email":
         # Stripe is stricter than we are; the buyer can mend it.
-        return public_errors.invalid_request("This e-mail address cannot be used for a payment.")
-    return public_errors.payment_provider_error()
+        return InvalidForm("This e-mail address cannot be used for a payment.")
+    return refused
 
 
 def _tidy(database: Database) -> None:

@@ -6,10 +6,10 @@ from datetime import datetime
 
 import msgspec
 
-from ticketing import dates, public_errors
+from ticketing import dates
+from ticketing.checkout.errors import CodeRefusal, CodeRefused
 from ticketing.checkout.pricing import Discount
 from ticketing.database import Row, Transaction
-from ticketing.public_errors import CodeRefusal
 
 # As long as the live column can be; a longer one cannot be a code.
 _LONGEST = 64
@@ -33,11 +33,11 @@ def find_usable(tx: Transaction, *, event_id: int, code: str, now: datetime) -> 
     The live table may have the same code twice: the newest that can be used counts, else the newest.
 
     Raises:
-        PublicError: code_unknown, code_inactive, code_not_yet_valid, code_expired or code_used_up.
+        CodeRefused: it cannot, and why.
     """
     rows = [row for row in _rows(tx, event_id, code) if normalised(row["code"]) == code]
     if not rows:
-        raise public_errors.code_refused("code_unknown")
+        raise CodeRefused("code_unknown")
     refusals = [_refusal(row, now) for row in rows]
     for row, refusal in zip(rows, refusals, strict=True):
         if refusal is None:
@@ -45,7 +45,7 @@ def find_usable(tx: Transaction, *, event_id: int, code: str, now: datetime) -> 
                 code_id=row["id"],
                 discount=Discount(discount_type=row["discount_type"], value=row["discount_value"]),
             )
-    raise public_errors.code_refused(refusals[0] or "code_unknown")
+    raise CodeRefused(refusals[0] or "code_unknown")
 
 
 def _rows(tx: Transaction, event_id: int, code: str) -> list[Row]:

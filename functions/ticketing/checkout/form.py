@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ticketing import public_errors
+from ticketing.checkout.errors import InvalidForm
 
 # RFC 5321, 4.5.3.1.3, less the angle brackets.
 _LONGEST_EMAIL: Final = 254
@@ -21,8 +21,6 @@ _EMAIL: Final = re.compile(
     re.ASCII,
 )
 _LONGEST_CODE: Final = 200
-# Printable ASCII, as https://docs.stripe.com/api/idempotent_requests bounds it.
-_IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
 
 class CheckoutForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,40 +35,28 @@ def read_checkout_form(body: Mapping[str, Any], *, most: int) -> CheckoutForm:
     """Read the body of a checkout; fields that it does not know are left alone. `most`: tickets per order.
 
     Raises:
-        PublicError: invalid_request, and what is wrong.
+        InvalidForm: and what is wrong.
     """
     return CheckoutForm(quantity=_quantity(body, most), email=_email(body), discount_code=_discount_code(body))
-
-
-def read_idempotency_key(header: str | None) -> str | None:
-    """Read an Idempotency-Key header; None if there is none.
-
-    Raises:
-        PublicError: invalid_request, it is too long or not plain text.
-    """
-    key = (header or "").strip()
-    if not key:
-        return None
-    if not _IDEMPOTENCY_KEY.match(key):
-        raise public_errors.invalid_request("The Idempotency-Key is not 1 to 255 plain characters.")
-    return key
 
 
 def _quantity(body: Mapping[str, Any], most: int) -> int:
     quantity = body.get("quantity", 1)
     # JSON's true is an int to Python, and 1.0 would pass for one.
-    if type(quantity) is not int or not 1 <= quantity <= most:
-        raise public_errors.invalid_request(f"The quantity must be a whole number from 1 to {most}.")
+    if type(quantity) is int and quantity > most:
+        raise InvalidForm(f"At most {most} tickets per order.")
+    if type(quantity) is not int or quantity < 1:
+        raise InvalidForm(f"The quantity must be a whole number from 1 to {most}.")
     return quantity
 
 
 def _email(body: Mapping[str, Any]) -> str:
     email = body.get("email")
     if not isinstance(email, str) or not email.strip(" "):
-        raise public_errors.invalid_request("An e-mail address is needed.")
+        raise InvalidForm("An e-mail address is needed.")
     email = email.strip(" ")
     if len(email) > _LONGEST_EMAIL or not _EMAIL.match(email):
-        raise public_errors.invalid_request("This is not an e-mail address.")
+        raise InvalidForm("This is not an e-mail address.")
     return email
 
 
@@ -79,5 +65,5 @@ def _discount_code(body: Mapping[str, Any]) -> str | None:
     if code is None:
         return None
     if not isinstance(code, str) or len(code) > _LONGEST_CODE:
-        raise public_errors.invalid_request(f"The discount code must be a text of at most {_LONGEST_CODE} characters.")
+        raise InvalidForm(f"The discount code must be a text of at most {_LONGEST_CODE} characters.")
     return code

@@ -21,14 +21,11 @@ from typing import Final
 
 import msgspec
 
-from ticketing import public_errors
+from ticketing.checkout.errors import KeyConflict
 from ticketing.database import Database, Transaction
 from ticketing.errors import DatabaseUnavailable
 from ticketing.orders.status import LAPSED
 
-# Longer than the checkout function may run (30 seconds, API Gateway's limit): an attempt that is still alive is
-# never taken for dead.
-LOCK_SECONDS: Final = 32
 _REMOVED_AT_ONCE: Final = 200
 
 
@@ -60,18 +57,21 @@ def key_of(key: str, *, scope: tuple[str | int | None, ...], request: tuple[str 
     return Key(_hash((key, *scope)), _hash(request))
 
 
-def claim(database: Database, key: Key, *, keep_seconds: int) -> Claimed | Answered | Running:
+def claim(database: Database, key: Key, *, lock_seconds: int, keep_seconds: int) -> Claimed | Answered | Running:
     """Claim the key for this attempt, or say what an earlier one came to.
 
+    An attempt without a reply counts as dead after `lock_seconds`: longer than any attempt may run. The key is kept for
+    `keep_seconds`.
+
     Raises:
-        PublicError: idempotency_conflict, the key stands for another request.
+        KeyConflict: the key stands for another request.
         DatabaseUnavailable: try again.
     """
     with database.transaction() as tx:
-        return _claim(tx, key, keep_seconds)
+        return _claim(tx, key, lock_seconds, keep_seconds)
 
 
-def _claim(tx: Transaction, key: Key, keep_seconds: int) -> Claimed | Answered | Running:
+def _claim(tx: Transaction, key: Key, lock_seconds: int, keep_seconds: int) -> Claimed | Answered | Running:
     # Not INSERT IGNORE: that takes a shared lock on the row that it finds, and two of those deadlock.
     inserted = tx.change(
         "INSERT INTO idempotency_keys (key_hash, request_hash, locked_until, expires_at)"
@@ -79,7 +79,7 @@ def _claim(tx: Transaction, key: Key, keep_seconds: int) -> Claimed | Answered |
         " ON DUPLICATE KEY UPDATE key_hash = key_hash",
         key.key_hash,
         key.request_hash,
-        LOCK_SECONDS,
+        lock_seconds,
         keep_seconds,
     )
     if inserted == 1:
@@ -95,15 +95,15 @@ def _claim(tx: Transaction, key: Key, keep_seconds: int) -> Claimed | Answered |
         raise DatabaseUnavailable("An idempotency key was removed while it was read.")
     # The reply of an order that lapsed leads to a session in which nobody can pay.
     if row["is_expired"] or (row["response_body"] is not None and row["order_status"] in LAPSED):
-        _claim_again(tx, key, order_id=None, keep_seconds=keep_seconds)
+        _claim_again(tx, key, order_id=None, lock_seconds=lock_seconds, keep_seconds=keep_seconds)
         return Claimed()
     if row["request_hash"] != key.request_hash:
-        raise public_errors.idempotency_conflict()
+        raise KeyConflict("The idempotency key stands for another request.")
     if row["response_body"] is not None:
         return Answered(row["response_body"])
     if row["is_locked"]:
         return Running()
-    _claim_again(tx, key, order_id=row["order_id"], keep_seconds=keep_seconds)
+    _claim_again(tx, key, order_id=row["order_id"], lock_seconds=lock_seconds, keep_seconds=keep_seconds)
     return Claimed(row["order_id"])
 
 
@@ -126,7 +126,7 @@ def unlock(database: Database, key: Key) -> None:
     """Let the next request with this key take up at once what this attempt, for want of the database, left undone.
 
     Raises:
-        DatabaseUnavailable: the key unlocks itself after `LOCK_SECONDS`.
+        DatabaseUnavailable: the key unlocks itself (`claim`).
     """
     with database.transaction() as tx:
         tx.change(
@@ -139,7 +139,7 @@ def free(database: Database, key: Key) -> None:
     """Forget a key whose attempt came to nothing: the next request with it begins anew.
 
     Raises:
-        DatabaseUnavailable: the key frees itself after `LOCK_SECONDS`.
+        DatabaseUnavailable: the key frees itself (`claim`).
     """
     with database.transaction() as tx:
         tx.change("DELETE FROM idempotency_keys WHERE key_hash = %s AND response_body IS NULL", key.key_hash)
@@ -158,14 +158,14 @@ def remove_expired(database: Database) -> int:
         )
 
 
-def _claim_again(tx: Transaction, key: Key, *, order_id: int | None, keep_seconds: int) -> None:
+def _claim_again(tx: Transaction, key: Key, *, order_id: int | None, lock_seconds: int, keep_seconds: int) -> None:
     tx.change(
         "UPDATE idempotency_keys SET request_hash = %s, order_id = %s, response_status = NULL, response_body = NULL,"
         " locked_until = UTC_TIMESTAMP(6) + INTERVAL %s SECOND,"
         " expires_at = UTC_TIMESTAMP(6) + INTERVAL %s SECOND WHERE key_hash = %s",
         key.request_hash,
         order_id,
-        LOCK_SECONDS,
+        lock_seconds,
         keep_seconds,
         key.key_hash,
     )

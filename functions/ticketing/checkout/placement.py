@@ -14,8 +14,9 @@ from typing import Final
 
 import msgspec
 
-from ticketing import dates, public_errors
+from ticketing import dates
 from ticketing.checkout import discount_codes, idempotency, pricing
+from ticketing.checkout.errors import CheckoutBusy, CodeRefused, NotEnoughSeats, NotOnSale, TicketNotFound
 from ticketing.checkout.pricing import Discount, Price
 from ticketing.database import Row, Transaction
 from ticketing.orders import holds
@@ -62,8 +63,7 @@ def place(
     The order is noted for `key`, which the transaction has claimed.
 
     Raises:
-        PublicError: not_found, not_on_sale, sold_out, not_enough_left, code_…, amount_too_small, amount_too_large;
-            the transaction must be rolled back, as raising out of it does.
+        CheckoutRefused: and why; the transaction must be rolled back, as raising out of it does.
         DatabaseUnavailable: try again.
     """
     now = dates.utc_naive(datetime.now(UTC))
@@ -80,7 +80,7 @@ def place(
     _check_left(ticket, request.quantity)
     _hold_seats(tx, request)
     if usable is not None and not holds.take_code_use(tx, code_id=usable.code_id):
-        raise public_errors.code_refused("code_used_up")
+        raise CodeRefused("code_used_up")
     order_id = _insert(tx, request, price, code_id=None if usable is None else usable.code_id, expires_at=expires_at)
     if key is not None:
         idempotency.note_order(tx, key, order_id)
@@ -102,11 +102,11 @@ def _ticket_on_sale(tx: Transaction, request: CheckoutRequest, now: datetime) ->
     # One statement, one moment: ticket, event and date discount belong together.
     ticket = tx.one(_TICKET, dates.earliest_valid_day(now), request.ticket_id, request.event_id)
     if ticket is None:
-        raise public_errors.not_found("This ticket")
+        raise TicketNotFound("There is no such ticket.")
     if not ticket["is_active"] or dates.is_event_over(
         start_date=ticket["start_date"], end_date=ticket["end_date"], now=now
     ):
-        raise public_errors.not_on_sale()
+        raise NotOnSale("The ticket is not active, or its event is over.")
     return ticket
 
 
@@ -122,7 +122,7 @@ def _check_left(ticket: Row, quantity: int) -> None:
     # SQL's sum of two INTs is a Decimal or an int, depending on the columns.
     available = int(ticket["max_quantity"] - ticket["taken"])
     if available < quantity:
-        raise public_errors.not_enough(available)
+        raise NotEnoughSeats(available)
 
 
 def _insert(tx: Transaction, request: CheckoutRequest, price: Price, *, code_id: int | None, expires_at: int) -> int:
@@ -161,6 +161,6 @@ def _hold_seats(tx: Transaction, request: CheckoutRequest) -> None:
             request.ticket_id,
         )
         if ticket is None:
-            raise public_errors.not_found("This ticket")
+            raise TicketNotFound("There is no such ticket.")
         _check_left(ticket, request.quantity)
-    raise public_errors.try_again()
+    raise CheckoutBusy("Seats came free and were gone again each time.")

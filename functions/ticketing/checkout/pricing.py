@@ -11,7 +11,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from ticketing import money, public_errors
+from ticketing import money
+from ticketing.checkout.errors import AmountTooLarge, AmountTooSmall
 
 # The smallest charges above 0, in minor units (https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
 # In a currency that is not listed Stripe compares after converting, at a rate that is not known here: there Stripe
@@ -54,7 +55,8 @@ def price_order(*, base_price: Decimal, quantity: int, discount: Discount | None
     """Price `quantity` seats at `base_price` each, with at most one discount.
 
     Raises:
-        PublicError: `amount_too_small` (above 0 but below what Stripe charges) or `amount_too_large`.
+        AmountTooSmall: the total is above 0 but below what Stripe charges.
+        AmountTooLarge: it is more than Stripe charges at once.
     """
     full = max(money.round_to_chargeable(base_price, currency), _ZERO)
     unit = (
@@ -91,6 +93,6 @@ def _reduction(base_price: Decimal, discount: Discount | None) -> Decimal:
 def _check_chargeable(price: Price) -> None:
     minimum = minimum_charge(price.currency)
     if 0 < price.total_minor < minimum:
-        raise public_errors.amount_too_small(money.format_amount(minimum, price.currency))
+        raise AmountTooSmall(money.format_amount(minimum, price.currency))
     if price.total_minor > _MAXIMUM_CHARGE:
-        raise public_errors.amount_too_large(money.format_amount(_MAXIMUM_CHARGE, price.currency))
+        raise AmountTooLarge(money.format_amount(_MAXIMUM_CHARGE, price.currency))

@@ -74,6 +74,8 @@ class Api:
         raw: str | bytes | None = None,
         headers: dict[str, str] | None = None,
         query: dict[str, str] | None = None,
+        received_seconds_ago: float = 0,
+        remaining_seconds: float = 28,
     ) -> Reply:
         text = raw if raw is not None else (None if body is None else json.dumps(body))
         event: dict[str, Any] = {
@@ -82,7 +84,11 @@ class Api:
             "rawPath": "/",
             "rawQueryString": "",
             "headers": headers or {},
-            "requestContext": {"requestId": "request-1", "http": {"method": route.split(maxsplit=1)[0]}},
+            "requestContext": {
+                "requestId": "request-1",
+                "http": {"method": route.split(maxsplit=1)[0]},
+                "timeEpoch": int((time.time() - received_seconds_ago) * 1000),
+            },
             "isBase64Encoded": isinstance(text, bytes),
         }
         if path:
@@ -91,17 +97,34 @@ class Api:
             event["queryStringParameters"] = query
         if text is not None:
             event["body"] = base64.b64encode(text).decode() if isinstance(text, bytes) else text
-        answer = HANDLERS[route](event, SimpleNamespace(aws_request_id="invocation-1"))
+        context = SimpleNamespace(
+            aws_request_id="invocation-1", get_remaining_time_in_millis=lambda: int(remaining_seconds * 1000)
+        )
+        answer = HANDLERS[route](event, context)
         reply = Reply(answer["statusCode"], json.loads(answer["body"]), answer["headers"])
         hold_against_description(route, reply)
         self.replies.append(reply)
         return reply
 
     def checkout(
-        self, event_id: object, ticket_id: object, /, *, headers: dict[str, str] | None = None, **body: object
+        self,
+        event_id: object,
+        ticket_id: object,
+        /,
+        *,
+        headers: dict[str, str] | None = None,
+        received_seconds_ago: float = 0,
+        remaining_seconds: float = 28,
+        **body: object,
     ) -> Reply:
-        form = {"email": "jo@example.com", **body}
-        return self.call(CHECKOUT, {"id": str(event_id), "ticketId": str(ticket_id)}, body=form, headers=headers)
+        return self.call(
+            CHECKOUT,
+            {"id": str(event_id), "ticketId": str(ticket_id)},
+            body={"email": "jo@example.com", **body},
+            headers=headers,
+            received_seconds_ago=received_seconds_ago,
+            remaining_seconds=remaining_seconds,
+        )
 
 
 def hold_against_description(route: str, reply: Reply) -> None:

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from handlers.api.public_errors import public_error
 from tests.conftest import Connect
 from tests.factories import create_code, create_ticket, row_of
 from ticketing.checkout.checkout import CheckoutTerms, check_out
+from ticketing.checkout.errors import CheckoutRefused
 from ticketing.checkout.placement import CheckoutRequest
 from ticketing.database import Database, Transaction
 from ticketing.errors import DatabaseUnavailable
@@ -24,11 +26,10 @@ from ticketing.orders import holds
 from ticketing.payments.accept import mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.release import release_order
-from ticketing.public_errors import PublicError
 from ticketing.stripe.events import Payment
 from ticketing.stripe.open_session import OpenSession, PlacedOrder
 
-TERMS = CheckoutTerms(currency="eur", hold_seconds=1800)
+TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32)
 
 
 class Sessions:
@@ -63,8 +64,8 @@ def buy(database: Database, ticket_id: int, event_id: int, **fields: Any) -> str
     )
     try:
         check_out(database, Sessions(), request, TERMS)
-    except PublicError as refused:
-        return refused.code
+    except CheckoutRefused as refused:
+        return public_error(refused).code
     return "ordered"
 
 
@@ -245,7 +246,7 @@ def order_and_pay_or_leave(database: Database, ticket_id: int, event_id: int, di
     )
     try:
         reply = check_out(database, Sessions(), request, TERMS)
-    except (PublicError, DatabaseUnavailable):
+    except (CheckoutRefused, DatabaseUnavailable):
         return
     order_id = int(reply.order_id)
     if dice.random() < 0.3:

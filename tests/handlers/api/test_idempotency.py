@@ -13,21 +13,23 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from handlers.api import create_checkout
+from handlers.api.public_errors import public_error
 from local.stripe_stand_in import StripeStandIn
 from tests.conftest import Connect
 from tests.factories import create_ticket, row_of
 from tests.handlers.api.conftest import Api
-from ticketing.checkout import checkout, idempotency
+from ticketing.checkout import checkout
 from ticketing.checkout.checkout import CheckoutReply, CheckoutTerms, check_out
+from ticketing.checkout.errors import CheckoutBusy, NotEnoughSeats
 from ticketing.checkout.placement import CheckoutRequest, place
 from ticketing.database import Database
 from ticketing.errors import DatabaseUnavailable
-from ticketing.public_errors import PublicError
 from ticketing.stripe import client as stripe_client
 from ticketing.stripe.open_session import OpenSession, PlacedOrder, StripeCheckoutSessions
 
 KEY = {"idempotency-key": "click-1"}
-TERMS = CheckoutTerms(currency="eur", hold_seconds=1800)
+TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32)
 
 
 class Sessions:
@@ -99,9 +101,7 @@ def test_the_first_reply_also_when_nothing_is_left(api: Api, database: Database)
 
 
 @pytest.mark.parametrize("change", [{"quantity": 3}, {"email": "other@example.com"}, {"discount_code": "X"}])
-def test_the_same_key_for_another_request(
-    api: Api, database: Database, ticket_id: int, change: dict[str, object]
-) -> None:
+def test_the_same_key_for_another_request(api: Api, database: Database, ticket_id: int, change: dict[str, Any]) -> None:
     event_id = row_of(database, "tickets", ticket_id)["event_id"]
     api.checkout(event_id, ticket_id, quantity=2, headers=KEY)
     conflict = api.checkout(event_id, ticket_id, **{"quantity": 2, **change}, headers=KEY)
@@ -150,15 +150,15 @@ def test_clicks_at_once_on_a_ticket_that_is_sold_out(connect: Connect, database:
     request = wish(database, ticket_id)
     barrier = threading.Barrier(8)
 
-    def click(_: int) -> str:
+    def click(_: int) -> int:
         own = Database(connect)
         barrier.wait()
-        with pytest.raises(PublicError) as refused:
+        with pytest.raises(NotEnoughSeats) as refused:
             check_out(own, Sessions(), request, TERMS)
-        return refused.value.code
+        return refused.value.available
 
     with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(click, range(8))) == {"sold_out"}
+        assert set(pool.map(click, range(8))) == {0}
     assert count(database, "idempotency_keys") == 0
 
 
@@ -172,11 +172,12 @@ def test_a_second_click_does_not_wait_for_ever(
         first = pool.submit(check_out, Database(connect), sessions, request, TERMS)
         while not sessions.opened:
             pass
-        with pytest.raises(PublicError) as refused:
+        with pytest.raises(CheckoutBusy) as refused:
             check_out(database, sessions, request, TERMS)
         sessions.go_on.set()
         reply = first.result()
-    assert (refused.value.status, refused.value.code, refused.value.retry_after) == (503, "try_again", 2)
+    public = public_error(refused.value)
+    assert (public.status, public.code, public.retry_after) == (503, "try_again", 2)
     assert check_out(database, sessions, request, TERMS) == reply
     assert len(sessions.opened) == 1
 
@@ -187,7 +188,7 @@ def test_an_attempt_that_died_is_taken_up_where_it_stopped(database: Database, t
     with pytest.raises(SystemExit):
         check_out(database, sessions, request, TERMS)
     sessions.dies = False
-    age(database, "locked_until", timedelta(seconds=idempotency.LOCK_SECONDS))
+    age(database, "locked_until", timedelta(seconds=TERMS.lock_seconds))
     reply = check_out(database, sessions, request, TERMS)
     # the very same order, so the very same request to Stripe
     assert sessions.opened[0] == sessions.opened[1]
@@ -270,8 +271,8 @@ def test_a_reply_ends_with_its_order(database: Database, ticket_id: int, status:
 
 
 def slow_database(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Let the database take so long to place an order, by the checkout's own clock."""
-    now = time.monotonic()
+    """Let the database take so long to place an order, by the checkout's own clock, which begins at 0."""
+    now = 0.0
 
     def place_slowly(*given: Any, **named: Any) -> PlacedOrder:
         nonlocal now
@@ -288,9 +289,9 @@ def test_what_the_database_takes_stripe_does_not_get(
 ) -> None:
     sessions = Sessions()
     slow_database(monkeypatch, seconds)
-    check_out(database, sessions, wish(database, ticket_id), TERMS)
+    check_out(database, sessions, wish(database, ticket_id), TERMS, answer_by=28.0)
     assert sessions.retries == [retries]
-    assert seconds + stripe_client.longest_seconds(retries) < checkout.ANSWER_WITHIN_SECONDS
+    assert seconds + stripe_client.longest_seconds(retries) < 28
 
 
 def test_without_time_for_stripe_nothing_is_held_and_the_buyer_may_try_again(
@@ -299,9 +300,8 @@ def test_without_time_for_stripe_nothing_is_held_and_the_buyer_may_try_again(
     sessions, request = Sessions(), wish(database, ticket_id)
     with monkeypatch.context() as patched:
         slow_database(patched, 15.1)
-        with pytest.raises(PublicError) as caught:
-            check_out(database, sessions, request, TERMS)
-    assert (caught.value.status, caught.value.code) == (503, "try_again")
+        with pytest.raises(CheckoutBusy):
+            check_out(database, sessions, request, TERMS, answer_by=28.0)
     assert sessions.opened == []
     assert row_of(database, "tickets", ticket_id)["held_quantity"] == 0
     reply = check_out(database, sessions, request, TERMS)
@@ -309,9 +309,32 @@ def test_without_time_for_stripe_nothing_is_held_and_the_buyer_may_try_again(
     assert count(database, "ticket_orders") == 2
 
 
-def test_the_function_lives_as_long_as_the_checkout_believes() -> None:
+def test_what_comes_too_late_is_not_even_begun(database: Database, ticket_id: int) -> None:
+    sessions = Sessions()
+    with pytest.raises(CheckoutBusy):
+        check_out(database, sessions, wish(database, ticket_id), TERMS, answer_by=time.monotonic() + 12)
+    assert sessions.opened == []
+    assert count(database, "ticket_orders") == 0
+    assert count(database, "idempotency_keys") == 0
+
+
+def test_the_time_of_a_checkout_begins_where_api_gateway_took_the_request(
+    api: Api, database: Database, ticket_id: int
+) -> None:
+    """The start of a worker, the user pool's keys and the secrets are inside its 30 seconds, too."""
+    event_id = row_of(database, "tickets", ticket_id)["event_id"]
+    assert api.checkout(event_id, ticket_id, received_seconds_ago=10).status == 200
+    late = api.checkout(event_id, ticket_id, received_seconds_ago=18)
+    assert (late.status, late.code) == (503, "try_again")
+    assert api.checkout(event_id, ticket_id, remaining_seconds=20).status == 200
+    assert api.checkout(event_id, ticket_id, remaining_seconds=12).status == 503
+    assert count(database, "ticket_orders") == 2
+
+
+def test_an_attempt_that_is_alive_is_never_taken_for_dead() -> None:
     template = yaml_parse((Path(__file__).parents[3] / "template.yaml").read_text(encoding="utf-8"))
-    assert template["Resources"]["CreateCheckoutFunction"]["Properties"]["Timeout"] == checkout.ANSWER_WITHIN_SECONDS
+    lives = template["Resources"]["CreateCheckoutFunction"]["Properties"]["Timeout"]
+    assert lives < create_checkout._LOCK_SECONDS
 
 
 def test_expired_keys_are_removed(database: Database, ticket_id: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from openapi_spec_validator import validate
 
-from handlers.api import http
+from handlers.api import http, public_errors
 from tests.handlers.api.conftest import HANDLERS, OPENAPI, ROOT
-from ticketing import public_errors
 
 
 def test_the_description_is_valid_openapi() -> None:
