@@ -19,6 +19,9 @@ _KINDS = {
     "refund.updated": "refund",
     "refund.failed": "refund",
     "charge.dispute.created": "dispute",
+    "charge.dispute.updated": "dispute",
+    "charge.dispute.funds_withdrawn": "dispute",
+    "charge.dispute.funds_reinstated": "dispute",
     "charge.dispute.closed": "dispute",
 }
 # Where an order may go from each state in one execution.

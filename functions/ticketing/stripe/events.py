@@ -31,7 +31,15 @@ SESSION_EVENTS: Final = frozenset(
     }
 )
 REFUND_EVENTS: Final = frozenset({"charge.refunded", "refund.created", "refund.updated", "refund.failed"})
-DISPUTE_EVENTS: Final = frozenset({"charge.dispute.created", "charge.dispute.closed"})
+DISPUTE_EVENTS: Final = frozenset(
+    {
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.closed",
+    }
+)
 HANDLED_EVENTS: Final = SESSION_EVENTS | REFUND_EVENTS | DISPUTE_EVENTS
 _LOST_AS: Final[dict[str, Literal["failed", "expired"]]] = {
     "checkout.session.async_payment_failed": "failed",
@@ -57,6 +65,7 @@ class _Event(msgspec.Struct):
     type: str
     livemode: bool
     data: dict[str, Any]
+    created: Any = None
 
 
 class _Envelope(msgspec.Struct, rename="kebab"):
@@ -147,7 +156,8 @@ class Payment(msgspec.Struct, kw_only=True, omit_defaults=True):
     dispute_id: str | None = None
     status: str | None = None
     refunded_minor: int | None = None
-    # Of a dispute: the bank's reason, and until when it is to be answered, in Unix time.
+    # Of a dispute: when Stripe said so; the bank's reason, and until when it is to be answered. In Unix time.
+    as_of: int | None = None
     dispute_reason: str | None = None
     dispute_due_by: int | None = None
 
@@ -289,14 +299,19 @@ def _read_dispute(event: _Event, body: object) -> Payment:
         charged_minor=_amount(dispute.amount, "amount"),
         charged_currency=_currency(dispute.currency),
         status=_short(dispute.status),
+        as_of=_moment(event.created),
         dispute_reason=_short(dispute.reason) if isinstance(dispute.reason, str) else None,
         dispute_due_by=_due_by(dispute.evidence_details),
     )
 
 
 def _due_by(evidence_details: object) -> int | None:
-    due_by = evidence_details.get("due_by") if isinstance(evidence_details, dict) else None
-    return due_by if isinstance(due_by, int) and 0 < due_by <= _LATEST_TIME else None
+    return _moment(evidence_details.get("due_by")) if isinstance(evidence_details, dict) else None
+
+
+def _moment(value: object) -> int | None:
+    """Give a time in Unix seconds where it is one; nothing depends on it so much that an event were refused for it."""
+    return value if isinstance(value, int) and 0 < value <= _LATEST_TIME else None
 
 
 _READERS: Final = {
