@@ -294,7 +294,8 @@ def test_a_dispute_is_opened_and_lost(
     assert client.v1.disputes.retrieve(dispute["id"]).status == "lost"
     assert len(client.v1.disputes.list({"payment_intent": paid.payment_intent}).data) == 1
     assert stand_in.wait_until_delivered()
-    assert bus.types == ["charge.dispute.created",
+    assert bus.types == [
+        "charge.dispute.created",
         "charge.dispute.funds_withdrawn",
         "charge.dispute.closed",
     ]
