@@ -17,6 +17,7 @@ from cachao.aws.executions import Execution
 from cachao.command_context import CommandContext
 from cachao.problems import BROKEN, STILL_RUNNING, USAGE, Problem
 from cachao.view import executions as execution_view
+from ticketing.event_bus import BusEvent, EventBridgeBus
 from ticketing.stripe.events import HANDLED_EVENTS, OWN_SOURCE, PARTNER_SOURCE_PREFIX
 
 _LOOK_EVERY_SECONDS: Final = 0.5
@@ -112,20 +113,16 @@ def _way(environment: Environment, envelope: dict[str, Any], note: Any) -> tuple
 
 
 def _put(environment: Environment, envelope: dict[str, Any], source: str, bus: str) -> str:
-    answer = environment.client("events").put_events(
-        Entries=[
-            {
-                "Source": source,
-                "DetailType": envelope["detail-type"],
-                "Detail": json.dumps(envelope["detail"]),
-                "Resources": envelope.get("resources") or [],
-                "EventBusName": bus,
-            }
-        ]
-    )["Entries"][0]
-    if "EventId" not in answer:
-        raise Problem(f"EventBridge refused the event: {answer.get('ErrorCode')} {answer.get('ErrorMessage')}")
-    return str(answer["EventId"])
+    put = BusEvent(
+        source=source,
+        detail_type=envelope["detail-type"],
+        detail=json.dumps(envelope["detail"]),
+        resources=tuple(envelope.get("resources") or ()),
+    )
+    [result] = EventBridgeBus(environment.client("events"), bus, tries=1).put([put])
+    if result.event_id is None:
+        raise Problem(f"EventBridge refused the event: {result.error} {result.message}")
+    return result.event_id
 
 
 def _execution_of(environment: Environment, event_id: str, wait_seconds: float) -> Execution | None:

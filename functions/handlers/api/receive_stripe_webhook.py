@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
@@ -18,16 +18,13 @@ from handlers.api.http import Request, http_api
 from handlers.api.public_errors import PublicError
 from handlers.runtime import count_metric, logger
 from handlers.settings import stripe_secret
-from ticketing.stripe.events import OWN_SOURCE
+from ticketing.event_bus import LARGEST_DETAIL, BusEvent, EventBridgeBus
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
 # Stripe's own recommendation: an older signature may be somebody's replay.
 _TOLERANCE_SECONDS: Final = 300
-# What EventBridge takes in an entry, and Step Functions as an execution's input
-# (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html), less room for the envelope.
-_LARGEST_EVENT: Final = 256 * 1024 - 2048
 # API Gateway's own bound; larger than any event, so that one that is too large is named and logged.
 _LARGEST_BODY: Final = 10 * 1024 * 1024
 
@@ -46,10 +43,10 @@ def handler(request: Request) -> dict[str, object]:
     _check_signature(body, request.headers.get("stripe-signature"))
     event = _read(body)
     logger.append_keys(stripe_event_id=event.id, event_type=event.type)
-    if len(body) > _LARGEST_EVENT:
+    if len(body) > LARGEST_DETAIL:
         logger.error("Stripe's event is too large for EventBridge", extra={"bytes": len(body)})
         count_metric("WebhookEventsLost")
-        raise PublicError(413, "event_too_large", f"EventBridge takes events of at most {_LARGEST_EVENT} bytes.")
+        raise PublicError(413, "event_too_large", f"EventBridge takes events of at most {LARGEST_DETAIL} bytes.")
     _put(event.type, body.decode())
     count_metric("WebhookEventsTaken")
     return {"event_id": event.id}
@@ -84,25 +81,11 @@ def _read(body: bytes) -> _StripeEvent:
 
 
 def _put(event_type: str, detail: str) -> None:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- as slow to import
-
-    entry: Any = {
-        "Source": OWN_SOURCE,
-        "DetailType": event_type,
-        # As Stripe signed it, not as we would write it.
-        "Detail": detail,
-        "EventBusName": os.environ.get("EVENT_BUS_NAME", "default"),
-    }
-    try:
-        answer = _event_bridge().put_events(Entries=[entry])
-    except (BotoCoreError, ClientError) as error:
-        logger.error("EventBridge could not be reached", extra={"error": type(error).__name__})
-        raise public_errors.try_again() from None
-    if answer["FailedEntryCount"] != 0:
-        logger.error(
-            "EventBridge did not take the event",
-            extra={"error_code": [failed.get("ErrorCode") for failed in answer["Entries"]]},
-        )
+    # As Stripe signed it, not as we would write it. Once: Stripe tries again by itself.
+    bus = EventBridgeBus(_event_bridge(), os.environ.get("EVENT_BUS_NAME", "default"), tries=1)
+    [result] = bus.put([BusEvent(detail_type=event_type, detail=detail)])
+    if not result.taken:
+        logger.error("EventBridge did not take the event", extra={"error_code": result.error})
         raise public_errors.try_again()
 
 

@@ -20,6 +20,7 @@ from handlers import event_bus, stripe_access
 from handlers.runtime import TaskInput, count_metric, database, logger, metrics, task
 from handlers.settings import required
 from ticketing.errors import StripeUnavailable
+from ticketing.event_bus import EventBridgeBus
 from ticketing.operators.inspection import database_health
 from ticketing.reconciliation import metrics as found_payments
 from ticketing.reconciliation.repair import NEED_A_PERSON, ReconciledItem
@@ -72,7 +73,7 @@ def _reconcile(given: ReconcileOrdersInput) -> Report:
             database,
             # The pace tries again, for all its threads together; each request by itself must not.
             StripeSessions(stripe_access.client(network_retries=0)),
-            event_bus.EventBridgeBus(event_bus.client(), required("EVENT_BUS_NAME")),
+            EventBridgeBus(event_bus.client(), required("EVENT_BUS_NAME")),
             Options(
                 since=_in_utc(given.since),
                 dry_run=given.dry_run,

@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import msgspec
-
+from ticketing.event_bus import BusEvent
 from ticketing.reconciliation.findings import Session, charge_of, lost_dispute_of
 
 _EVENT_ID_PREFIX: Final = "evt_reconcile_"
-
-
-class WorkflowEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event for the default bus: its `detail-type`, and its `detail`, a Stripe Event, as JSON."""
-
-    event_type: str
-    detail: str
-
-
-class EventBus(Protocol):
-    """Where events are put for the workflow: our account's default event bus."""
-
-    def put(self, events: Sequence[WorkflowEvent]) -> list[bool]:
-        """Put events there, and say of each whether it was taken."""
 
 
 def event_id(session_id: str) -> str:
@@ -32,7 +16,7 @@ def event_id(session_id: str) -> str:
     return f"{_EVENT_ID_PREFIX}{session_id}"
 
 
-def events_of_paid_session(session: Session, *, order_id: int) -> list[WorkflowEvent]:
+def events_of_paid_session(session: Session, *, order_id: int) -> list[BusEvent]:
     """Give the events that a paid session should have caused: what was refunded of it, then that it was completed.
 
     A payment that was refunded in full, or lost to a dispute, causes only that: the order ends `refunded`, and nothing
@@ -67,7 +51,7 @@ def _collapsed(session: Session) -> Session:
     return {**stripes_own, "payment_intent": intent["id"] if isinstance(intent, dict) else intent}
 
 
-def _event(event_type: str, about: str, body: dict[str, Any], *, livemode: bool) -> WorkflowEvent:
+def _event(event_type: str, about: str, body: dict[str, Any], *, livemode: bool) -> BusEvent:
     detail = {
         "id": event_id(about),
         "object": "event",
@@ -76,4 +60,4 @@ def _event(event_type: str, about: str, body: dict[str, Any], *, livemode: bool)
         "created": body["created"],
         "data": {"object": body},
     }
-    return WorkflowEvent(event_type=event_type, detail=json.dumps(detail, separators=(",", ":")))
+    return BusEvent(detail_type=event_type, detail=json.dumps(detail, separators=(",", ":")))

@@ -12,13 +12,13 @@ import msgspec
 
 from ticketing.database import Database, Transaction
 from ticketing.errors import DatabaseUnavailable, PermanentError
+from ticketing.event_bus import BusEvent, EventBus
 from ticketing.orders import history
 from ticketing.orders.status import OrderStatus
 from ticketing.payments.release import mark_order_processing, release_order
 from ticketing.reconciliation import due_orders, made_events
 from ticketing.reconciliation.due_orders import DueOrder
 from ticketing.reconciliation.findings import Finding, Session, charge_of, finding_of, payment_key
-from ticketing.reconciliation.made_events import EventBus, WorkflowEvent
 
 T = TypeVar("T")
 
@@ -106,8 +106,8 @@ class Repair:
             return [_row(order_id, session_id, finding, "event_sent")]
         if not again and retried(lambda: self._was_sent(order_id, session_id)):
             return []
-        taken = self._bus.put(made_events.events_of_paid_session(session, order_id=order_id))
-        if not all(taken):
+        put = self._bus.put(made_events.events_of_paid_session(session, order_id=order_id))
+        if not all(result.taken for result in put):
             return [_row(order_id, session_id, finding, "event_not_sent")]
         retried(lambda: self._mark_late(order_id, session))
         return [_row(order_id, session_id, finding, "event_sent", "its payment was not recorded")]
@@ -172,13 +172,13 @@ class Repair:
         for answer in answers:
             if answer.session_id is not None and answer.order.session_id is None:
                 self._store_session(answer.order.order_id, answer.session_id)
-        events: list[WorkflowEvent] = []
+        events: list[BusEvent] = []
         owners: list[int] = []
         for answer in answers:
             made = made_events.events_of_paid_session(answer.session or {}, order_id=answer.order.order_id)
             events += made
             owners += [answer.order.order_id] * len(made)
-        lost = {owner for owner, taken in zip(owners, self._bus.put(events), strict=True) if not taken}
+        lost = {owner for owner, result in zip(owners, self._bus.put(events), strict=True) if not result.taken}
         sent = [answer for answer in answers if answer.order.order_id not in lost]
         retried(lambda: self._mark_sent(sent))
         return [

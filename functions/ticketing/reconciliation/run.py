@@ -25,10 +25,10 @@ import msgspec
 
 from ticketing.database import Database
 from ticketing.errors import StripeUnavailable
+from ticketing.event_bus import EventBus
 from ticketing.reconciliation import cancelled_orders, due_orders, session_search, unrecorded_payments
 from ticketing.reconciliation.due_orders import Cursor, DueOrder
 from ticketing.reconciliation.findings import Finding, Session, finding_of
-from ticketing.reconciliation.made_events import EventBus
 from ticketing.reconciliation.repair import Answer, ReconciledItem, Repair
 from ticketing.reconciliation.session_search import Sessions
 from ticketing.reconciliation.unrecorded_payments import UnrecordedPayment

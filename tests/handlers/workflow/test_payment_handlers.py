@@ -92,7 +92,7 @@ def test_the_schedules_own_event_runs_a_reconciliation(
     database: Database, stand_in: StripeStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_bus, "client", lambda: None)
-    monkeypatch.setattr(event_bus, "EventBridgeBus", lambda _client, _name: WorkflowBus(database))
+    monkeypatch.setattr(reconcile_orders, "EventBridgeBus", lambda _client, _name: WorkflowBus(database))
     order, missing = create_order(database), create_order(database)
     with database.transaction() as tx:
         tx.change("UPDATE ticket_orders SET hold_expires_at = UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE")

@@ -8,13 +8,13 @@ from typing import Any
 
 from ticketing.database import Database
 from ticketing.errors import PermanentError
+from ticketing.event_bus import BusEvent, PutResult
 from ticketing.payments.accept import mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.disputes import record_dispute
 from ticketing.payments.lookup import FindSession, FoundOrder, look_up_order
 from ticketing.payments.refunds import record_refund
 from ticketing.payments.release import mark_order_processing, release_order
-from ticketing.reconciliation.made_events import WorkflowEvent
 from ticketing.stripe.events import Payment, read_event
 
 
@@ -64,15 +64,15 @@ class WorkflowBus:
         self.types: list[str] = []
         self.results: list[str] = []
 
-    def put(self, events: Sequence[WorkflowEvent]) -> list[bool]:
+    def put(self, events: Sequence[BusEvent]) -> list[PutResult]:
         for event in events:
-            self.types.append(event.event_type)
+            self.types.append(event.detail_type)
             self.waiting.append(
-                {"source": "stripe.com", "detail-type": event.event_type, "detail": json.loads(event.detail)}
+                {"source": event.source, "detail-type": event.detail_type, "detail": json.loads(event.detail)}
             )
         if self._at_once:
             self.run()
-        return [True] * len(events)
+        return [PutResult(event_id="1")] * len(events)
 
     def run(self) -> None:
         for envelope in self.waiting:

@@ -36,7 +36,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, database: Database) -> Iterator[St
         monkeypatch.setattr(reconcile_orders, "database", database)
         monkeypatch.setattr(stripe_access, "stripe_secret", lambda: SimpleNamespace(api_key="sk_test_local"))
         monkeypatch.setattr(event_bus, "client", lambda: None)
-        monkeypatch.setattr(event_bus, "EventBridgeBus", lambda _client, _name: WorkflowBus(database))
+        monkeypatch.setattr(reconcile_orders, "EventBridgeBus", lambda _client, _name: WorkflowBus(database))
         monkeypatch.setenv("STRIPE_API_BASE", running.url)
         monkeypatch.setenv("EVENT_BUS_NAME", "default")
         monkeypatch.setattr(runtime.metrics.provider, "namespace", "Cachao")

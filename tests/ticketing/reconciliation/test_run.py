@@ -20,9 +20,9 @@ from tests.handlers.workflow.workflow_by_hand import WorkflowBus
 from tests.ticketing.paid_orders import code_uses, entries, order_row, pay, refund_charge, refunded, seats, status
 from ticketing.database import Database
 from ticketing.errors import DatabaseUnavailable, StripeUnavailable
+from ticketing.event_bus import BusEvent, PutResult
 from ticketing.payments.release import release_order
 from ticketing.reconciliation import run as reconciliation
-from ticketing.reconciliation.made_events import WorkflowEvent
 from ticketing.reconciliation.repair import ReconciledItem
 from ticketing.reconciliation.run import Options, Report, reconcile
 from ticketing.stripe.client import client
@@ -458,8 +458,8 @@ def test_a_silent_stripe_ends_the_run(shop: Shop, monkeypatch: pytest.MonkeyPatc
 
 
 class _FullBus:
-    def put(self, events: Sequence[WorkflowEvent]) -> list[bool]:
-        return [number % 2 == 0 for number in range(len(events))]
+    def put(self, events: Sequence[BusEvent]) -> list[PutResult]:
+        return [PutResult(event_id=None if number % 2 else "1") for number in range(len(events))]
 
 
 def test_an_event_that_the_bus_did_not_take_is_due_again(shop: Shop) -> None:

@@ -183,7 +183,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, database: Database) -> Iterator[St
             lambda **given: client("sk_test_local", api_base=running.url, read_seconds=8 / FASTER, **given),
         )
         monkeypatch.setattr(event_bus, "client", lambda: None)
-        monkeypatch.setattr(event_bus, "EventBridgeBus", lambda _client, _name: WorkflowBus(database))
+        monkeypatch.setattr(reconcile_orders, "EventBridgeBus", lambda _client, _name: WorkflowBus(database))
         monkeypatch.setenv("EVENT_BUS_NAME", "default")
         monkeypatch.setattr(runtime.metrics.provider, "namespace", "Cachao")
         yield running

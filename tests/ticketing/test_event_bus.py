@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from handlers.event_bus import EventBridgeBus
-from ticketing.reconciliation.made_events import WorkflowEvent
+from ticketing.event_bus import BusEvent, EventBridgeBus
 
 
 class Client:
@@ -33,7 +32,8 @@ class Client:
 
 def put(client: Client, details: list[str]) -> list[bool]:
     bus = EventBridgeBus(client, "default", sleep=lambda _: None)  # type: ignore[arg-type]
-    return bus.put([WorkflowEvent(event_type="checkout.session.completed", detail=detail) for detail in details])
+    results = bus.put([BusEvent(detail_type="checkout.session.completed", detail=detail) for detail in details])
+    return [result.taken for result in results]
 
 
 def test_ten_entries_a_call_with_the_source_that_the_rule_expects() -> None:
@@ -64,3 +64,9 @@ def test_what_is_never_taken_is_said() -> None:
 @pytest.mark.parametrize(("away", "taken"), [(2, True), (99, False)])
 def test_a_bus_that_cannot_be_reached_is_tried_again(away: int, taken: bool) -> None:
     assert put(Client(away=away), ["a"]) == [taken]
+
+
+def test_an_event_that_is_too_large_is_not_tried_and_keeps_no_other_from_the_bus() -> None:
+    client = Client()
+    assert put(client, ["a", "x" * 300_000, "b"]) == [True, False, True]
+    assert [[entry["Detail"] for entry in call] for call in client.calls] == [["a", "b"]]
