@@ -97,8 +97,15 @@ _PAYMENTS: Final = (
         "OrderPaid",
     ),
     _sample(
+        "checkout.session.completed.presentment",
+        "adaptive pricing: the buyer saw and paid 46.80 USD for 40.00 EUR",
+        session(presentment_details={"presentment_amount": 4680, "presentment_currency": "usd"}),
+        "paid",
+        "OrderPaid",
+    ),
+    _sample(
         "checkout.session.completed.other_currency",
-        "adaptive pricing: the buyer paid 46.80 USD for 40.00 EUR",
+        "the same as Stripe told it of sessions made before April 2025",
         session(
             amount_subtotal=4680,
             amount_total=4680,
@@ -112,7 +119,6 @@ _PAYMENTS: Final = (
         ),
         "paid",
         "OrderPaid",
-        # Later versions of Stripe's API have no currency_conversion: there amount_total is the shop's currency.
         api_version="2024-06-20",
     ),
     _sample(

@@ -6,7 +6,7 @@ import hashlib
 import string
 from typing import Any, Final
 
-from local.stripe_stand_in import payment_object, session_object
+from local.stripe_stand_in import disputes, payment_object, session_object
 from local.stripe_stand_in.instruments import CARDS
 
 Body = dict[str, Any]
@@ -62,7 +62,7 @@ def session(order_id: int = ORDER_ID, **fields: Any) -> Body:  # noqa: ANN401 --
 
 def charge(*, refunded: int) -> Body:
     """The charge of order 4242's payment, so much of which (minor units) went back."""
-    details = payment_object.card_details(_CARD, CARDS[_CARD])
+    details = payment_object.card_details(_CARD, CARDS[_CARD], ORDER_MINOR)
     details["card"]["fingerprint"] = stripe_id("", "card", 16)
     intent = dict.fromkeys(["description", "receipt_email", "statement_descriptor", "statement_descriptor_suffix"])
     body: Body = payment_object.charge(
@@ -118,34 +118,21 @@ def refund(**fields: Any) -> Body:  # noqa: ANN401 -- any JSON value
 
 def dispute(status: str) -> Body:
     """A dispute of order 4242's payment."""
-    return {
-        "id": stripe_id("dp_1", "order 4242"),
-        "object": "dispute",
-        "amount": ORDER_MINOR,
-        "balance_transactions": [],
-        "charge": CHARGE_ID,
-        "created": _NOON + 7 * 86_400,
-        "currency": "eur",
-        "enhanced_eligibility_types": [],
-        "evidence": {},
-        "evidence_details": {
-            "due_by": _NOON + 16 * 86_400,
-            "enhanced_eligibility": {},
-            "has_evidence": False,
-            "past_due": False,
-            "submission_count": 0,
+    return disputes.dispute_object(
+        {
+            "id": stripe_id("dp_1", "order 4242"),
+            "amount": ORDER_MINOR,
+            "charge": CHARGE_ID,
+            "created": _NOON + 7 * 86_400,
+            "currency": "eur",
+            "is_charge_refundable": False,
+            "payment_intent": PAYMENT_ID,
+            "payment_method_details": disputes.card_method("visa"),
+            "reason": "fraudulent",
+            "status": status,
         },
-        "is_charge_refundable": False,
-        "livemode": False,
-        "metadata": {},
-        "payment_intent": PAYMENT_ID,
-        "payment_method_details": {
-            "card": {"brand": "visa", "case_type": "chargeback", "network_reason_code": "10.4"},
-            "type": "card",
-        },
-        "reason": "fraudulent",
-        "status": status,
-    }
+        due_by=_NOON + 16 * 86_400,
+    )
 
 
 def stripe_event(label: str, event_type: str, body: object, **fields: Any) -> Body:  # noqa: ANN401

@@ -6,64 +6,109 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Literal
 
 import msgspec
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from local.stripe_stand_in import disputes, events, ids, payments, refunds, sessions, thin_events
+from local.stripe_stand_in import (
+    disputes,
+    event_destinations,
+    events,
+    ids,
+    payments,
+    refunds,
+    session_parameters,
+    sessions,
+    thin_events,
+    webhook_endpoints,
+)
 from local.stripe_stand_in.account import account
 from local.stripe_stand_in.context import Context, RequestInfo
 from local.stripe_stand_in.errors import ApiError, invalid_parameter
-from local.stripe_stand_in.event_destinations import list_destinations, retrieve_destination
 from local.stripe_stand_in.faults import Fault, Faults
 from local.stripe_stand_in.idempotency import Call, IdempotencyKeys, SavedAnswer
 from local.stripe_stand_in.json_object import JsonObject
-from local.stripe_stand_in.parameters import Raw, decode
+from local.stripe_stand_in.parameters import NOTHING, RETRIEVE, HashOf, decode
 from local.stripe_stand_in.rate_limit import RateLimit
-from local.stripe_stand_in.webhook_endpoints import list_endpoints
 
-Endpoint = Callable[[Context, dict[str, Raw], RequestInfo, str], JsonObject]
+Endpoint = Callable[[Context, JsonObject, RequestInfo, str], JsonObject]
 
-_ROUTES: list[tuple[str, str, Endpoint]] = [
-    ("POST", "/v1/checkout/sessions", lambda c, raw, request, _: sessions.create(c, raw, request)),
-    ("GET", "/v1/checkout/sessions", lambda c, raw, _r, _: sessions.list_sessions(c, raw)),
-    ("GET", "/v1/checkout/sessions/<id>", lambda c, raw, _r, key: sessions.retrieve(c, key, raw)),
-    (
+
+@dataclass(frozen=True)
+class Route:
+    """An endpoint.
+
+    Attributes:
+        parameters: What it takes; anything else is refused.
+        endpoint: Does the work, with the parameters in their types and the id of the path.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    parameters: HashOf
+    endpoint: Endpoint
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/v1/checkout/sessions",
+        session_parameters.CREATE,
+        lambda c, given, request, _: sessions.create(c, given, request),
+    ),
+    Route("GET", "/v1/checkout/sessions", sessions.LIST, lambda c, given, _r, _: sessions.list_sessions(c, given)),
+    Route("GET", "/v1/checkout/sessions/<id>", RETRIEVE, lambda c, given, _r, key: sessions.retrieve(c, key, given)),
+    Route(
         "POST",
         "/v1/checkout/sessions/<id>/expire",
-        lambda c, raw, request, key: sessions.expire(c, key, raw, request),
+        RETRIEVE,
+        lambda c, given, request, key: sessions.expire(c, key, given, request),
     ),
-    (
+    Route(
         "GET",
         "/v1/checkout/sessions/<id>/line_items",
-        lambda c, raw, _r, key: sessions.list_line_items(c, key, raw),
+        sessions.LIST_LINE_ITEMS,
+        lambda c, given, _r, key: sessions.list_line_items(c, key, given),
     ),
-    ("GET", "/v1/payment_intents/<id>", lambda c, raw, _r, key: payments.retrieve_intent(c, key, raw)),
-    ("GET", "/v1/charges/<id>", lambda c, raw, _r, key: payments.retrieve_charge(c, key, raw)),
-    ("POST", "/v1/refunds", lambda c, raw, request, _: refunds.create(c, raw, request)),
-    ("GET", "/v1/refunds", lambda c, raw, _r, _: refunds.list_refunds(c, raw)),
-    ("GET", "/v1/refunds/<id>", lambda c, raw, _r, key: refunds.retrieve(c, key, raw)),
-    ("GET", "/v1/disputes", lambda c, raw, _r, _: disputes.list_disputes(c, raw)),
-    ("GET", "/v1/disputes/<id>", lambda c, raw, _r, key: disputes.retrieve(c, key, raw)),
-    ("GET", "/v1/events", lambda c, raw, _r, _: events.list_events(c, raw)),
-    ("GET", "/v1/events/<id>", lambda c, _raw, _r, key: events.retrieve(c, key)),
-    ("GET", "/v1/account", lambda c, _raw, _r, _: account(c.account_id)),
-    ("GET", "/v1/webhook_endpoints", lambda c, raw, _r, _: list_endpoints(c.webhook_endpoints, raw)),
-    ("GET", "/v2/core/events/<id>", lambda c, _raw, _r, key: thin_events.retrieve(c, key)),
-    (
+    Route(
+        "GET",
+        "/v1/payment_intents/<id>",
+        payments.RETRIEVE_INTENT,
+        lambda c, given, _r, key: payments.retrieve_intent(c, key, given),
+    ),
+    Route("GET", "/v1/charges/<id>", RETRIEVE, lambda c, given, _r, key: payments.retrieve_charge(c, key, given)),
+    Route("POST", "/v1/refunds", refunds.CREATE, lambda c, given, request, _: refunds.create(c, given, request)),
+    Route("GET", "/v1/refunds", refunds.LIST, lambda c, given, _r, _: refunds.list_refunds(c, given)),
+    Route("GET", "/v1/refunds/<id>", RETRIEVE, lambda c, given, _r, key: refunds.retrieve(c, key, given)),
+    Route("GET", "/v1/disputes", disputes.LIST, lambda c, given, _r, _: disputes.list_disputes(c, given)),
+    Route("GET", "/v1/disputes/<id>", RETRIEVE, lambda c, given, _r, key: disputes.retrieve(c, key, given)),
+    Route("GET", "/v1/events", events.LIST, lambda c, given, _r, _: events.list_events(c, given)),
+    Route("GET", "/v1/events/<id>", RETRIEVE, lambda c, _given, _r, key: events.retrieve(c, key)),
+    Route("GET", "/v1/account", RETRIEVE, lambda c, _given, _r, _: account(c.account_id)),
+    Route(
+        "GET",
+        "/v1/webhook_endpoints",
+        webhook_endpoints.LIST,
+        lambda c, _given, _r, _: webhook_endpoints.list_endpoints(c.webhook_endpoints),
+    ),
+    Route("GET", "/v2/core/events/<id>", NOTHING, lambda c, _given, _r, key: thin_events.retrieve(c, key)),
+    Route(
         "GET",
         "/v2/core/event_destinations",
-        lambda c, _raw, _r, _: list_destinations(c.destination),
+        event_destinations.LIST,
+        lambda c, _given, _r, _: event_destinations.list_destinations(c.destination),
     ),
-    (
+    Route(
         "GET",
         "/v2/core/event_destinations/<id>",
-        lambda c, _raw, _r, key: retrieve_destination(c.destination, key),
+        event_destinations.RETRIEVE,
+        lambda c, _given, _r, key: event_destinations.retrieve_destination(c.destination, key),
     ),
-]
-_MAP = Map([Rule(path, methods=[method], endpoint=endpoint) for method, path, endpoint in _ROUTES])
+)
+_MAP = Map([Rule(route.path, methods=[route.method], endpoint=route) for route in ROUTES])
 _VERSION = re.compile(r"^\d{4}-\d{2}-\d{2}(\.[a-z]+)?$")
 _TEST_KEY = re.compile(r"^(sk|rk)_test_\w+$")
 
@@ -136,12 +181,12 @@ class Api:
         version = request.headers.get("Stripe-Version")
         if version is not None and not _VERSION.match(version):
             raise invalid_parameter(f"Invalid Stripe API version: {version[:40]}", None)
-        endpoint, object_id = _route(request)
+        route, object_id = _route(request)
         raw = decode(_encoded_parameters(request))
 
         def work() -> JsonObject:
             with self._context.store.transaction():
-                body = endpoint(self._context, raw, info, object_id)
+                body = route.endpoint(self._context, route.parameters(raw, ""), info, object_id)
                 if fault is not None and fault.when == "inside":
                     self._faults.strike(fault)
                 return body
@@ -237,9 +282,9 @@ def _masked(key: str) -> str:
     return f"{prefix}{'*' * 12}{key[-shown:] if len(key) > 2 * shown else ''}"
 
 
-def _route(request: Request) -> tuple[Endpoint, str]:
+def _route(request: Request) -> tuple[Route, str]:
     try:
-        endpoint, arguments = _MAP.bind_to_environ(request.environ).match()
+        route, arguments = _MAP.bind_to_environ(request.environ).match()
     except HTTPException:
         raise ApiError(
             f"Unrecognized request URL ({request.method}: {request.path}). Please see https://stripe.com/docs or"
@@ -247,7 +292,7 @@ def _route(request: Request) -> tuple[Endpoint, str]:
             status=HTTPStatus.NOT_FOUND,
             saved=False,
         ) from None
-    return endpoint, str(arguments.get("id", ""))
+    return route, str(arguments.get("id", ""))
 
 
 def _encoded_parameters(request: Request) -> str:

@@ -8,9 +8,10 @@ from local.stripe_stand_in.errors import refused, resource_missing
 from local.stripe_stand_in.expand import expand
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.listing import LIST_FIELDS, list_objects
-from local.stripe_stand_in.parameters import Raw, array_of, parse, string
+from local.stripe_stand_in.parameters import HashOf, string
 from local.stripe_stand_in.store import Record
 
+LIST = HashOf(LIST_FIELDS | {"payment_intent": string()}, known_to_stripe=lambda: ("charge",))
 Decision = Literal["won", "lost", "warning_closed"]
 
 _EVIDENCE_SECONDS = 9 * 24 * 3600
@@ -61,39 +62,77 @@ def open_dispute(
     return body
 
 
+_EVIDENCE = (
+    "access_activity_log", "billing_address", "cancellation_policy", "cancellation_policy_disclosure",
+    "cancellation_rebuttal", "customer_communication", "customer_email_address", "customer_name",
+    "customer_purchase_ip", "customer_signature", "duplicate_charge_documentation",
+    "duplicate_charge_explanation", "duplicate_charge_id", "product_description", "receipt", "refund_policy",
+    "refund_policy_disclosure", "refund_refusal_explanation", "service_date", "service_documentation",
+    "shipping_address", "shipping_carrier", "shipping_date", "shipping_documentation",
+    "shipping_tracking_number", "uncategorized_file", "uncategorized_text",
+)  # fmt: skip
+
+
 def _dispute(charge: JsonObject, amount: int, reason: str, created: int, *, inquiry: bool) -> JsonObject:
-    method = charge["payment_method_details"]["type"]
-    details: JsonObject = {"type": method, method: {}}
-    if method == "card":
-        details["card"] = {
-            "brand": charge["payment_method_details"]["card"]["brand"],
-            "case_type": "inquiry" if inquiry else "chargeback",
-            "network_reason_code": "10.4",
-        }
+    return dispute_object(
+        {
+            "id": ids.object_id("dp"),
+            "amount": amount,
+            "charge": charge["id"],
+            "created": created,
+            "currency": charge["currency"],
+            "is_charge_refundable": inquiry,
+            "payment_intent": charge["payment_intent"],
+            "payment_method_details": _method(charge["payment_method_details"], inquiry=inquiry),
+            "reason": reason,
+            "status": "warning_needs_response" if inquiry else "needs_response",
+        },
+        due_by=created + _EVIDENCE_SECONDS,
+    )
+
+
+def dispute_object(fields: JsonObject, *, due_by: int) -> JsonObject:
+    """Return a dispute in the shape the API shows (docs.stripe.com/api/disputes/object).
+
+    Args:
+        fields: What is not the same for all: id, amount, charge, status, …
+        due_by: Until when it is to be answered, in Unix time.
+    """
     return {
-        "id": ids.object_id("dp"),
         "object": "dispute",
-        "amount": amount,
         "balance_transactions": [],
-        "charge": charge["id"],
-        "created": created,
-        "currency": charge["currency"],
         "enhanced_eligibility_types": [],
-        "evidence": {},
+        "evidence": dict.fromkeys(_EVIDENCE) | {"enhanced_evidence": {}},
         "evidence_details": {
-            "due_by": created + _EVIDENCE_SECONDS,
+            "due_by": due_by,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,
             "submission_count": 0,
+            "submission_method": "not_submitted",
         },
-        "is_charge_refundable": inquiry,
         "livemode": False,
         "metadata": {},
-        "payment_intent": charge["payment_intent"],
-        "payment_method_details": details,
-        "reason": reason,
-        "status": "warning_needs_response" if inquiry else "needs_response",
+        **fields,
+    }
+
+
+def _method(details: JsonObject, *, inquiry: bool) -> JsonObject | None:
+    if details["type"] != "card":
+        return None  # Stripe says something of cards and some wallets only
+    return card_method(details["card"]["brand"], inquiry=inquiry)
+
+
+def card_method(brand: str, *, inquiry: bool = False) -> JsonObject:
+    """Return a dispute's `payment_method_details` of a card."""
+    return {
+        "type": "card",
+        "card": {
+            "brand": brand,
+            "case_type": "inquiry" if inquiry else "chargeback",
+            "network": brand,
+            "network_reason_code": "10.4",
+        },
     }
 
 
@@ -117,7 +156,7 @@ def escalate(context: Context, dispute_or_payment_id: str) -> JsonObject:
         previous = {"status": body["status"], "is_charge_refundable": True, "balance_transactions": []}
         body |= {"status": "needs_response", "is_charge_refundable": False}
         body["evidence_details"] |= {"due_by": now + _EVIDENCE_SECONDS}
-        if "card" in body["payment_method_details"]:
+        if body["payment_method_details"] is not None:
             body["payment_method_details"]["card"]["case_type"] = "chargeback"
         _move_funds(body, -body["amount"], now)
         record.status = "needs_response"
@@ -167,17 +206,15 @@ def _find(context: Context, dispute_or_payment_id: str) -> Record:
     return record
 
 
-def retrieve(context: Context, dispute_id: str, raw: Raw) -> JsonObject:
+def retrieve(context: Context, dispute_id: str, parameters: JsonObject) -> JsonObject:
     """Return a dispute."""
-    parameters = parse({"expand": array_of(string())}, raw)
     record = context.store.get("dispute", dispute_id)
     if record is None:
         raise resource_missing("dispute", dispute_id, "dispute")
     return expand(context, record.body, parameters.get("expand", []))
 
 
-def list_disputes(context: Context, raw: Raw) -> JsonObject:
+def list_disputes(context: Context, parameters: JsonObject) -> JsonObject:
     """Return disputes, newest first, of one payment or of all."""
-    parameters = parse(LIST_FIELDS | {"payment_intent": string()}, raw)
     page = list_objects(context, "dispute", parameters, "/v1/disputes")
     return expand(context, page, parameters.get("expand", []))

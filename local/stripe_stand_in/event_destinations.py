@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from local.stripe_stand_in import ids
 from local.stripe_stand_in.errors import ApiError
+from local.stripe_stand_in.parameters import HashOf, integer
 from ticketing.stripe.events import HANDLED_EVENTS
 
 if TYPE_CHECKING:
@@ -110,6 +111,10 @@ class EventDestination:
             "type": "amazon_eventbridge",
             "updated": moment,
         }
+
+
+LIST = HashOf({"limit": integer(1, 100)}, known_to_stripe=lambda: ("include",))
+RETRIEVE = HashOf({}, known_to_stripe=lambda: ("include",))
 
 
 def list_destinations(destination: EventDestination) -> "JsonObject":

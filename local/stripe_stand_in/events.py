@@ -8,14 +8,14 @@ from local.stripe_stand_in.context import Context, RequestInfo
 from local.stripe_stand_in.errors import invalid_parameter, resource_missing
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.listing import LIST_FIELDS, list_objects
-from local.stripe_stand_in.parameters import Raw, array_of, hash_of, string
+from local.stripe_stand_in.parameters import ArrayOf, HashOf, string
 from local.stripe_stand_in.store import Kind, Record
 
 # "Guaranteed only for 30 days" (docs.stripe.com/api/events).
 KEPT_SECONDS = 30 * 24 * 3600
 
-_LIST_PARAMETERS = hash_of(
-    LIST_FIELDS | {"type": string(), "types": array_of(string(), maximum=20)},
+LIST = HashOf(
+    LIST_FIELDS | {"type": string(), "types": ArrayOf(string(), maximum=20)},
     known_to_stripe=lambda: ("delivery_success",),
 )
 
@@ -106,13 +106,12 @@ def retrieve(context: Context, event_id: str) -> JsonObject:
     return record.body
 
 
-def list_events(context: Context, raw: Raw) -> JsonObject:
+def list_events(context: Context, parameters: JsonObject) -> JsonObject:
     """Return this account's events of the last 30 days, newest first, filtered by type and moment.
 
     Raises:
         ApiError: A parameter is wrong, or both `type` and `types` are given.
     """
-    parameters: JsonObject = _LIST_PARAMETERS(raw, "")
     if "type" in parameters and "types" in parameters:
         raise invalid_parameter("You may pass either `type` or `types`, but not both.", "types")
     oldest = (">=", context.now() - KEPT_SECONDS)

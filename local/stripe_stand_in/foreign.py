@@ -40,7 +40,7 @@ def take_payment(context: Context, seed: PaymentSeed) -> str:
         intent,
         created=created,
         status="succeeded",
-        details=payment_object.card_details(_CARD, CARDS[_CARD]),
+        details=payment_object.card_details(_CARD, CARDS[_CARD], seed.amount),
         payer=customer_details("somebody@example.com", "Somebody Else", "US"),
     )
     intent |= {

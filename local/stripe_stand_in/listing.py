@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 from local.stripe_stand_in.context import Context
 from local.stripe_stand_in.errors import ApiError, invalid_parameter
 from local.stripe_stand_in.json_object import JsonObject
-from local.stripe_stand_in.parameters import Check, array_of, created_range, integer, string
+from local.stripe_stand_in.parameters import ArrayOf, Check, CreatedRange, integer, string
 from local.stripe_stand_in.store import Kind, Query, Record
 
 LIST_FIELDS: dict[str, Check] = {
-    "created": created_range(),
+    "created": CreatedRange(),
     "limit": integer(1, 100),
     "starting_after": string(),
     "ending_before": string(),
-    "expand": array_of(string()),
+    "expand": ArrayOf(string()),
 }
 
 

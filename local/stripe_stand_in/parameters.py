@@ -6,7 +6,7 @@ or raises ApiError. Checks are put together to describe a request (see session_p
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 from local.stripe_stand_in.errors import invalid_parameter, not_imitated
@@ -47,46 +47,53 @@ def _put(target: dict[str, Raw], keys: list[str], value: str, name: str) -> None
     target[keys[-1] or str(len(target))] = value
 
 
-def parse(fields: Mapping[str, Check], raw: Raw, *, required: Iterable[str] = ()) -> JsonObject:
-    """Check a request's parameters.
-
-    Raises:
-        ApiError: As Stripe says it: parameter_unknown, parameter_missing, parameter_invalid_…
-    """
-    checked: JsonObject = hash_of(fields, required=required)(raw, "")
-    return checked
-
-
 def join(prefix: str, key: str) -> str:
     """Return the name of a field inside a parameter, in bracket form."""
     return f"{prefix}[{key}]" if prefix else key
 
 
-def hash_of(
-    fields: Mapping[str, Check],
-    *,
-    required: Iterable[str] = (),
-    known_to_stripe: Callable[[], Iterable[str]] = lambda: (),
-) -> Check:
-    """Check a hash. `known_to_stripe` names fields that Stripe takes and the stand-in does not."""
-    needed = tuple(required)
+class HashOf:
+    """Check a hash.
 
-    def check(raw: Raw, name: str) -> object:
+    Args:
+        fields: What it may have, each with its check.
+        required: Which of them it must have.
+        known_to_stripe: Names fields that Stripe takes and the stand-in does not.
+    """
+
+    def __init__(
+        self,
+        fields: Mapping[str, Check],
+        *,
+        required: Iterable[str] = (),
+        known_to_stripe: Callable[[], Iterable[str]] = lambda: (),
+    ) -> None:
+        """Take what it may and must have; see the class."""
+        self.fields = fields
+        self.required = tuple(required)
+        self.known_to_stripe = known_to_stripe
+
+    def __call__(self, raw: Raw, name: str) -> JsonObject:
+        """Return the hash, its values in their types.
+
+        Raises:
+            ApiError: As Stripe says it: parameter_unknown, parameter_missing, parameter_invalid_…
+        """
         if not isinstance(raw, dict):
             raise invalid_parameter("Invalid object", name)
-        _refuse_unknown(raw, name)
-        for field in needed:
+        self._refuse_unknown(raw, name)
+        for field in self.required:
             if field not in raw:
                 param = join(name, field)
                 raise invalid_parameter(f"Missing required param: {param}.", param, "parameter_missing")
-        return {key: fields[key](value, join(name, key)) for key, value in raw.items()}
+        return {key: self.fields[key](value, join(name, key)) for key, value in raw.items()}
 
-    def _refuse_unknown(raw: dict[str, Raw], name: str) -> None:
-        unknown = [key for key in raw if key not in fields]
+    def _refuse_unknown(self, raw: dict[str, Raw], name: str) -> None:
+        unknown = [key for key in raw if key not in self.fields]
         if not unknown:
             return
         names = [join(name, key) for key in unknown]
-        if set(unknown) <= set(known_to_stripe()):
+        if set(unknown) <= set(self.known_to_stripe()):
             raise not_imitated(f"the parameter {', '.join(names)}", names[0])
         plural = "s" if len(names) > 1 else ""
         raise invalid_parameter(
@@ -95,21 +102,27 @@ def hash_of(
             "parameter_unknown",
         )
 
-    return check
 
-
-def array_of(item: Check, *, maximum: int = 100) -> Check:
+class ArrayOf:
     """Check a list, which comes as a hash of positions."""
 
-    def check(raw: Raw, name: str) -> object:
+    def __init__(self, item: Check, *, maximum: int = 100) -> None:
+        """Take the check of its items, and how many there may be."""
+        self.item = item
+        self._maximum = maximum
+
+    def __call__(self, raw: Raw, name: str) -> list[Any]:
+        """Return the list.
+
+        Raises:
+            ApiError: It is none, or too long, or an item is wrong.
+        """
         if not isinstance(raw, dict) or not all(key.isdigit() for key in raw):
             raise invalid_parameter("Invalid array", name)
-        if len(raw) > maximum:
-            raise invalid_parameter(f"Array {name} exceeded maximum {maximum} allowed elements.", name)
+        if len(raw) > self._maximum:
+            raise invalid_parameter(f"Array {name} exceeded maximum {self._maximum} allowed elements.", name)
         keys = sorted(raw, key=int)
-        return [item(raw[key], join(name, key)) for key in keys]
-
-    return check
+        return [self.item(raw[key], join(name, key)) for key in keys]
 
 
 def _text(raw: Raw, name: str) -> str:
@@ -180,18 +193,26 @@ def boolean() -> Check:
     return check
 
 
-def one_of(*choices: str) -> Check:
+class OneOf:
     """Check a choice."""
 
-    def check(raw: Raw, name: str) -> object:
+    def __init__(self, *choices: str) -> None:
+        """Take the choices."""
+        self.choices = choices
+
+    def __call__(self, raw: Raw, name: str) -> str:
+        """Return the choice.
+
+        Raises:
+            ApiError: It is none of them.
+        """
         text = _text(raw, name)
-        if text not in choices:
-            allowed = choices[0] if len(choices) == 1 else f"one of {', '.join(choices[:-1])}, or {choices[-1]}"
+        if text not in self.choices:
+            *others, last = self.choices
+            allowed = f"one of {', '.join(others)}, or {last}" if others else last
             leaf = name.rpartition("[")[2].rstrip("]")
             raise invalid_parameter(f"Invalid {leaf}: must be {allowed}", name)
         return text
-
-    return check
 
 
 def url() -> Check:
@@ -257,15 +278,27 @@ def _limit(many: str, one: str, text: str, limit: int, name: str) -> None:
         )
 
 
-def created_range() -> Check:
-    """Check a moment, or a hash of gt, gte, lt and lte; returns ((comparison, Unix time), …)."""
-    comparisons = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
-    bounds = hash_of(dict.fromkeys(comparisons, integer(0)))
+class CreatedRange:
+    """Check a moment, or a hash of gt, gte, lt and lte; gives ((comparison, Unix time), …)."""
 
-    def check(raw: Raw, name: str) -> object:
+    _COMPARISONS: ClassVar = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+    def __init__(self) -> None:
+        """Make the check of the hash."""
+        self.fields: Mapping[str, Check] = dict.fromkeys(self._COMPARISONS, integer(0))
+
+    def __call__(self, raw: Raw, name: str) -> tuple[tuple[str, int], ...]:
+        """Return the bounds.
+
+        Raises:
+            ApiError: It is neither.
+        """
         if isinstance(raw, str):
             return (("=", integer(0)(raw, name)),)
-        value = bounds(raw, name)
-        return tuple((comparisons[key], moment) for key, moment in value.items())
+        value = HashOf(self.fields)(raw, name)
+        return tuple((self._COMPARISONS[key], moment) for key, moment in value.items())
 
-    return check
+
+# What an endpoint takes that gives one object.
+RETRIEVE = HashOf({"expand": ArrayOf(string())})
+NOTHING = HashOf({})

@@ -10,11 +10,12 @@ from local.stripe_stand_in.instruments import Card, Decline, compact
 from local.stripe_stand_in.json_object import JsonObject
 
 _INTENT_NULL = (
-    "application", "application_fee_amount", "automatic_payment_methods", "canceled_at", "cancellation_reason",
-    "customer", "customer_account", "description", "last_payment_error", "latest_charge", "next_action",
-    "on_behalf_of", "payment_method", "payment_method_configuration_details", "processing", "receipt_email",
-    "review", "setup_future_usage", "shipping", "source", "statement_descriptor",
-    "statement_descriptor_suffix", "transfer_data", "transfer_group",
+    "allowed_payment_method_types", "application", "application_fee_amount", "automatic_payment_methods",
+    "canceled_at", "cancellation_reason", "customer", "customer_account", "description",
+    "excluded_payment_method_types", "last_payment_error", "latest_charge", "next_action", "on_behalf_of",
+    "payment_method", "payment_method_configuration_details", "processing", "receipt_email", "review",
+    "setup_future_usage", "shipping", "source", "statement_descriptor", "statement_descriptor_suffix",
+    "transfer_data", "transfer_group",
 )  # fmt: skip
 _CHARGE_NULL = (
     "application", "application_fee", "application_fee_amount", "balance_transaction", "customer",
@@ -52,9 +53,11 @@ def payment_intent(session: JsonObject, data: JsonObject, created: int) -> JsonO
         "created": created,
         "currency": session["currency"],
         "livemode": False,
+        "managed_payments": {"enabled": False},
         "metadata": {},
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": session["payment_method_types"],
+        "presentment_details": session.get("presentment_details"),
         "status": "requires_payment_method",
     }
     return intent | {name: data[name] for name in _PASSED_ON if name in data}
@@ -114,6 +117,7 @@ def charge(
         "payment_intent": intent["id"],
         "payment_method": ids.object_id("pm"),
         "payment_method_details": details,
+        "presentment_details": intent.get("presentment_details"),
         "radar_options": {},
         "refunded": False,
         "status": status,
@@ -122,8 +126,8 @@ def charge(
     return body | {"metadata": dict(intent["metadata"])}
 
 
-def card_details(number: str, card: Card) -> JsonObject:
-    """Return `payment_method_details` of a card."""
+def card_details(number: str, card: Card, amount: int) -> JsonObject:
+    """Return `payment_method_details` of a card that was charged with an amount."""
     return {
         "card": {
             "amount_authorized": None,
@@ -137,15 +141,21 @@ def card_details(number: str, card: Card) -> JsonObject:
             "country": "US",
             "exp_month": 12,
             "exp_year": 2034,
+            "extended_authorization": {"status": "disabled"},
             "fingerprint": ids.fingerprint(),
             "funding": "credit",
+            "incremental_authorization": {"status": "unavailable"},
             "installments": None,
             "last4": compact(number)[-4:],
             "mandate": None,
+            "multicapture": {"status": "unavailable"},
             "network": card.brand,
+            "network_token": {"used": False},
             "network_transaction_id": None,
+            "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
             "regulated_status": "unregulated",
             "three_d_secure": None,
+            "transaction_link_id": None,
             "wallet": None,
         },
         "type": "card",
@@ -179,14 +189,31 @@ def payment_error(decline: Decline, body: JsonObject) -> JsonObject:
         "payment_method": {
             "id": body["payment_method"],
             "object": "payment_method",
+            "allow_redisplay": "unspecified",
             "billing_details": body["billing_details"],
-            method: body["payment_method_details"][method],
+            method: _reusable(method, body["payment_method_details"][method]),
             "created": body["created"],
             "customer": None,
+            "customer_account": None,
             "livemode": False,
             "metadata": {},
+            "radar_options": {},
             "type": method,
         },
         "type": "card_error" if method == "card" else "invalid_request_error",
     }
     return error | ({"decline_code": decline.decline_code} if decline.decline_code else {})
+
+
+def _reusable(method: str, details: JsonObject) -> JsonObject:
+    """Return what a PaymentMethod says of a card or a bank account, from what its charge says."""
+    if method == "sepa_debit":
+        copied = ("bank_code", "branch_code", "country", "fingerprint", "last4")
+        return {name: details[name] for name in copied} | {"generated_from": {"charge": None, "setup_attempt": None}}
+    of_card = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
+    return {name: details[name] for name in (*of_card, "regulated_status", "wallet")} | {
+        "display_brand": details["brand"],
+        "generated_from": None,
+        "networks": {"available": [details["brand"]], "preferred": None},
+        "three_d_secure_usage": {"supported": True},
+    }

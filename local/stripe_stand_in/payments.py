@@ -17,7 +17,7 @@ from local.stripe_stand_in.instruments import (
     find_card,
 )
 from local.stripe_stand_in.json_object import JsonObject
-from local.stripe_stand_in.parameters import Raw, array_of, parse, string
+from local.stripe_stand_in.parameters import ArrayOf, HashOf, string
 from local.stripe_stand_in.session_object import customer_details
 from local.stripe_stand_in.store import Record
 
@@ -26,6 +26,7 @@ DEFAULT_CARD = "4242424242424242"
 DEFAULT_EMAIL = "buyer@example.com"
 DEFAULT_NAME = "Test Buyer"
 BUYER = RequestInfo()
+RETRIEVE_INTENT = HashOf({"expand": ArrayOf(string()), "client_secret": string()})
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Payer:
     Attributes:
         convert_to: The currency that adaptive pricing lets the buyer pay in, with `fx_rate` the number
             of units of it for one unit of the session's own.
+        converts_session: As for sessions made before 2025-03-31: the session itself is in that currency, and
+            `currency_conversion` keeps its own. Since then `presentment_details` say what the buyer saw.
     """
 
     card: str | None = None
@@ -64,6 +67,7 @@ class Payer:
     name: str | None = None
     convert_to: str | None = None
     fx_rate: str = "1.1"
+    converts_session: bool = False
 
 
 def pay(context: Context, session_id: str, payer: Payer) -> PayResult:
@@ -106,9 +110,9 @@ def _pay_by_card(context: Context, record: Record, payer: Payer, number: str) ->
     if "card" not in record.body["payment_method_types"]:
         raise refused("This checkout session does not accept cards.", param="payment_method_types")
     if payer.convert_to is not None and card.decline is None:
-        _convert(record, payer.convert_to, Decimal(payer.fx_rate))
+        _convert(record, payer.convert_to, Decimal(payer.fx_rate), session_itself=payer.converts_session)
     intent = _payment_intent(context, record)
-    details = payment_object.card_details(number, card)
+    details = payment_object.card_details(number, card, record.body["amount_total"])
     buyer = _customer(record, payer, "US")
     charge = payment_object.charge(
         intent.body,
@@ -178,11 +182,14 @@ def _customer(record: Record, payer: Payer, country: str | None) -> JsonObject:
     return customer_details(email, payer.name or DEFAULT_NAME, country)
 
 
-def _convert(record: Record, currency: str, rate: Decimal) -> None:
-    """Let the buyer pay in another currency: the session keeps its own on the source side."""
+def _convert(record: Record, currency: str, rate: Decimal, *, session_itself: bool) -> None:
+    """Let the buyer pay in another currency; the session keeps its own, or has it on the source side."""
     session, source = record.body, record.body["currency"]
     scale = Decimal(10) ** (currencies.decimals(currency) - currencies.decimals(source))
     amount = int((session["amount_total"] * rate * scale).quantize(Decimal(1), ROUND_HALF_UP))
+    if not session_itself:
+        session["presentment_details"] = {"presentment_amount": amount, "presentment_currency": currency}
+        return
     session["currency_conversion"] = {
         "amount_subtotal": session["amount_subtotal"],
         "amount_total": session["amount_total"],
@@ -197,7 +204,8 @@ def _payment_intent(context: Context, record: Record) -> Record:
     known = record.body["payment_intent"]
     found = context.store.get("payment_intent", known) if known else None
     if found is not None:
-        found.body |= {"amount": record.body["amount_total"], "currency": record.body["currency"]}
+        copied = {"amount": "amount_total", "currency": "currency", "presentment_details": "presentment_details"}
+        found.body |= {name: record.body[of_session] for name, of_session in copied.items()}
         return found
     body = payment_object.payment_intent(record.body, record.private["payment_intent_data"], context.now())
     intent = Record("payment_intent", body, private={"session": record.id}, status=body["status"])
@@ -326,15 +334,13 @@ def _find_intent(context: Context, payment_or_session_id: str) -> Record:
     return intent
 
 
-def retrieve_intent(context: Context, intent_id: str, raw: Raw) -> JsonObject:
+def retrieve_intent(context: Context, intent_id: str, parameters: JsonObject) -> JsonObject:
     """Return a PaymentIntent; `expand[]` takes latest_charge."""
-    parameters = parse({"expand": array_of(string()), "client_secret": string()}, raw)
     return expand(context, _find_intent(context, intent_id).body, parameters.get("expand", []))
 
 
-def retrieve_charge(context: Context, charge_id: str, raw: Raw) -> JsonObject:
+def retrieve_charge(context: Context, charge_id: str, parameters: JsonObject) -> JsonObject:
     """Return a Charge; `expand[]` takes payment_intent."""
-    parameters = parse({"expand": array_of(string())}, raw)
     record = context.store.get("charge", charge_id)
     if record is None:
         raise resource_missing("charge", charge_id)

@@ -1,5 +1,6 @@
 """Refunds: made, read, listed; those that fail or succeed later."""
 
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal, get_args
 
 from local.stripe_stand_in import currencies, disputes, events, ids
@@ -8,7 +9,7 @@ from local.stripe_stand_in.errors import invalid_parameter, refused, resource_mi
 from local.stripe_stand_in.expand import expand
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.listing import LIST_FIELDS, list_objects
-from local.stripe_stand_in.parameters import Raw, array_of, hash_of, integer, metadata, one_of, parse, string
+from local.stripe_stand_in.parameters import ArrayOf, HashOf, OneOf, integer, metadata, string
 from local.stripe_stand_in.store import Record
 
 # What becomes of a refund; `…_late` by the clock (settle_delay), `requires_action` when a test says so.
@@ -17,14 +18,14 @@ Ending = Literal["succeeded", "failed", "canceled"]
 
 _FIRST_STATUS = {"succeeds_late": "pending", "fails_at_once": "failed", "requires_action": "requires_action"}
 _BECOMES: dict[str, Ending] = {"succeeds_late": "succeeded", "fails_late": "failed"}
-_PARAMETERS = hash_of(
+CREATE = HashOf(
     {
         "amount": integer(1),
         "charge": string(),
         "payment_intent": string(),
-        "reason": one_of("duplicate", "fraudulent", "requested_by_customer"),
+        "reason": OneOf("duplicate", "fraudulent", "requested_by_customer"),
         "metadata": metadata(),
-        "expand": array_of(string()),
+        "expand": ArrayOf(string()),
     },
     known_to_stripe=lambda: (
         "currency",
@@ -35,15 +36,15 @@ _PARAMETERS = hash_of(
         "reverse_transfer",
     ),
 )
+LIST = HashOf(LIST_FIELDS | {"payment_intent": string(), "charge": string()})
 
 
-def create(context: Context, raw: Raw, request: RequestInfo) -> JsonObject:
+def create(context: Context, parameters: JsonObject, request: RequestInfo) -> JsonObject:
     """Refund a payment, all that is left of it or a part.
 
     Raises:
         ApiError: As Stripe: `charge_already_refunded`, `charge_disputed`, more than is left, no payment.
     """
-    parameters: JsonObject = _PARAMETERS(raw, "")
     if "charge" not in parameters and "payment_intent" not in parameters:
         raise invalid_parameter(
             "One of the following params should be provided for this request: payment_intent or charge.",
@@ -133,7 +134,7 @@ def _check_amount(context: Context, record: Record, asked: int | None) -> int:
 
 def _refund(charge: JsonObject, amount: int, parameters: JsonObject, created: int, status: str) -> JsonObject:
     method = charge["payment_method_details"]["type"]
-    details: JsonObject = {method: {}, "type": method}
+    details: JsonObject = {"type": method}
     if method == "card":
         details["card"] = {
             "reference_status": "pending",
@@ -154,13 +155,24 @@ def _refund(charge: JsonObject, amount: int, parameters: JsonObject, created: in
         "metadata": parameters.get("metadata", {}),
         "payment_intent": charge["payment_intent"],
         "payment_method": charge["payment_method"],
+        "presentment_details": _presentment(charge, amount),
         "reason": parameters.get("reason"),
         "receipt_number": None,
         "source_transfer_reversal": None,
         "status": status,
         "transfer_reversal": None,
     }
+    refund |= {"pending_reason": "processing"} if status == "pending" else {}
     return refund | (_failure() if status == "failed" else {})
+
+
+def _presentment(charge: JsonObject, amount: int) -> JsonObject | None:
+    """Return what goes back in the currency that the buyer saw."""
+    seen: JsonObject | None = charge.get("presentment_details")
+    if not seen:
+        return None
+    share = Decimal(seen["presentment_amount"]) * amount / charge["amount"]
+    return seen | {"presentment_amount": int(share.quantize(Decimal(1), ROUND_HALF_UP))}
 
 
 def _failure() -> JsonObject:
@@ -187,6 +199,7 @@ def finish(context: Context, refund_id: str, status: Ending) -> JsonObject:
         previous = {"status": record.status}
         record.body["status"] = record.status = status
         record.due = None
+        record.body.pop("pending_reason", None)
         if status == "failed":
             record.body |= _failure()
         charge = context.store.get("charge", record.body["charge"])
@@ -212,15 +225,13 @@ def find(context: Context, refund_id: str) -> Record:
     return record
 
 
-def retrieve(context: Context, refund_id: str, raw: Raw) -> JsonObject:
+def retrieve(context: Context, refund_id: str, parameters: JsonObject) -> JsonObject:
     """Return a refund; `expand[]` takes charge and payment_intent."""
-    parameters = parse({"expand": array_of(string())}, raw)
     return expand(context, find(context, refund_id).body, parameters.get("expand", []))
 
 
-def list_refunds(context: Context, raw: Raw) -> JsonObject:
+def list_refunds(context: Context, parameters: JsonObject) -> JsonObject:
     """Return refunds, newest first, of one payment or charge or of all."""
-    parameters = parse(LIST_FIELDS | {"payment_intent": string(), "charge": string()}, raw)
     if "charge" in parameters:
         charge = context.store.get("charge", parameters["charge"])
         if charge is None:

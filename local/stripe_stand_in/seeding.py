@@ -134,7 +134,7 @@ def _payment(record: Record, created: int) -> list[Record]:
         intent,
         created=created,
         status="succeeded" if paid else "pending",
-        details=payment_object.card_details("4242424242424242", Card("visa"))
+        details=payment_object.card_details("4242424242424242", Card("visa"), session["amount_total"])
         if paid
         else payment_object.sepa_details("AT611904300234573201"),
         payer=session["customer_details"],

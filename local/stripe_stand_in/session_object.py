@@ -10,14 +10,25 @@ from local.stripe_stand_in.json_object import JsonObject
 _DEFAULT_METHODS = {"eur": ["card", "sepa_debit"]}
 
 _ALWAYS_NULL = (
-    "after_expiration", "allow_promotion_codes", "billing_address_collection", "cancel_url",
-    "client_reference_id", "client_secret", "collected_information", "consent", "consent_collection",
-    "currency_conversion", "customer", "customer_account", "customer_details", "customer_email",
-    "integration_identifier", "invoice", "locale", "origin_context", "payment_intent", "payment_link",
-    "payment_method_configuration_details", "permissions", "recovered_from", "saved_payment_method_options",
-    "setup_intent", "shipping_address_collection", "shipping_cost", "submit_type", "subscription", "url",
-    "wallet_options",
+    "after_expiration", "allow_promotion_codes", "allowed_payment_method_types", "billing_address_collection",
+    "cancel_url", "client_reference_id", "client_secret", "collected_information", "consent",
+    "consent_collection", "currency_conversion", "customer", "customer_account", "customer_details",
+    "customer_email", "excluded_payment_method_types", "integration_identifier", "invoice", "locale",
+    "origin_context", "payment_intent", "payment_link", "payment_method_configuration_details", "permissions",
+    "presentment_details", "recovered_from", "saved_payment_method_options", "setup_intent",
+    "shipping_address_collection", "shipping_cost", "submit_type", "subscription", "url", "wallet_options",
 )  # fmt: skip
+
+
+_COPIED = (
+    "allowed_payment_method_types",
+    "billing_address_collection",
+    "cancel_url",
+    "client_reference_id",
+    "customer_email",
+    "locale",
+    "submit_type",
+)
 
 
 def line_item(raw: JsonObject, created: int) -> JsonObject:
@@ -103,6 +114,7 @@ def checkout_session(
             },
         },
         "livemode": False,
+        "managed_payments": {"enabled": False},
         "metadata": parameters.get("metadata", {}),
         "mode": "payment",
         "payment_method_collection": "if_required",
@@ -119,8 +131,7 @@ def checkout_session(
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": "hosted_page",
     }
-    copied = ("billing_address_collection", "cancel_url", "client_reference_id", "customer_email", "locale")
-    session |= {name: parameters[name] for name in (*copied, "submit_type") if name in parameters}
+    session |= {name: parameters[name] for name in _COPIED if name in parameters}
     if session["customer_email"]:
         session["customer_details"] = customer_details(session["customer_email"])
     return session

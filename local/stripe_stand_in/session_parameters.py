@@ -6,46 +6,47 @@ Source: docs.stripe.com/api/checkout/sessions/create.
 from collections.abc import Iterable
 
 from local.stripe_stand_in.parameters import (
+    ArrayOf,
     Check,
-    array_of,
+    HashOf,
+    OneOf,
     boolean,
     email,
-    hash_of,
     integer,
     metadata,
-    one_of,
     string,
     url,
 )
 
 PAYMENT_METHODS = ("card", "sepa_debit")
 
-_product_data = hash_of(
+_product_data = HashOf(
     {
         "name": string(),
         "description": string(),
-        "images": array_of(url(), maximum=8),
+        "images": ArrayOf(url(), maximum=8),
         "metadata": metadata(),
         "tax_code": string(),
     },
     required=["name"],
+    known_to_stripe=lambda: ("tax_details", "unit_label"),
 )
-_price_data = hash_of(
+_price_data = HashOf(
     {
         "currency": string(),
         "unit_amount": integer(0),
         "product_data": _product_data,
-        "tax_behavior": one_of("exclusive", "inclusive", "unspecified"),
+        "tax_behavior": OneOf("exclusive", "inclusive", "unspecified"),
     },
     required=["currency", "unit_amount", "product_data"],
     known_to_stripe=lambda: ("product", "recurring", "unit_amount_decimal"),
 )
-_line_item = hash_of(
+_line_item = HashOf(
     {"price_data": _price_data, "quantity": integer(1), "metadata": metadata()},
     required=["price_data", "quantity"],
-    known_to_stripe=lambda: ("price", "adjustable_quantity", "dynamic_tax_rates", "tax_rates"),
+    known_to_stripe=lambda: ("price", "adjustable_quantity", "tax_rates"),
 )
-_payment_intent_data = hash_of(
+_payment_intent_data = HashOf(
     {
         "metadata": metadata(),
         "description": string(),
@@ -63,30 +64,30 @@ _payment_intent_data = hash_of(
         "transfer_data",
     ),
 )
-_invoice_creation = hash_of({"enabled": boolean()}, known_to_stripe=lambda: ("invoice_data",))
+_invoice_creation = HashOf({"enabled": boolean()}, required=["enabled"], known_to_stripe=lambda: ("invoice_data",))
 
 SESSION_FIELDS: dict[str, Check] = {
-    "adaptive_pricing": hash_of({"enabled": boolean()}),
-    "allowed_payment_method_types": array_of(string()),
-    "automatic_tax": hash_of({"enabled": boolean()}, required=["enabled"], known_to_stripe=lambda: ("liability",)),
-    "billing_address_collection": one_of("auto", "required"),
+    "adaptive_pricing": HashOf({"enabled": boolean()}),
+    "allowed_payment_method_types": ArrayOf(string()),
+    "automatic_tax": HashOf({"enabled": boolean()}, required=["enabled"], known_to_stripe=lambda: ("liability",)),
+    "billing_address_collection": OneOf("auto", "required"),
     "cancel_url": url(),
     "client_reference_id": string(200),
     "currency": string(),
-    "customer_creation": one_of("always", "if_required"),
+    "customer_creation": OneOf("always", "if_required"),
     "customer_email": email(),
-    "expand": array_of(string()),
+    "expand": ArrayOf(string()),
     "expires_at": integer(0),
     "invoice_creation": _invoice_creation,
-    "line_items": array_of(_line_item),
+    "line_items": ArrayOf(_line_item),
     "locale": string(),
     "metadata": metadata(),
-    "mode": one_of("payment", "setup", "subscription"),
+    "mode": OneOf("payment", "setup", "subscription"),
     "payment_intent_data": _payment_intent_data,
-    "phone_number_collection": hash_of({"enabled": boolean()}),
-    "submit_type": one_of("auto", "book", "donate", "pay", "subscribe"),
+    "phone_number_collection": HashOf({"enabled": boolean()}, required=["enabled"]),
+    "submit_type": OneOf("auto", "book", "donate", "pay", "subscribe"),
     "success_url": url(),
-    "ui_mode": one_of("elements", "embedded_page", "form", "hosted_page"),
+    "ui_mode": OneOf("elements", "embedded_page", "form", "hosted_page"),
 }
 
 _REQUEST_OPTIONS = {
@@ -103,4 +104,4 @@ def known_to_stripe() -> Iterable[str]:
     return set(SessionCreateParams.__annotations__) - _REQUEST_OPTIONS
 
 
-SESSION_PARAMETERS: Check = hash_of(SESSION_FIELDS, known_to_stripe=known_to_stripe)
+CREATE = HashOf(SESSION_FIELDS, known_to_stripe=known_to_stripe)

@@ -8,9 +8,9 @@ from local.stripe_stand_in.errors import invalid_parameter, not_imitated, refuse
 from local.stripe_stand_in.expand import expand
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.listing import LIST_FIELDS, list_objects
-from local.stripe_stand_in.parameters import Raw, array_of, one_of, parse, string
+from local.stripe_stand_in.parameters import HashOf, OneOf, string
 from local.stripe_stand_in.session_object import checkout_session, line_item
-from local.stripe_stand_in.session_parameters import PAYMENT_METHODS, SESSION_PARAMETERS
+from local.stripe_stand_in.session_parameters import PAYMENT_METHODS
 from local.stripe_stand_in.store import Record
 
 SHORTEST_SECONDS = 30 * 60
@@ -19,15 +19,20 @@ LONGEST_SECONDS = 24 * 3600
 TOLERANCE_SECONDS = 10
 CHECKOUT_PATH = "/c/pay/"
 
+LIST = HashOf(
+    LIST_FIELDS | {"payment_intent": string(), "status": OneOf("complete", "expired", "open")},
+    known_to_stripe=lambda: ("customer", "customer_account", "customer_details", "payment_link", "subscription"),
+)
+LIST_LINE_ITEMS = HashOf({key: LIST_FIELDS[key] for key in LIST_FIELDS if key != "created"})
 
-def create(context: Context, raw: Raw, request: RequestInfo) -> JsonObject:
+
+def create(context: Context, parameters: JsonObject, request: RequestInfo) -> JsonObject:
     """Create a Checkout Session in payment mode with a hosted page.
 
     Raises:
         ApiError: As Stripe: parameters, `amount_too_small`, `expires_at` out of bounds.
     """
     del request  # creating a session makes no event
-    parameters: JsonObject = SESSION_PARAMETERS(raw, "")
     _check_mode(parameters)
     now = context.now()
     currency = _check_currency(parameters)
@@ -164,19 +169,13 @@ def find(context: Context, session_id: str) -> Record:
     return record
 
 
-def retrieve(context: Context, session_id: str, raw: Raw) -> JsonObject:
+def retrieve(context: Context, session_id: str, parameters: JsonObject) -> JsonObject:
     """Return a session; `expand[]` takes payment_intent, payment_intent.latest_charge and line_items."""
-    parameters = parse({"expand": array_of(string())}, raw)
     return _answer(context, find(context, session_id), parameters.get("expand", []))
 
 
-def list_sessions(context: Context, raw: Raw) -> JsonObject:
+def list_sessions(context: Context, parameters: JsonObject) -> JsonObject:
     """Return sessions, newest first."""
-    fields = LIST_FIELDS | {
-        "payment_intent": string(),
-        "status": one_of("complete", "expired", "open"),
-    }
-    parameters = parse(fields, raw)
     statuses = (parameters["status"],) if "status" in parameters else ()
     page = list_objects(
         context,
@@ -189,9 +188,8 @@ def list_sessions(context: Context, raw: Raw) -> JsonObject:
     return expand(context, page, parameters.get("expand", []))
 
 
-def list_line_items(context: Context, session_id: str, raw: Raw) -> JsonObject:
+def list_line_items(context: Context, session_id: str, parameters: JsonObject) -> JsonObject:
     """Return what is bought."""
-    parameters = parse({key: LIST_FIELDS[key] for key in LIST_FIELDS if key != "created"}, raw)
     return _page_of_items(find(context, session_id), parameters)
 
 
@@ -210,13 +208,12 @@ def _page_of_items(record: Record, parameters: JsonObject) -> JsonObject:
     return {"object": "list", "data": page, "has_more": more, "url": url}
 
 
-def expire(context: Context, session_id: str, raw: Raw, request: RequestInfo) -> JsonObject:
+def expire(context: Context, session_id: str, parameters: JsonObject, request: RequestInfo) -> JsonObject:
     """Expire an open session at the shop's request.
 
     Raises:
         ApiError: 400 when it is not open: the buyer was faster, or time was.
     """
-    parameters = parse({"expand": array_of(string())}, raw)
     with context.store.transaction():
         record = find(context, session_id)
         if record.status == "open" and record.body["expires_at"] <= context.clock():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from local.stripe_stand_in.event_destinations import SHOP_EVENTS
-from local.stripe_stand_in.parameters import Raw, integer, parse
+from local.stripe_stand_in.parameters import HashOf, integer
 
 if TYPE_CHECKING:
     from local.stripe_stand_in.json_object import JsonObject
@@ -43,13 +43,11 @@ class WebhookEndpoint:
         }
 
 
-def list_endpoints(endpoints: Sequence[WebhookEndpoint], raw: Raw) -> "JsonObject":
-    """Return all of them on one page; Stripe allows 16 an account.
+LIST = HashOf({"limit": integer(1, 100)}, known_to_stripe=lambda: ("ending_before", "expand", "starting_after"))
 
-    Raises:
-        ApiError: A parameter is wrong.
-    """
-    parse({"limit": integer(1, 100)}, raw)
+
+def list_endpoints(endpoints: Sequence[WebhookEndpoint]) -> "JsonObject":
+    """Return all of them on one page; Stripe allows 16 an account."""
     return {
         "object": "list",
         "data": [endpoint.body() for endpoint in endpoints],

@@ -12,7 +12,6 @@ from local.stripe_stand_in.errors import resource_missing
 from local.stripe_stand_in.faults import Fault, FaultKind, Faults, Moment
 from local.stripe_stand_in.foreign import PaymentSeed
 from local.stripe_stand_in.json_object import JsonObject
-from local.stripe_stand_in.parameters import Raw
 from local.stripe_stand_in.payments import DEFAULT_CARD, Payer, PayResult
 from local.stripe_stand_in.rate_limit import RateLimit
 from local.stripe_stand_in.refunds import Ending, Outcome
@@ -40,7 +39,7 @@ class World:
         self._faults = faults
         self._rate_limit = rate_limit
 
-    def pay(
+    def pay(  # noqa: PLR0913 - what the page asks, all by name
         self,
         session_id: str,
         card: str | None = DEFAULT_CARD,
@@ -50,6 +49,7 @@ class World:
         name: str | None = None,
         convert_to: str | None = None,
         fx_rate: str = "1.1",
+        converts_session: bool = False,
     ) -> PayResult:
         """Pay as the buyer does on the hosted page; see Stripe's test cards and IBANs in instruments.py.
 
@@ -61,11 +61,12 @@ class World:
             name: The buyer's.
             convert_to: Let adaptive pricing take another currency (with a card).
             fx_rate: Units of that currency for one of the session's.
+            converts_session: In the shape of sessions made before 2025-03-31: with `currency_conversion`.
 
         Raises:
             ApiError: 404 for an unknown session; 400 for an unusable IBAN or method.
         """
-        payer = Payer(card, iban, email, name, convert_to, fx_rate)
+        payer = Payer(card, iban, email, name, convert_to, fx_rate, converts_session)
         return payments.pay(self.context, session_id, payer)
 
     def settle(self, session_id: str, *, succeeded: bool = True) -> PayResult:
@@ -99,12 +100,9 @@ class World:
         self, payment_intent: str, *, amount: int | None = None, metadata: dict[str, str] | None = None
     ) -> JsonObject:
         """Refund a payment in the Dashboard: no request of the shop, no metadata of the shop."""
-        raw: dict[str, Raw] = {"payment_intent": payment_intent}
-        if amount is not None:
-            raw["amount"] = str(amount)
-        if metadata:
-            raw["metadata"] = dict(metadata)
-        return refunds.create(self.context, raw, RequestInfo())
+        asked: JsonObject = {"payment_intent": payment_intent, "amount": amount, "metadata": metadata}
+        given = {name: value for name, value in asked.items() if value is not None}
+        return refunds.create(self.context, given, RequestInfo())
 
     def set_refund_outcome(self, payment_intent: str, outcome: Outcome) -> None:
         """Say how refunds of a payment made from now on end, whatever its card says."""

@@ -194,16 +194,37 @@ def test_an_iban_that_is_no_test_account_is_refused(stand_in: StripeStandIn, new
         stand_in.pay(new_session(currency="usd").id, None, iban="AT611904300234573201")
 
 
-def test_adaptive_pricing_keeps_the_shops_currency_on_the_source_side(
+def test_adaptive_pricing_says_what_the_buyer_saw(
+    stand_in: StripeStandIn,
+    client: stripe.StripeClient,
+    bus: Bus,
+    new_session: Make,
+) -> None:
+    payment = str(stand_in.pay(new_session().id, convert_to="usd", fx_rate="1.0835").payment_intent)
+
+    assert stand_in.wait_until_delivered()
+    [session] = bus.objects("checkout.session.completed")
+    seen = {"presentment_amount": 3251, "presentment_currency": "usd"}
+    assert (session["amount_total"], session["currency"]) == (3000, "eur")
+    assert (session["presentment_details"], session["currency_conversion"]) == (seen, None)
+    intent = client.v1.payment_intents.retrieve(payment, {"expand": ["latest_charge"]}).to_dict()
+    for body in (intent, intent["latest_charge"]):
+        assert (body["amount"], body["currency"], body["presentment_details"]) == (3000, "eur", seen)
+    refund = client.v1.refunds.create({"payment_intent": payment, "amount": 1000}).to_dict()
+    assert refund["presentment_details"] == {"presentment_amount": 1084, "presentment_currency": "usd"}
+
+
+def test_adaptive_pricing_of_before_keeps_the_shops_currency_on_the_source_side(
     stand_in: StripeStandIn,
     bus: Bus,
     new_session: Make,
 ) -> None:
-    stand_in.pay(new_session().id, convert_to="usd", fx_rate="1.0835")
+    stand_in.pay(new_session().id, convert_to="usd", fx_rate="1.0835", converts_session=True)
 
     assert stand_in.wait_until_delivered()
     [session] = bus.objects("checkout.session.completed")
     assert (session["amount_total"], session["currency"]) == (3251, "usd")
+    assert session["presentment_details"] is None
     assert session["currency_conversion"] == {
         "amount_subtotal": 3000,
         "amount_total": 3000,
