@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from ticketing import money
 from ticketing.database import Database, Row
 from ticketing.orders import holds
+from ticketing.stripe.events import StripeEvent, read_event
+
+E = TypeVar("E", bound=StripeEvent)
 
 _numbers = itertools.count(1)
 
@@ -190,3 +193,10 @@ def envelope(event_type: str, body: object, **fields: Any) -> dict[str, Any]:
         "detail": stripe_event(event_type, body),
         **fields,
     }
+
+
+def read_as(kind: type[E], event: object) -> E:
+    """What ValidateEvent reads out of an event's envelope, which has to be of this kind."""
+    read = read_event(event, livemode=False)
+    assert isinstance(read, kind)
+    return read

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from ticketing.stripe.events import OWN_SOURCE
+from ticketing.stripe.event_types import OWN_SOURCE
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

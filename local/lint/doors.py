@@ -8,7 +8,7 @@ from typing import Any, Final
 from local.lint.deployment import as_list, permitted_by
 from local.lint.findings import Finding
 from local.lint.subject import Subject, referred
-from ticketing.stripe.events import OWN_SOURCE, PARTNER_SOURCE_PREFIX
+from ticketing.stripe.event_types import OWN_SOURCE, PARTNER_SOURCE_PREFIX
 
 _START: Final = "states:StartExecution"
 _PARTNER_PATTERN: Final = [{"prefix": PARTNER_SOURCE_PREFIX}]

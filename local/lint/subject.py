@@ -15,7 +15,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local.lint.findings import Finding
 from ticketing import errors as ticketing_errors
-from ticketing.stripe.events import HANDLED_EVENTS
+from ticketing.stripe.event_types import HANDLED_EVENTS
 
 _STATE_MACHINE = "AWS::Serverless::StateMachine"
 

@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import Any, Final, Literal
 
-from ticketing.stripe.events import OWN_SOURCE, PARTNER_SOURCE_PREFIX
+from ticketing.stripe.event_types import OWN_SOURCE, PARTNER_SOURCE_PREFIX
 
 Envelope = dict[str, Any]
 # `partner`, `default`: the envelope as the workflow gets it over that bus. `put-events`: what

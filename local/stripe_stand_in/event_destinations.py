@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from local.stripe_stand_in import ids
 from local.stripe_stand_in.errors import ApiError
 from local.stripe_stand_in.parameters import HashOf, integer
-from ticketing.stripe.events import HANDLED_EVENTS
+from ticketing.stripe.event_types import HANDLED_EVENTS
 
 if TYPE_CHECKING:
     from local.stripe_stand_in.json_object import JsonObject

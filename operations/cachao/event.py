@@ -18,7 +18,7 @@ from cachao.command_context import CommandContext
 from cachao.problems import BROKEN, STILL_RUNNING, USAGE, Problem
 from cachao.view import executions as execution_view
 from ticketing.event_bus import BusEvent, EventBridgeBus
-from ticketing.stripe.events import HANDLED_EVENTS, OWN_SOURCE, PARTNER_SOURCE_PREFIX
+from ticketing.stripe.event_types import HANDLED_EVENTS, OWN_SOURCE, PARTNER_SOURCE_PREFIX
 
 _LOOK_EVERY_SECONDS: Final = 0.5
 _NEWEST: Final = 100

@@ -20,6 +20,7 @@ from tests.factories import (
     create_ticket,
     dispute_of,
     envelope,
+    read_as,
     row_of,
     session_of,
     stripe_event,
@@ -27,7 +28,7 @@ from tests.factories import (
 from ticketing.database import Database
 from ticketing.payments.accept import mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
-from ticketing.stripe.events import read_event
+from ticketing.stripe.events import SessionEvent
 
 _ORDER = 1
 _SESSION = "cs_test_matrix"
@@ -70,7 +71,7 @@ def _order(database: Database, **columns: Any) -> None:
 def _paid_order(database: Database) -> None:
     _order(database)
     event = _event(database, "checkout.session.completed", id="evt_first")
-    mark_order_paid(database, _ORDER, read_event(event, livemode=False))
+    mark_order_paid(database, _ORDER, read_as(SessionEvent, event))
     count_ticket_sale(database, _ORDER)
     count_discount_use(database, _ORDER)
 

@@ -6,13 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from tests.factories import charge_of, create_order, envelope, refund_of, row_of, session_of
+from tests.factories import charge_of, create_order, envelope, read_as, refund_of, row_of, session_of
 from tests.ticketing.paid_orders import entries, order_row, pay, refund
 from ticketing.database import Database
 from ticketing.errors import InvalidEvent, OrderMismatch
 from ticketing.payments.refunds import record_refund
 from ticketing.payments.release import release_order
-from ticketing.stripe.events import read_event
+from ticketing.stripe.events import ChargeEvent, read_event
 
 
 def test_a_repeated_expiry_writes_no_second_entry(database: Database) -> None:
@@ -64,5 +64,5 @@ def test_a_refund_of_another_order_changes_nothing(database: Database) -> None:
 def test_an_absurd_charge_is_recorded_within_the_column(database: Database) -> None:
     order_id = create_order(database)
     charge = charge_of(order_row(database, order_id), amount=10**12, amount_refunded=10**12)
-    record_refund(database, order_id, read_event(envelope("charge.refunded", charge), livemode=False))
+    record_refund(database, order_id, read_as(ChargeEvent, envelope("charge.refunded", charge)))
     assert order_row(database, order_id)["refunded_amount"] == Decimal("99999999.99")

@@ -11,6 +11,7 @@ from typing import Any
 from local.sample_events.forms import default_envelope
 from tests.conftest import Connect, empty_tables
 from tests.factories import (
+    E,
     charge_of,
     create_code,
     create_event,
@@ -18,6 +19,7 @@ from tests.factories import (
     create_ticket,
     dispute_of,
     envelope,
+    read_as,
     refund_of,
     row_of,
     session_of,
@@ -28,7 +30,8 @@ from ticketing.payments.accept import mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.refunds import record_refund
 from ticketing.payments.release import mark_order_processing, release_order
-from ticketing.stripe.events import HANDLED_EVENTS, Payment, read_event
+from ticketing.stripe.event_types import HANDLED_EVENTS
+from ticketing.stripe.events import ChargeEvent, SessionEvent
 
 EVENTS = Path(__file__).parents[2] / "events"
 
@@ -59,11 +62,12 @@ def build(connect: Connect, database: Database) -> None:
             )
     mark_order_processing(database, PROCESSING, stripe_event_id="evt_w")
     for order_id in (PAID, REFUNDED):
-        mark_order_paid(database, order_id, _read("checkout.session.completed", _session(database, order_id)))
+        paid = _read(SessionEvent, "checkout.session.completed", _session(database, order_id))
+        mark_order_paid(database, order_id, paid)
         count_ticket_sale(database, order_id)
         count_discount_use(database, order_id)
     charge = charge_of(row_of(database, "ticket_orders", REFUNDED), amount_refunded=4000)
-    record_refund(database, REFUNDED, _read("charge.refunded", charge))
+    record_refund(database, REFUNDED, _read(ChargeEvent, "charge.refunded", charge))
     release_order(database, CANCELLED, lost_as="expired", stripe_event_id="evt_w")
     with database.transaction() as tx:
         tx.change("UPDATE ticket_orders SET status = 'cancelled' WHERE id = %s", CANCELLED)
@@ -79,9 +83,9 @@ def _session(database: Database, order_id: int) -> dict[str, Any]:
     return session_of(row_of(database, "ticket_orders", order_id))
 
 
-def _read(event_type: str, body: object) -> Payment:
+def _read(kind: type[E], event_type: str, body: object) -> E:
     detail = stripe_event(event_type, body, id="evt_w")
-    return read_event(envelope(event_type, body, detail=detail), livemode=False)
+    return read_as(kind, envelope(event_type, body, detail=detail))
 
 
 def _sample_orders() -> list[str]:

@@ -17,7 +17,8 @@ from local.sample_events.files import INDEX_BEGIN, all_files, envelope, index, w
 from local.sample_events.forms import Form
 from local.sample_events.stripe_objects import FREE_SESSION_ID, SESSION_ID
 from ticketing.errors import InvalidEvent
-from ticketing.stripe.events import HANDLED_EVENTS, read_event
+from ticketing.stripe.event_types import HANDLED_EVENTS
+from ticketing.stripe.events import SessionEvent, read_event
 
 PROJECT = Path(__file__).resolve().parents[2]
 EVENTS = PROJECT / "events"
@@ -173,5 +174,6 @@ def test_a_sample_has_every_field_that_stripe_sends(fixture: str, sample: str) -
 def test_the_recorded_event_is_read() -> None:
     file = FIXTURES / "recorded_eventbridge_checkout.session.completed.json"
     payment = read_event(json.loads(file.read_text(encoding="utf-8")), livemode=False)
+    assert isinstance(payment, SessionEvent)
     assert (payment.outcome, payment.amount_minor, payment.currency) == ("paid", 3000, "usd")
     assert payment.order_reference is None

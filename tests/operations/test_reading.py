@@ -19,7 +19,8 @@ from cachao.problems import Problem
 from cachao.view import executions as execution_view
 from cachao.view.output import Output
 from cachao.view.time_spans import parse_since
-from ticketing.stripe.events import HANDLED_EVENTS, read_event
+from ticketing.stripe.event_types import HANDLED_EVENTS
+from ticketing.stripe.events import read_event
 
 BEGIN = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from tests.factories import envelope
 from ticketing.errors import StripeUnavailable
-from ticketing.payments.lookup import SessionOfPayment
+from ticketing.stripe.objects import SessionIdentity, identity_of
 from ticketing.stripe.open_session import OpenSession, PlacedOrder
 
 Session = dict[str, Any]
@@ -76,10 +76,10 @@ class StripeModel:
         found = [s for s in self.sessions.values() if status is None or s["status"] == status]
         return copy.deepcopy(found[::-1]), False
 
-    def of_payment(self, payment_intent_id: str) -> SessionOfPayment | None:
+    def of_payment(self, payment_intent_id: str) -> SessionIdentity | None:
         for session in self.sessions.values():
             if session["payment_intent"] == payment_intent_id:
-                return SessionOfPayment(session_id=session["id"], order_reference=session["metadata"]["order_id"])
+                return identity_of(session)
         return None
 
     # --- What buyers, banks and operators do -------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 )
 
 from tests.conftest import TABLES
-from tests.factories import create_code, create_event, create_ticket, envelope
+from tests.factories import create_code, create_event, create_ticket, envelope, read_as
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus, run_workflow
 from tests.property.stripe_model import Session, StripeModel
 from tests.sizes import size
@@ -43,7 +43,7 @@ from ticketing.payments.accept import mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.lookup import FoundOrder, look_up_order
 from ticketing.reconciliation.run import Options, Report, reconcile
-from ticketing.stripe.events import read_event
+from ticketing.stripe.events import SessionEvent
 
 ROOT = Path(__file__).parents[2]
 SEATS = 6
@@ -169,7 +169,7 @@ class Shop(RuleBasedStateMachine):
     @rule(which=RECENT)
     def payment_arrives_and_its_execution_stops_before_the_counts(self, which: int) -> None:
         number = _pick(self._payments_reported(), which)
-        payment = read_event(self.stripe.events[number], livemode=False)
+        payment = read_as(SessionEvent, self.stripe.events[number])
         try:
             order = look_up_order(self.database, payment)
             assert isinstance(order, FoundOrder)

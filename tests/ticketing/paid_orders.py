@@ -5,23 +5,23 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.factories import charge_of, dispute_of, envelope, refund_of, row_of, session_of
+from tests.factories import charge_of, dispute_of, envelope, read_as, refund_of, row_of, session_of
 from ticketing.database import Database, Row
 from ticketing.payments.accept import PaidOrder, mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.disputes import DisputeRecorded, record_dispute
 from ticketing.payments.lookup import look_up_order
 from ticketing.payments.refunds import RefundRecorded, record_refund
-from ticketing.stripe.events import Payment, read_event
+from ticketing.stripe.events import ChargeEvent, DisputeEvent, RefundEvent, SessionEvent
 
 
 def order_row(database: Database, order_id: int) -> Row:
     return row_of(database, "ticket_orders", order_id)
 
 
-def payment_event(database: Database, order_id: int, **fields: Any) -> Payment:
+def payment_event(database: Database, order_id: int, **fields: Any) -> SessionEvent:
     session = session_of(order_row(database, order_id), **fields)
-    return read_event(envelope("checkout.session.completed", session), livemode=False)
+    return read_as(SessionEvent, envelope("checkout.session.completed", session))
 
 
 def pay(database: Database, order_id: int, *, count: bool = True, **fields: Any) -> PaidOrder:
@@ -33,18 +33,18 @@ def pay(database: Database, order_id: int, *, count: bool = True, **fields: Any)
     return paid
 
 
-def charge_event(database: Database, order_id: int, amount_refunded: int, **fields: Any) -> Payment:
+def charge_event(database: Database, order_id: int, amount_refunded: int, **fields: Any) -> ChargeEvent:
     charge = charge_of(order_row(database, order_id), amount_refunded=amount_refunded, **fields)
-    return read_event(envelope("charge.refunded", charge), livemode=False)
+    return read_as(ChargeEvent, envelope("charge.refunded", charge))
 
 
-def refund_event(database: Database, order_id: int, event_type: str, amount: int, **fields: Any) -> Payment:
+def refund_event(database: Database, order_id: int, event_type: str, amount: int, **fields: Any) -> RefundEvent:
     refund = refund_of(order_row(database, order_id), amount=amount, **fields)
-    return read_event(envelope(event_type, refund), livemode=False)
+    return read_as(RefundEvent, envelope(event_type, refund))
 
 
-def dispute_event(database: Database, order_id: int, event_type: str, **fields: Any) -> Payment:
-    return read_event(envelope(event_type, dispute_of(order_row(database, order_id), **fields)), livemode=False)
+def dispute_event(database: Database, order_id: int, event_type: str, **fields: Any) -> DisputeEvent:
+    return read_as(DisputeEvent, envelope(event_type, dispute_of(order_row(database, order_id), **fields)))
 
 
 def refund_charge(database: Database, order_id: int, amount_refunded: int, **fields: Any) -> RefundRecorded:

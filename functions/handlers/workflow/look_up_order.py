@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from handlers import stripe_access
 from handlers.runtime import TaskInput, database, logger, task
-from ticketing.payments.lookup import ForeignRefund, FoundOrder, SessionOfPayment, look_up_order
-from ticketing.stripe.events import Payment
+from ticketing.orders.numbers import order_id_of
+from ticketing.payments.lookup import ForeignRefund, FoundOrder, look_up_order
+from ticketing.stripe.events import OrderEvent, SessionEvent
+from ticketing.stripe.objects import SessionIdentity
 from ticketing.stripe.sessions import StripeSessions
 
 # Shorter than the function's own time-out together with the database's; the state machine tries again.
@@ -15,17 +17,16 @@ _STRIPE_SECONDS = 4.0
 class LookUpOrderInput(TaskInput):
     """What ValidateEvent read."""
 
-    payment: Payment
+    payment: OrderEvent
 
 
 @task(LookUpOrderInput)
 def handler(given: LookUpOrderInput) -> FoundOrder | ForeignRefund:
     """Raises OrderNotFound, OrderMismatch, AmountMismatch; DatabaseUnavailable and StripeUnavailable are retried."""
     # What the event names, so that its executions are found in the logs also when no order is.
-    reference = given.payment.order_reference or ""
     logger.append_keys(
-        order_id=int(reference) if reference.isascii() and reference.isdigit() else None,
-        stripe_session_id=given.payment.session_id,
+        order_id=order_id_of(given.payment.order_reference),
+        stripe_session_id=given.payment.session_id if isinstance(given.payment, SessionEvent) else None,
         stripe_payment_intent_id=given.payment.payment_intent_id,
     )
     order = look_up_order(database, given.payment, find_session=_find_session)
@@ -33,6 +34,6 @@ def handler(given: LookUpOrderInput) -> FoundOrder | ForeignRefund:
     return order
 
 
-def _find_session(payment_intent_id: str) -> SessionOfPayment | None:
+def _find_session(payment_intent_id: str) -> SessionIdentity | None:
     client = stripe_access.client(read_seconds=_STRIPE_SECONDS, network_retries=0)
     return StripeSessions(client).of_payment(payment_intent_id)

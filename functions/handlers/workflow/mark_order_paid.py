@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from handlers.runtime import TaskInput, count_metric, database, task
 from ticketing.payments.accept import PaidOrder, mark_order_paid
-from ticketing.stripe.events import Payment
+from ticketing.stripe.events import SessionEvent
 
 
 class MarkOrderPaidInput(TaskInput):
     """The order that LookUpOrder found, and its payment."""
 
     order_id: int
-    payment: Payment
+    payment: SessionEvent
 
 
 @task(MarkOrderPaidInput)

@@ -7,14 +7,14 @@ import msgspec
 from handlers.runtime import TaskInput, count_metric, database, task
 from ticketing.alerts import Alert
 from ticketing.payments.disputes import alert_of, record_dispute
-from ticketing.stripe.events import Payment
+from ticketing.stripe.events import DisputeEvent
 
 
 class RecordDisputeInput(TaskInput):
     """The order that LookUpOrder found, and what Stripe said of the dispute."""
 
     order_id: int
-    payment: Payment
+    payment: DisputeEvent
 
 
 class RecordDisputeResult(msgspec.Struct, kw_only=True):

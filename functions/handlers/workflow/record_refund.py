@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from handlers.runtime import TaskInput, count_metric, database, task
 from ticketing.payments.refunds import RefundRecorded, record_refund
-from ticketing.stripe.events import Payment
+from ticketing.stripe.events import ChargeEvent, RefundEvent
 
 
 class RecordRefundInput(TaskInput):
     """The order that LookUpOrder found, and what Stripe said of a refund or a refunded charge."""
 
     order_id: int
-    payment: Payment
+    payment: ChargeEvent | RefundEvent
 
 
 @task(RecordRefundInput)

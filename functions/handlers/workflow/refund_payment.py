@@ -6,7 +6,7 @@ from handlers import stripe_access
 from handlers.runtime import TaskInput, count_metric, database, task
 from ticketing.errors import RefundFailed
 from ticketing.payments.issue_refund import RefundedPayment, refund_payment
-from ticketing.stripe.events import Payment
+from ticketing.stripe.events import SessionEvent
 from ticketing.stripe.refunds import StripeRefunds
 
 
@@ -14,7 +14,7 @@ class RefundPaymentInput(TaskInput):
     """The order, and its payment: as the workflow read it, or the key that an operator names."""
 
     order_id: int
-    payment: Payment | None = None
+    payment: SessionEvent | None = None
     payment_key: str | None = None
     accepted_too: bool = False
 
@@ -28,7 +28,7 @@ def handler(given: RefundPaymentInput) -> RefundedPayment:
         database,
         StripeRefunds(stripe_access.client()),
         given.order_id,
-        payment_key=given.payment.key if given.payment is not None else given.payment_key,
+        payment_key=given.payment.payment_key if given.payment is not None else given.payment_key,
         accepted_too=given.accepted_too,
         event_id=given.stripe_event_id,
     )

@@ -7,7 +7,7 @@ from typing import Any, Final
 from handlers.runtime import TaskInput, logger, task
 from handlers.settings import stripe_livemode
 from ticketing.errors import InvalidEvent
-from ticketing.stripe.events import Payment, read_event
+from ticketing.stripe.events import StripeEvent, read_event
 
 # What the state machine hands on in place of an input that is too large for a task.
 TOO_LARGE: Final = "larger than 250,000 bytes"
@@ -20,7 +20,7 @@ class ValidateEventInput(TaskInput):
 
 
 @task(ValidateEventInput)
-def handler(given: ValidateEventInput) -> Payment:
+def handler(given: ValidateEventInput) -> StripeEvent:
     """Raises InvalidEvent, which nobody retries."""
     if given.envelope == TOO_LARGE:
         raise InvalidEvent(f"The execution's input is {TOO_LARGE}. No event of Stripe's is; see the input.")

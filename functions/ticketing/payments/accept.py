@@ -20,7 +20,7 @@ from ticketing.orders import history, holds
 from ticketing.orders.lock import lock_order
 from ticketing.orders.status import CLOSED, LAPSED, LIVE, OrderStatus
 from ticketing.payments import ledger, refunds
-from ticketing.stripe.events import Payment
+from ticketing.stripe.events import SessionEvent
 
 Role = Literal["accepted", "duplicate", "sold_out", "closed_order"]
 
@@ -39,7 +39,7 @@ class _Verdict(msgspec.Struct):
     error: PermanentError | None = None
 
 
-def mark_order_paid(database: Database, order_id: int, payment: Payment) -> PaidOrder:
+def mark_order_paid(database: Database, order_id: int, payment: SessionEvent) -> PaidOrder:
     """Mark the order paid by this payment, and remember the payment.
 
     An order that lapsed (its hold ended) gets its seats again while they are free. The counts are made later, by
@@ -57,7 +57,7 @@ def mark_order_paid(database: Database, order_id: int, payment: Payment) -> Paid
             tx,
             order_id,
             refunds.ORDER_COLUMNS,
-            gone=f"Order {order_id} was there a moment ago and is gone. Payment: {payment.key}.",
+            gone=f"Order {order_id} was there a moment ago and is gone. Payment: {payment.payment_key}.",
         )
         verdict = _settle(tx, order, payment)
     if verdict.error is not None:
@@ -67,7 +67,7 @@ def mark_order_paid(database: Database, order_id: int, payment: Payment) -> Paid
     return verdict.result
 
 
-def _settle(tx: Transaction, order: Row, payment: Payment) -> _Verdict:
+def _settle(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
     status = order["status"]
     if status in LIVE or status in LAPSED:
         return _accept(tx, order, payment)
@@ -80,7 +80,7 @@ def _settle(tx: Transaction, order: Row, payment: Payment) -> _Verdict:
     return _Verdict()
 
 
-def _accept(tx: Transaction, order: Row, payment: Payment) -> _Verdict:
+def _accept(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
     if _settle_what_went_back(tx, order, payment):
         return _Verdict(PaidOrder(status="refunded", changed=False))
     # A lapsed order gave its seats back; an order of the time before holds existed never had any.
@@ -115,9 +115,9 @@ def _accept(tx: Transaction, order: Row, payment: Payment) -> _Verdict:
 def _refuse(
     tx: Transaction,
     order: Row,
-    payment: Payment,
+    payment: SessionEvent,
     role: Role,
-    error: Callable[[Row, Payment], PermanentError],
+    error: Callable[[Row, SessionEvent], PermanentError],
 ) -> _Verdict:
     if _settle_what_went_back(tx, order, payment):
         return _Verdict(PaidOrder(status="refunded", changed=False))
@@ -126,7 +126,7 @@ def _refuse(
     return _Verdict(error=error(order, payment))
 
 
-def _is_payment_of(order: Row, payment: Payment) -> bool:
+def _is_payment_of(order: Row, payment: SessionEvent) -> bool:
     stored = order["stripe_payment_intent_id"]
     if stored is None or payment.payment_intent_id is None:
         # Nothing had to be paid, or an operator marked the order: the session tells.
@@ -134,36 +134,36 @@ def _is_payment_of(order: Row, payment: Payment) -> bool:
     return bool(stored == payment.payment_intent_id)
 
 
-def _settle_what_went_back(tx: Transaction, order: Row, payment: Payment) -> bool:
+def _settle_what_went_back(tx: Transaction, order: Row, payment: SessionEvent) -> bool:
     """Settle what is known of this payment's refunds, which may end the order; True: no money of it stands.
 
     A refund alone does not say how much was paid. This event does: so an order that still waits may end here, and
     there is nothing to be done about its payment.
     """
-    known = ledger.payment_of(tx, order["id"], payment.key)
+    known = ledger.payment_of(tx, order["id"], payment.payment_key)
     if known is None or not known.refunded_minor:
         return False
     if payment.charged_minor is not None and payment.charged_currency is not None:
         ledger.learn_amount(
             tx,
             order_id=order["id"],
-            payment_key=payment.key,
+            payment_key=payment.payment_key,
             amount_minor=payment.charged_minor,
             currency=payment.charged_currency,
         )
-    refunds.settle_order(tx, order, payment)
-    settled = ledger.payment_of(tx, order["id"], payment.key)
+    refunds.settle_order(tx, order, payment.payment_key, cause=payment.event_id)
+    settled = ledger.payment_of(tx, order["id"], payment.payment_key)
     return settled is not None and settled.went_back
 
 
-def _remember(tx: Transaction, order: Row, payment: Payment, role: Role) -> None:
+def _remember(tx: Transaction, order: Row, payment: SessionEvent, role: Role) -> None:
     tx.change(
         "INSERT INTO order_payments (order_id, payment_key, stripe_checkout_session_id, stripe_payment_intent_id,"
         " role, amount_minor, currency) VALUES (%s, %s, %s, %s, %s, %s, %s)"
         " ON DUPLICATE KEY UPDATE role = VALUES(role), amount_minor = VALUES(amount_minor),"
         " currency = VALUES(currency), stripe_checkout_session_id = VALUES(stripe_checkout_session_id)",
         order["id"],
-        payment.key,
+        payment.payment_key,
         payment.session_id,
         payment.payment_intent_id,
         role,
@@ -172,38 +172,38 @@ def _remember(tx: Transaction, order: Row, payment: Payment, role: Role) -> None
     )
 
 
-def _record(tx: Transaction, order: Row, payment: Payment, entry: str) -> None:
+def _record(tx: Transaction, order: Row, payment: SessionEvent, entry: str) -> None:
     history.record(
         tx,
         order_id=order["id"],
         entry=entry,
         stripe_event_id=payment.event_id,
-        stripe_object_id=payment.key,
+        stripe_object_id=payment.payment_key,
         amount_minor=payment.charged_minor,
     )
 
 
-def _amount(payment: Payment) -> str:
+def _amount(payment: SessionEvent) -> str:
     return money.format_amount(payment.charged_minor or 0, payment.charged_currency or "eur")
 
 
-def _duplicate(order: Row, payment: Payment) -> PermanentError:
+def _duplicate(order: Row, payment: SessionEvent) -> PermanentError:
     return DuplicatePayment(
         f"Order {order['id']} is paid by {order['stripe_payment_intent_id'] or order['stripe_checkout_session_id']}"
-        f" and was paid again by {payment.key} ({_amount(payment)}). Nothing was counted."
-        f" Refund {_amount(payment)} of {payment.key}."
+        f" and was paid again by {payment.payment_key} ({_amount(payment)}). Nothing was counted."
+        f" Refund {_amount(payment)} of {payment.payment_key}."
     )
 
 
-def _sold_out(order: Row, payment: Payment) -> PermanentError:
+def _sold_out(order: Row, payment: SessionEvent) -> PermanentError:
     return PaidButSoldOut(
-        f"Order {order['id']} ({order['quantity']} seats of ticket {order['ticket_id']}) was paid by {payment.key}"
-        f" after its hold had ended, and too few seats are left. Refund {_amount(payment)}."
+        f"Order {order['id']} ({order['quantity']} seats of ticket {order['ticket_id']}) was paid by"
+        f" {payment.payment_key} after its hold had ended, and too few seats are left. Refund {_amount(payment)}."
     )
 
 
-def _closed(order: Row, payment: Payment) -> PermanentError:
+def _closed(order: Row, payment: SessionEvent) -> PermanentError:
     return PaymentForClosedOrder(
-        f"Order {order['id']} is {order['status']}, and {payment.key} paid {_amount(payment)} for it."
+        f"Order {order['id']} is {order['status']}, and {payment.payment_key} paid {_amount(payment)} for it."
         f" The order stays {order['status']}."
     )

@@ -15,7 +15,7 @@ from ticketing.alerts import Alert
 from ticketing.database import Database, Row, Transaction
 from ticketing.orders import history
 from ticketing.payments import ledger, refunds
-from ticketing.stripe.events import Payment
+from ticketing.stripe.events import DisputeEvent
 
 DisputeAlert = Literal["DisputeOpened", "DisputeWon", "DisputeLost", "DisputeClosed"]
 
@@ -41,7 +41,7 @@ class DisputeRecorded(msgspec.Struct, kw_only=True):
     changed: bool
 
 
-def record_dispute(database: Database, order_id: int, payment: Payment) -> DisputeRecorded:
+def record_dispute(database: Database, order_id: int, dispute: DisputeEvent) -> DisputeRecorded:
     """Record a dispute; a lost one goes on as a refund of the whole payment, in the same transaction.
 
     Raises:
@@ -49,121 +49,123 @@ def record_dispute(database: Database, order_id: int, payment: Payment) -> Dispu
         DataInconsistent: a counter says that less is held or counted than the order took.
         DatabaseUnavailable: try again.
     """
-    alert = _alert(payment)
+    alert = _alert(dispute)
     with database.transaction() as tx:
         order = refunds.lock_order(tx, order_id)
         history.record(
             tx,
             order_id=order_id,
             entry=_ENTRIES[alert],
-            stripe_event_id=payment.event_id,
-            stripe_object_id=payment.dispute_id,
-            amount_minor=payment.charged_minor,
+            stripe_event_id=dispute.event_id,
+            stripe_object_id=dispute.dispute_id,
+            amount_minor=dispute.amount_minor,
         )
         status, changed = order["status"], False
         if alert == "DisputeLost":
-            settled = _lose(tx, order, payment)
+            settled = _lose(tx, order, dispute)
             status, changed = settled.status, settled.changed
-        ended = _ended_as(tx, order_id, payment) if alert == "DisputeOpened" else None
-    sentence = _sentence(order_id, payment, alert, status) if ended is None else _late(order_id, payment, ended, status)
+        ended = _ended_as(tx, order_id, dispute) if alert == "DisputeOpened" else None
+    sentence = _sentence(order_id, dispute, alert, status) if ended is None else _late(order_id, dispute, ended, status)
     return DisputeRecorded(alert=ended or alert, sentence=sentence, status=status, changed=changed)
 
 
-def alert_of(order_id: int, payment: Payment, recorded: DisputeRecorded) -> Alert:
+def alert_of(order_id: int, dispute: DisputeEvent, recorded: DisputeRecorded) -> Alert:
     """Say what became of the money, and what to do now."""
-    if_it_did = f"if it did, run: cachao refund {order_id} --payment {payment.key} --end-order, or follow the runbook."
+    refund = f"cachao refund {order_id} --payment {dispute.payment_key} --end-order"
+    if_it_did = f"if it did, run: {refund}, or follow the runbook."
     money_now, what_to_do = {
         "DisputeOpened": (
             "The bank may take it back.",
-            f"answer the dispute in the Stripe dashboard before its deadline ({payment.dispute_id}).",
+            f"answer the dispute in the Stripe dashboard before its deadline ({dispute.dispute_id}).",
         ),
-        "DisputeWon": ("It stays with the shop.", f"nothing in the shop; see the dispute ({payment.dispute_id})."),
-        "DisputeLost": ("The bank has taken it back.", f"nothing in the shop; see the dispute ({payment.dispute_id})."),
+        "DisputeWon": ("It stays with the shop.", f"nothing in the shop; see the dispute ({dispute.dispute_id})."),
+        "DisputeLost": ("The bank has taken it back.", f"nothing in the shop; see the dispute ({dispute.dispute_id})."),
         "DisputeClosed": (
             "Whether it went back, only Stripe can tell.",
-            f"see in the Stripe dashboard whether the money went back ({payment.dispute_id}); {if_it_did}",
+            f"see in the Stripe dashboard whether the money went back ({dispute.dispute_id}); {if_it_did}",
         ),
     }[recorded.alert]
     return Alert(name=recorded.alert, message=recorded.sentence, money_taken=f"yes. {money_now}", what_to_do=what_to_do)
 
 
-def _ended_as(tx: Transaction, order_id: int, payment: Payment) -> DisputeAlert | None:
+def _ended_as(tx: Transaction, order_id: int, dispute: DisputeEvent) -> DisputeAlert | None:
     """Give how this dispute ended, where that was told before its beginning: events come in any order, and again."""
     row = tx.one(
         "SELECT entry FROM order_history WHERE order_id = %s AND stripe_object_id = %s"
         " AND entry IN ('dispute_won', 'dispute_lost', 'dispute_closed') ORDER BY id DESC LIMIT 1",
         order_id,
-        payment.dispute_id,
+        dispute.dispute_id,
     )
     return None if row is None else next(alert for alert, entry in _ENTRIES.items() if entry == row["entry"])
 
 
-def _late(order_id: int, payment: Payment, ended: DisputeAlert, status: str) -> str:
+def _late(order_id: int, dispute: DisputeEvent, ended: DisputeAlert, status: str) -> str:
     how = {"DisputeWon": "won", "DisputeLost": "lost"}.get(ended, "closed")
     return (
-        f"That dispute {payment.dispute_id}, payment {payment.key} of order {order_id}, was opened is told only now, or"
-        f" again: it has ended since, and was {how}. There is nothing to answer any more. The order is {status}."
+        f"That dispute {dispute.dispute_id}, payment {dispute.payment_key} of order {order_id}, was opened is told only"
+        f" now, or again: it has ended since, and was {how}. There is nothing to answer any more."
+        f" The order is {status}."
     )
 
 
-def _alert(payment: Payment) -> DisputeAlert:
+def _alert(dispute: DisputeEvent) -> DisputeAlert:
     # The status decides, whatever the event: a SEPA dispute is lost when it is opened.
-    if payment.status == "lost":
+    if dispute.status == "lost":
         return "DisputeLost"
     # An inquiry that the bank dropped (warning_closed) is as good as won.
-    if payment.status in {"won", "warning_closed"}:
+    if dispute.status in {"won", "warning_closed"}:
         return "DisputeWon"
-    if payment.status in _ENDED_OTHERWISE or payment.event_type == "charge.dispute.closed":
+    if dispute.status in _ENDED_OTHERWISE or dispute.event_type == "charge.dispute.closed":
         return "DisputeClosed"
     return "DisputeOpened"
 
 
-def _lose(tx: Transaction, order: Row, payment: Payment) -> refunds.RefundRecorded:
+def _lose(tx: Transaction, order: Row, dispute: DisputeEvent) -> refunds.RefundRecorded:
     # The disputed amount may differ from the payment's by exchange rates: the whole payment counts as gone.
     ledger.remember_refunded_early(
         tx,
         order_id=order["id"],
-        payment_key=payment.key,
-        stripe_payment_intent_id=payment.payment_intent_id,
-        amount_minor=payment.charged_minor or 0,
-        currency=payment.charged_currency or order["currency"].lower(),
+        payment_key=dispute.payment_key,
+        stripe_payment_intent_id=dispute.payment_intent_id,
+        amount_minor=dispute.amount_minor,
+        currency=dispute.currency,
     )
     ledger.remember_refund(
         tx,
-        refund_id=payment.dispute_id or payment.event_id,
+        refund_id=dispute.dispute_id,
         order_id=order["id"],
-        payment_key=payment.key,
-        amount_minor=payment.charged_minor or 0,
+        payment_key=dispute.payment_key,
+        amount_minor=dispute.amount_minor,
         status=ledger.LOST_TO_DISPUTE,
     )
-    return refunds.settle_order(tx, order, payment)
+    return refunds.settle_order(tx, order, dispute.payment_key, cause=dispute.event_id)
 
 
-def _deadline(payment: Payment) -> str:
-    if payment.dispute_due_by is None:
+def _deadline(dispute: DisputeEvent) -> str:
+    if dispute.due_by is None:
         return "before its deadline"
-    return f"before {datetime.fromtimestamp(payment.dispute_due_by, UTC):%Y-%m-%d %H:%M} UTC"
+    return f"before {datetime.fromtimestamp(dispute.due_by, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _sentence(order_id: int, payment: Payment, alert: DisputeAlert, status: str) -> str:
-    amount = money.format_amount(payment.charged_minor or 0, payment.charged_currency or "eur")
-    what = f"Dispute {payment.dispute_id} of {amount}, payment {payment.key} of order {order_id}"
+def _sentence(order_id: int, dispute: DisputeEvent, alert: DisputeAlert, status: str) -> str:
+    amount = money.format_amount(dispute.amount_minor, dispute.currency)
+    what = f"Dispute {dispute.dispute_id} of {amount}, payment {dispute.payment_key} of order {order_id}"
     if alert == "DisputeOpened":
         money_now = (
             "it is an inquiry, and the money is still with the shop"
-            if (payment.status or "").startswith(_INQUIRY_PREFIX)
+            if dispute.status.startswith(_INQUIRY_PREFIX)
             else "the bank holds the money back"
         )
-        reason = f" The bank's reason: {payment.dispute_reason}." if payment.dispute_reason else ""
+        reason = f" The bank's reason: {dispute.reason}." if dispute.reason else ""
         return (
             f"{what}, was opened; {money_now}. The order stays {status}.{reason}"
-            f" Answer it in Stripe's dashboard {_deadline(payment)}."
+            f" Answer it in Stripe's dashboard {_deadline(dispute)}."
         )
     if alert == "DisputeWon":
-        return f"{what}, ended as {payment.status}: the money stays with the shop. The order stays {status}."
+        return f"{what}, ended as {dispute.status}: the money stays with the shop. The order stays {status}."
     if alert == "DisputeLost":
         return f"{what}, was lost: the money went back to the buyer. The order is {status} now."
     return (
-        f"{what}, was closed as {payment.status}. The order stays {status}. See in Stripe's dashboard whether the money"
+        f"{what}, was closed as {dispute.status}. The order stays {status}. See in Stripe's dashboard whether the money"
         " went back: if it did, the ticket must not stay valid."
     )

@@ -18,17 +18,16 @@ from ticketing.orders import history
 from ticketing.payments import ledger, refunds
 from ticketing.payments.ledger import LedgerPayment
 from ticketing.stripe.client import StripeRefused
-from ticketing.stripe.events import Payment
-from ticketing.stripe.refunds import MadeRefund
+from ticketing.stripe.objects import Refund
 
 
 class Refunds(Protocol):
     """Where refunds are made: `ticketing.stripe.refunds.StripeRefunds`."""
 
-    def refund(self, payment_intent_id: str, *, order_id: int, idempotency_key: str) -> MadeRefund | None:
+    def refund(self, payment_intent_id: str, *, order_id: int, idempotency_key: str) -> Refund | None:
         """Refund all that is left; None when nothing is."""
 
-    def made_before(self, payment_intent_id: str) -> list[MadeRefund]:
+    def made_before(self, payment_intent_id: str) -> list[Refund]:
         """Give the refunds that did not fail, the newest first."""
 
 
@@ -94,7 +93,7 @@ def refund_payment(
         return _refunded(payment, None, 0)
     made = _make(stripe, order_id, payment, failed)
     with database.transaction() as tx:
-        _record(tx, order_id, payment, made, event_id)
+        _record(tx, order_id, made, event_id)
     return _refunded(payment, made[0].refund_id, sum(refund.amount_minor for refund in made))
 
 
@@ -122,7 +121,7 @@ def _choose(
     return payment
 
 
-def _make(stripe: Refunds, order_id: int, payment: LedgerPayment, failed: int) -> list[MadeRefund]:
+def _make(stripe: Refunds, order_id: int, payment: LedgerPayment, failed: int) -> list[Refund]:
     intent = payment.stripe_payment_intent_id or payment.payment_key
     # Stripe answers a repeated key with what it answered first. After a refund that failed later, that answer would
     # be the failed one: then a new key.
@@ -140,26 +139,10 @@ def _make(stripe: Refunds, order_id: int, payment: LedgerPayment, failed: int) -
     return before
 
 
-def _record(
-    tx: Transaction, order_id: int, payment: LedgerPayment, made: list[MadeRefund], event_id: str | None
-) -> None:
+def _record(tx: Transaction, order_id: int, made: list[Refund], event_id: str | None) -> None:
     for refund in made:
-        refunds.apply(
-            tx,
-            refunds.lock_order(tx, order_id),  # read anew: the refund before may have ended the order
-            Payment(
-                outcome="refund",
-                event_id=event_id or refund.refund_id,
-                event_type="refund.created",
-                livemode=False,  # read_event's business; nothing below looks at it
-                payment_intent_id=payment.stripe_payment_intent_id or payment.payment_key,
-                charge_id=refund.charge_id,
-                charged_currency=refund.currency,
-                refund_id=refund.refund_id,
-                refunded_minor=refund.amount_minor,
-                status=refund.status,
-            ),
-        )
+        # The order is read anew: the refund before may have ended it.
+        refunds.apply(tx, refunds.lock_order(tx, order_id), refund, cause=event_id or refund.refund_id)
         history.record(
             tx,
             order_id=order_id,

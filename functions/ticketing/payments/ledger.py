@@ -16,10 +16,8 @@ import msgspec
 from ticketing import money
 from ticketing.database import Row, Transaction
 from ticketing.errors import OrderMismatch
+from ticketing.stripe.objects import NOTHING_WENT_BACK
 
-# A refund that ended so never becomes anything else, whatever arrives later
-# (https://docs.stripe.com/refunds#failed-refunds).
-NOTHING_WENT_BACK: Final = frozenset({"failed", "canceled"})
 # Not one of Stripe's refund statuses: the bank took the whole payment back (`ticketing.payments.disputes`).
 LOST_TO_DISPUTE: Final = "lost"
 

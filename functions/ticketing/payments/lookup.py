@@ -14,7 +14,8 @@ from ticketing.errors import AmountMismatch, OrderMismatch, OrderNotFound
 from ticketing.orders.numbers import order_id_of
 from ticketing.orders.status import LIVE, OrderStatus
 from ticketing.payments import ledger
-from ticketing.stripe.events import Payment
+from ticketing.stripe.events import DisputeEvent, LaterEvent, OrderEvent, SessionEvent
+from ticketing.stripe.objects import SessionIdentity
 
 _COLUMNS = (
     "id, status, quantity, total_amount, currency, stripe_checkout_session_id, stripe_payment_intent_id,"
@@ -40,19 +41,12 @@ class ForeignRefund(msgspec.Struct, kw_only=True):
     status: Literal["foreign"] = "foreign"
 
 
-class SessionOfPayment(msgspec.Struct, frozen=True, kw_only=True):
-    """The Checkout Session that a PaymentIntent belongs to, and what its `metadata.order_id` says, unchecked."""
-
-    session_id: str
-    order_reference: str | None
-
-
 # Asks Stripe which Checkout Session a PaymentIntent belongs to; None: it was not paid in Checkout.
-FindSession = Callable[[str], SessionOfPayment | None]
+FindSession = Callable[[str], SessionIdentity | None]
 
 
 def look_up_order(
-    database: Database, payment: Payment, *, find_session: FindSession | None = None
+    database: Database, payment: OrderEvent, *, find_session: FindSession | None = None
 ) -> FoundOrder | ForeignRefund:
     """Find the order that a payment is for, and check session and amount.
 
@@ -71,11 +65,14 @@ def look_up_order(
         AmountMismatch: Stripe's amount or currency is not the order's.
         DatabaseUnavailable: try again.
     """
-    found = _find_and_check(database, payment)
-    if payment.outcome in {"refund", "dispute"} and payment.payment_intent_id is not None and find_session is not None:
-        return _look_up_with_stripe(
-            database, payment, found, functools.partial(find_session, payment.payment_intent_id)
-        )
+    if isinstance(payment, SessionEvent):
+        found = _find_by_session(database, payment)
+    else:
+        found = _find_by_payment(database, payment)
+        if payment.payment_intent_id is not None and find_session is not None:
+            return _look_up_with_stripe(
+                database, payment, found, functools.partial(find_session, payment.payment_intent_id)
+            )
     if found is None:
         raise OrderNotFound(_not_found_sentence(payment))
     return found
@@ -83,9 +80,9 @@ def look_up_order(
 
 def _look_up_with_stripe(
     database: Database,
-    payment: Payment,
+    payment: LaterEvent,
     found: FoundOrder | None,
-    find_session: Callable[[], SessionOfPayment | None],
+    find_session: Callable[[], SessionIdentity | None],
 ) -> FoundOrder | ForeignRefund:
     """Decide whose refund or dispute it is. `foreign` is no alert for a refund; for a dispute it is one, named here.
 
@@ -99,11 +96,11 @@ def _look_up_with_stripe(
     | an order that does not                    | another one of this order  | that order; if it waits, it waits on |
     | an order that does not                    | another's, or none         | foreign (OrderMismatch)             |
     """
-    session: SessionOfPayment | None = None
+    session: SessionIdentity | None = None
     if found is None and payment.order_reference is None:
         session = find_session()
-        found = _find_and_check(database, _as_session_says(payment, session)) if session is not None else None
-        if found is None and payment.outcome == "refund":
+        found = _find_as_session_says(database, session) if session is not None else None
+        if found is None and not isinstance(payment, DisputeEvent):
             return ForeignRefund()
     if found is None:
         raise OrderNotFound(_not_found_sentence(payment))
@@ -120,7 +117,7 @@ def _look_up_with_stripe(
     return found
 
 
-def _order_without(database: Database, order_id: int, payment: Payment) -> Row | None:
+def _order_without(database: Database, order_id: int, payment: LaterEvent) -> Row | None:
     """Give the order if it does not know this payment."""
     with database.transaction() as tx:
         return tx.one(
@@ -129,29 +126,29 @@ def _order_without(database: Database, order_id: int, payment: Payment) -> Row |
             " (SELECT 1 FROM order_payments AS p WHERE p.order_id = o.id AND p.payment_key = %s)",
             order_id,
             payment.payment_intent_id,
-            payment.key,
+            payment.payment_key,
         )
 
 
-def _remember_session(database: Database, order_id: int, payment: Payment, session: SessionOfPayment) -> None:
+def _remember_session(database: Database, order_id: int, payment: LaterEvent, session: SessionIdentity) -> None:
     """Note that the payment belongs to another session of the order, so that what is recorded does not end the wait."""
     with database.transaction() as tx:
         ledger.remember_refunded_early(
             tx,
             order_id=order_id,
-            payment_key=payment.key,
+            payment_key=payment.payment_key,
             stripe_payment_intent_id=payment.payment_intent_id,
             amount_minor=0,
-            currency=payment.charged_currency or "eur",
+            currency=payment.currency,
             session_id=session.session_id,
         )
 
 
 def _of_another_payment(
-    order_id: int, own: str | None, payment: Payment, session: SessionOfPayment | None
+    order_id: int, own: str | None, payment: LaterEvent, session: SessionIdentity | None
 ) -> ForeignRefund:
     # Of another application, outside Checkout or for something of its own. The order has nothing to do with it.
-    if payment.outcome == "refund":
+    if not isinstance(payment, DisputeEvent):
         return ForeignRefund()
     of = f"of session {session.session_id}" if session is not None else "that was not made in Checkout"
     raise OrderMismatch(
@@ -161,16 +158,45 @@ def _of_another_payment(
     )
 
 
-def _find_and_check(database: Database, payment: Payment) -> FoundOrder | None:
+def _find_by_session(database: Database, payment: SessionEvent) -> FoundOrder | None:
     with database.transaction() as tx:
-        order = _find(tx, payment)
+        order = (
+            _by_reference(tx, payment.order_reference)
+            if payment.order_reference is not None
+            else _only(tx, "stripe_checkout_session_id", payment.session_id)
+        )
         if order is None:
             return None
-        if payment.session_id is not None:
-            _check_session(tx, order, payment)
-            _check_amount(order, payment)
-            if order["stripe_checkout_session_id"] is None:
-                _store_session(tx, order, payment)
+        _check_session(tx, order, payment)
+        _check_amount(order, payment)
+        if order["stripe_checkout_session_id"] is None:
+            _store_session(tx, order, payment)
+    return _found(order)
+
+
+def _find_by_payment(database: Database, payment: LaterEvent) -> FoundOrder | None:
+    with database.transaction() as tx:
+        if payment.order_reference is not None:
+            order = _by_reference(tx, payment.order_reference)
+        elif payment.payment_intent_id is not None:
+            order = _by_payment(tx, payment.payment_intent_id)
+        else:
+            order = None
+    return None if order is None else _found(order)
+
+
+def _find_as_session_says(database: Database, session: SessionIdentity) -> FoundOrder | None:
+    # The session is not checked against the order's: a refund may well be that of a second payment.
+    with database.transaction() as tx:
+        order = (
+            _by_reference(tx, session.order_reference)
+            if session.order_reference is not None
+            else _only(tx, "stripe_checkout_session_id", session.session_id)
+        )
+    return None if order is None else _found(order)
+
+
+def _found(order: Row) -> FoundOrder:
     return FoundOrder(
         order_id=order["id"],
         status=order["status"],
@@ -181,27 +207,14 @@ def _find_and_check(database: Database, payment: Payment) -> FoundOrder | None:
     )
 
 
-def _as_session_says(payment: Payment, session: SessionOfPayment) -> Payment:
-    # The session is not checked against the order's: a refund may well be that of a second payment.
-    if session.order_reference is not None:
-        return msgspec.structs.replace(payment, order_reference=session.order_reference)
-    return msgspec.structs.replace(payment, session_id=session.session_id)
-
-
-def _find(tx: Transaction, payment: Payment) -> Row | None:
-    if payment.order_reference is not None:
-        order_id = order_id_of(payment.order_reference)
-        if order_id is None:
-            return None
-        return tx.one(
-            f"SELECT {_COLUMNS} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- a constant of this module
-            order_id,
-        )
-    if payment.session_id is not None:
-        return _only(tx, "stripe_checkout_session_id", payment.session_id)
-    if payment.payment_intent_id is not None:
-        return _by_payment(tx, payment.payment_intent_id)
-    return None
+def _by_reference(tx: Transaction, reference: str) -> Row | None:
+    order_id = order_id_of(reference)
+    if order_id is None:
+        return None
+    return tx.one(
+        f"SELECT {_COLUMNS} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- a constant of this module
+        order_id,
+    )
 
 
 def _only(tx: Transaction, column: str, value: str) -> Row | None:
@@ -225,7 +238,7 @@ def _by_payment(tx: Transaction, payment_intent_id: str) -> Row | None:
     )
 
 
-def _check_session(tx: Transaction, order: Row, payment: Payment) -> None:
+def _check_session(tx: Transaction, order: Row, payment: SessionEvent) -> None:
     stored = order["stripe_checkout_session_id"]
     if stored is None or stored == payment.session_id:
         return
@@ -234,7 +247,7 @@ def _check_session(tx: Transaction, order: Row, payment: Payment) -> None:
     if (
         payment.outcome == "paid"
         and order["status"] == OrderStatus.REFUNDED
-        and ledger.payment_of(tx, order["id"], payment.key) is not None
+        and ledger.payment_of(tx, order["id"], payment.payment_key) is not None
     ):
         return  # one of its payments, from when it was paid: MarkOrderPaid says whether money of it stands
     raise OrderMismatch(
@@ -243,7 +256,7 @@ def _check_session(tx: Transaction, order: Row, payment: Payment) -> None:
     )
 
 
-def _check_amount(order: Row, payment: Payment) -> None:
+def _check_amount(order: Row, payment: SessionEvent) -> None:
     if payment.amount_minor is None or payment.currency is None:
         return  # only events that report no payment may leave it out
     expected = _total_minor(order)
@@ -256,7 +269,7 @@ def _check_amount(order: Row, payment: Payment) -> None:
     )
 
 
-def _store_session(tx: Transaction, order: Row, payment: Payment) -> None:
+def _store_session(tx: Transaction, order: Row, payment: SessionEvent) -> None:
     changed = tx.change(
         "UPDATE ticket_orders SET stripe_checkout_session_id = %s WHERE id = %s AND stripe_checkout_session_id IS NULL",
         payment.session_id,
@@ -275,14 +288,14 @@ def _total_minor(order: Row) -> int:
     return money.to_minor_units(order["total_amount"], order["currency"])
 
 
-def _of_payment(payment: Payment) -> str:
+def _of_payment(payment: SessionEvent) -> str:
     return f", payment {payment.payment_intent_id}" if payment.payment_intent_id else ""
 
 
-def _not_found_sentence(payment: Payment) -> str:
+def _not_found_sentence(payment: OrderEvent) -> str:
     if payment.order_reference is not None:
         looked_for = f"There is no order {payment.order_reference}"
     else:
         looked_for = "The event has no metadata.order_id, and no order knows its session or payment"
-    ids = [payment.session_id, payment.payment_intent_id, payment.charge_id, payment.dispute_id]
+    ids = (getattr(payment, f"{name}_id", None) for name in ("session", "payment_intent", "charge", "dispute"))
     return f"{looked_for}. Stripe's ids: {', '.join(i for i in ids if i)}."

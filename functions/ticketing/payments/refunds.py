@@ -14,7 +14,8 @@ from ticketing.orders import lock as order_lock
 from ticketing.orders.status import LIVE, OrderStatus
 from ticketing.payments import ledger
 from ticketing.payments.ledger import CARRYING_ROLES, LedgerPayment
-from ticketing.stripe.events import Payment
+from ticketing.stripe.events import ChargeEvent, RefundEvent
+from ticketing.stripe.objects import Charge, Refund
 
 # The columns of an order that `apply` and `settle_order` read.
 ORDER_COLUMNS: Final = (
@@ -34,7 +35,7 @@ class RefundRecorded(msgspec.Struct, kw_only=True):
     currency: str
 
 
-def record_refund(database: Database, order_id: int, payment: Payment) -> RefundRecorded:
+def record_refund(database: Database, order_id: int, reported: ChargeEvent | RefundEvent) -> RefundRecorded:
     """Record a refund, or what a charge says of its refunds, in one transaction.
 
     When the whole payment went back: a paid order that another payment carries stays paid; otherwise a paid order
@@ -50,10 +51,10 @@ def record_refund(database: Database, order_id: int, payment: Payment) -> Refund
     """
     with database.transaction() as tx:
         order = lock_order(tx, order_id)
-        recorded = apply(tx, order, payment)
+        recorded = apply(tx, order, reported, cause=reported.event_id)
     # Of a refund that fails Stripe sends refund.failed, whatever else it sends; of a cancelled one only refund.updated.
-    if payment.event_type == "refund.failed" or (payment.refund_id is not None and payment.status == "canceled"):
-        raise RefundFailed(_failed_sentence(order_id, payment, recorded))
+    if isinstance(reported, RefundEvent) and (reported.event_type == "refund.failed" or reported.status == "canceled"):
+        raise RefundFailed(_failed_sentence(order_id, reported, recorded))
     return recorded
 
 
@@ -68,58 +69,62 @@ def lock_order(tx: Transaction, order_id: int) -> Row:
     )
 
 
-def apply(tx: Transaction, order: Row, payment: Payment) -> RefundRecorded:
-    """Record a refund or a charge's refunds of a locked order, and settle the order.
+def apply(tx: Transaction, order: Row, reported: Charge | Refund, *, cause: str) -> RefundRecorded:
+    """Record a refund, or what a charge says of its refunds, of a locked order, and settle the order.
 
-    `payment` has the outcome `refund`; what is known of a refund without an event (RefundPayment) fits too.
+    `cause` is the Stripe event that told of it, for the order's history; the refund itself where none did.
     """
-    order_id, key = order["id"], payment.key
-    refunded_minor = payment.refunded_minor or 0
-    _remember_payment(tx, order, payment)
-    if payment.refund_id is not None:
+    order_id, key = order["id"], reported.payment_key
+    _remember_payment(tx, order, reported)
+    if isinstance(reported, Refund):
+        went_back, entry, stripe_object = reported.amount_minor, f"refund_{reported.status}", reported.refund_id
         ledger.remember_refund(
             tx,
-            refund_id=payment.refund_id,
+            refund_id=reported.refund_id,
             order_id=order_id,
             payment_key=key,
-            amount_minor=refunded_minor,
-            status=payment.status or "pending",
+            amount_minor=reported.amount_minor,
+            status=reported.status,
         )
     else:
-        ledger.remember_charge(tx, order_id=order_id, payment_key=key, refunded_minor=refunded_minor)
+        went_back, entry, stripe_object = reported.refunded_minor, "charge_refunded", reported.charge_id
+        ledger.remember_charge(tx, order_id=order_id, payment_key=key, refunded_minor=reported.refunded_minor)
     history.record(
         tx,
         order_id=order_id,
-        entry=f"refund_{payment.status or 'pending'}" if payment.refund_id else "charge_refunded",
-        stripe_event_id=payment.event_id,
-        stripe_object_id=payment.refund_id or payment.charge_id,
-        amount_minor=refunded_minor,
+        entry=entry,
+        stripe_event_id=cause,
+        stripe_object_id=stripe_object,
+        amount_minor=went_back,
     )
-    return settle_order(tx, order, payment)
+    return settle_order(tx, order, key, cause=cause)
 
 
-def settle_order(tx: Transaction, order: Row, payment: Payment) -> RefundRecorded:
-    """Compute what went back of a payment, and end the locked order where that was all that paid it."""
-    ledger.settle(tx, order_id=order["id"], payment_key=payment.key)
+def settle_order(tx: Transaction, order: Row, payment_key: str, *, cause: str) -> RefundRecorded:
+    """Compute what went back of a payment, and end the locked order where that was all that paid it.
+
+    `cause` is the Stripe event that told of it, for the order's history.
+    """
+    ledger.settle(tx, order_id=order["id"], payment_key=payment_key)
     payments = ledger.payments_of(tx, order["id"])
     tx.change(
         "UPDATE ticket_orders SET refunded_amount = %s WHERE id = %s",
         ledger.refunded_amount(order, payments),
         order["id"],
     )
-    this = next(known for known in payments if known.payment_key == payment.key)
+    this = next(known for known in payments if known.payment_key == payment_key)
     status = order["status"]
     if this.went_back:
         if status in LIVE:
             # Of another session's payment it is written down only: the order waits for its own.
             if this.stripe_checkout_session_id in {None, order["stripe_checkout_session_id"]}:
-                status = _end_refunded(tx, order, payment, this)
+                status = _end_refunded(tx, order, this, cause)
         elif status == OrderStatus.PAID and _pays(order, this, payments):
             other = next((p for p in payments if p.role in CARRYING_ROLES and not p.went_back), None)
             if other is None:
-                status = _end_refunded(tx, order, payment, this)
+                status = _end_refunded(tx, order, this, cause)
             else:
-                _carry_by(tx, order, payment, other)
+                _carry_by(tx, order, other, cause)
     return RefundRecorded(
         status=status,
         changed=status != order["status"],
@@ -128,26 +133,30 @@ def settle_order(tx: Transaction, order: Row, payment: Payment) -> RefundRecorde
     )
 
 
-def _remember_payment(tx: Transaction, order: Row, payment: Payment) -> None:
-    """See to it that the refund's payment is known, with the amount as far as this event tells it."""
-    currency = payment.charged_currency or order["currency"].lower()
-    amount_minor = payment.charged_minor
-    if amount_minor is None:
+def _remember_payment(tx: Transaction, order: Row, reported: Charge | Refund) -> None:
+    """See to it that the refund's payment is known, with the amount as far as Stripe tells it."""
+    if isinstance(reported, Charge):
+        paid = reported.amount_minor
+    else:
         # A refund does not say what was paid. In the order's own currency that is the order's total; in another
         # one nobody knows until the charge or the payment's own event tells.
-        same = currency == order["currency"].lower()
-        amount_minor = money.to_minor_units(order["total_amount"], order["currency"]) if same else 0
+        same = reported.currency == order["currency"].lower()
+        paid = money.to_minor_units(order["total_amount"], order["currency"]) if same else 0
     ledger.remember_refunded_early(
         tx,
         order_id=order["id"],
-        payment_key=payment.key,
-        stripe_payment_intent_id=payment.payment_intent_id,
-        amount_minor=amount_minor,
-        currency=currency,
+        payment_key=reported.payment_key,
+        stripe_payment_intent_id=reported.payment_intent_id,
+        amount_minor=paid,
+        currency=reported.currency,
     )
-    if payment.charged_minor is not None:
+    if isinstance(reported, Charge):
         ledger.learn_amount(
-            tx, order_id=order["id"], payment_key=payment.key, amount_minor=payment.charged_minor, currency=currency
+            tx,
+            order_id=order["id"],
+            payment_key=reported.payment_key,
+            amount_minor=paid,
+            currency=reported.currency,
         )
 
 
@@ -161,7 +170,7 @@ def _pays(order: Row, this: LedgerPayment, payments: list[LedgerPayment]) -> boo
     return this.role == "accepted" or not any(known.role == "accepted" for known in payments)
 
 
-def _end_refunded(tx: Transaction, order: Row, payment: Payment, this: LedgerPayment) -> str:
+def _end_refunded(tx: Transaction, order: Row, this: LedgerPayment, cause: str) -> str:
     changed = tx.change(
         "UPDATE ticket_orders SET status = 'refunded', hold_expires_at = NULL"
         " WHERE id = %s AND status IN ('pending', 'processing', 'paid')",
@@ -174,14 +183,14 @@ def _end_refunded(tx: Transaction, order: Row, payment: Payment, this: LedgerPay
         tx,
         order_id=order["id"],
         entry="refunded",
-        stripe_event_id=payment.event_id,
+        stripe_event_id=cause,
         stripe_object_id=this.payment_key,
         amount_minor=this.refunded_minor,
     )
     return OrderStatus.REFUNDED
 
 
-def _carry_by(tx: Transaction, order: Row, payment: Payment, other: LedgerPayment) -> None:
+def _carry_by(tx: Transaction, order: Row, other: LedgerPayment, cause: str) -> None:
     """Let a doubly paid order stay paid by its other payment: the buyer's ticket stays valid."""
     tx.change(
         "UPDATE order_payments SET role = 'accepted' WHERE order_id = %s AND payment_key = %s",
@@ -197,20 +206,20 @@ def _carry_by(tx: Transaction, order: Row, payment: Payment, other: LedgerPaymen
         tx,
         order_id=order["id"],
         entry="carried_by_other_payment",
-        stripe_event_id=payment.event_id,
+        stripe_event_id=cause,
         stripe_object_id=other.payment_key,
         amount_minor=other.amount_minor,
     )
 
 
-def _failed_sentence(order_id: int, payment: Payment, recorded: RefundRecorded) -> str:
-    amount = money.format_amount(payment.refunded_minor or 0, payment.charged_currency or recorded.currency)
+def _failed_sentence(order_id: int, refund: RefundEvent, recorded: RefundRecorded) -> str:
+    amount = money.format_amount(refund.amount_minor, refund.currency)
     consequence = (
         f"Order {order_id} is refunded and stays so: its seats are on sale again."
         if recorded.status == OrderStatus.REFUNDED
         else f"Order {order_id} stays {recorded.status}."
     )
     return (
-        f"Refund {payment.refund_id} of {amount}, payment {payment.key}, ended as {payment.status}: the money is still"
-        f" with the shop. {consequence} Refund again, or pay the buyer back another way."
+        f"Refund {refund.refund_id} of {amount}, payment {refund.payment_key}, ended as {refund.status}: the money is"
+        f" still with the shop. {consequence} Refund again, or pay the buyer back another way."
     )

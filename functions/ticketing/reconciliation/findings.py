@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-# A session as Stripe writes it, in plain dictionaries and lists.
-Session = dict[str, Any]
+from ticketing.stripe.objects import SessionObject
 
 Finding = Literal[
     "paid",
@@ -26,7 +25,7 @@ PAID_STATUSES: Final = frozenset({"paid", "no_payment_required"})
 _FAILED_INTENTS: Final = frozenset({"requires_payment_method", "canceled"})
 
 
-def finding_of(session: Session | None) -> Finding:
+def finding_of(session: SessionObject | None) -> Finding:
     """Say what a session, with its PaymentIntent and latest charge expanded, means. None: Stripe has none."""
     if session is None:
         return "session_missing"
@@ -43,20 +42,20 @@ def finding_of(session: Session | None) -> Finding:
     return "payment_failed" if failed else "payment_awaited"
 
 
-def charge_of(session: Session) -> dict[str, Any] | None:
+def charge_of(session: SessionObject) -> dict[str, Any] | None:
     """Give the charge that paid an expanded session, if one did."""
     intent = session.get("payment_intent")
     charge = intent.get("latest_charge") if isinstance(intent, dict) else None
     return charge if isinstance(charge, dict) else None
 
 
-def is_disputed(session: Session) -> bool:
+def is_disputed(session: SessionObject) -> bool:
     """Tell whether a bank ever disputed the charge of an expanded session, however that ended."""
     charge = charge_of(session)
     return charge is not None and bool(charge.get("disputed"))
 
 
-def lost_dispute_of(session: Session) -> dict[str, Any] | None:
+def lost_dispute_of(session: SessionObject) -> dict[str, Any] | None:
     """Give the dispute by which a session's money was lost, where its `disputes` were asked for and one is.
 
     Stripe takes the money back without a refund: session, PaymentIntent and charge all go on saying paid.
@@ -65,15 +64,15 @@ def lost_dispute_of(session: Session) -> dict[str, Any] | None:
     return next((dispute for dispute in disputes if dispute["status"] == "lost"), None)
 
 
-def payment_key(session: Session) -> str:
-    """Give the identity of a session's payment, as `ticketing.stripe.events.Payment.key` has it."""
+def payment_key(session: SessionObject) -> str:
+    """Give the identity of a session's payment, as `ticketing.stripe.objects.Session.payment_key` has it."""
     intent = session.get("payment_intent")
     if isinstance(intent, dict):
         intent = intent.get("id")
     return str(intent or session["id"])
 
 
-def order_reference(session: Session) -> str | None:
+def order_reference(session: SessionObject) -> str | None:
     """Give what a session says its order is: `metadata.order_id`, else `client_reference_id`; unchecked."""
     value = (session.get("metadata") or {}).get("order_id") or session.get("client_reference_id")
     return value if isinstance(value, str) else None

@@ -6,7 +6,8 @@ import json
 from typing import Any, Final
 
 from ticketing.event_bus import BusEvent
-from ticketing.reconciliation.findings import Session, charge_of, lost_dispute_of
+from ticketing.reconciliation.findings import charge_of, lost_dispute_of
+from ticketing.stripe.objects import SessionObject
 
 _EVENT_ID_PREFIX: Final = "evt_reconcile_"
 
@@ -16,7 +17,7 @@ def event_id(session_id: str) -> str:
     return f"{_EVENT_ID_PREFIX}{session_id}"
 
 
-def events_of_paid_session(session: Session, *, order_id: int) -> list[BusEvent]:
+def events_of_paid_session(session: SessionObject, *, order_id: int) -> list[BusEvent]:
     """Give the events that a paid session should have caused: what was refunded of it, then that it was completed.
 
     A payment that was refunded in full, or lost to a dispute, causes only that: the order ends `refunded`, and nothing
@@ -39,12 +40,12 @@ def events_of_paid_session(session: Session, *, order_id: int) -> list[BusEvent]
     return events
 
 
-def _of_order(body: dict[str, Any], order_id: int, session: Session) -> dict[str, Any]:
+def _of_order(body: dict[str, Any], order_id: int, session: SessionObject) -> dict[str, Any]:
     metadata = {**(body.get("metadata") or {}), "order_id": str(order_id)}
     return {**body, "metadata": metadata, "payment_intent": session["payment_intent"]["id"]}
 
 
-def _collapsed(session: Session) -> Session:
+def _collapsed(session: SessionObject) -> SessionObject:
     # As in Stripe's own event: a reference, not the object. The event bus takes 256 KB an entry.
     intent = session.get("payment_intent")
     stripes_own = {name: value for name, value in session.items() if name != "disputes"}

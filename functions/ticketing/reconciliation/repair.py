@@ -18,7 +18,8 @@ from ticketing.orders.status import OrderStatus
 from ticketing.payments.release import mark_order_processing, release_order
 from ticketing.reconciliation import due_orders, made_events
 from ticketing.reconciliation.due_orders import DueOrder
-from ticketing.reconciliation.findings import Finding, Session, charge_of, finding_of, payment_key
+from ticketing.reconciliation.findings import Finding, charge_of, finding_of, payment_key
+from ticketing.stripe.objects import SessionObject
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     order: DueOrder
     finding: Finding
     session_id: str | None = None
-    session: Session | None = None
+    session: SessionObject | None = None
     note: str = ""
 
 
@@ -71,7 +72,7 @@ class Repair:
         self._dry_run = dry_run
         self._close_missing = close_missing
 
-    def is_over(self, order: DueOrder, session: Session | None) -> bool:
+    def is_over(self, order: DueOrder, session: SessionObject | None) -> bool:
         """Tell whether an order with an open session lost its time to pay.
 
         An order without a hold of its own, from before holds existed, keeps its session's time.
@@ -95,7 +96,7 @@ class Repair:
             if answer.finding not in _TOOK_MONEY:
                 yield from self._settle_one(answer)
 
-    def send_late(self, order_id: int, session: Session, *, again: bool) -> list[ReconciledItem]:
+    def send_late(self, order_id: int, session: SessionObject, *, again: bool) -> list[ReconciledItem]:
         """Send a payment whose event was lost, of an order that does not wait for one any more.
 
         Once, unless `again`: what the workflow refuses it would refuse every time.
@@ -208,7 +209,7 @@ class Repair:
                     answer.order.order_id,
                 )
 
-    def _mark_late(self, order_id: int, session: Session) -> None:
+    def _mark_late(self, order_id: int, session: SessionObject) -> None:
         with self._database.transaction() as tx:
             _record_sent(tx, order_id, session)
 
@@ -255,7 +256,7 @@ class Repair:
         retried(store)
 
 
-def _record_sent(tx: Transaction, order_id: int, session: Session) -> None:
+def _record_sent(tx: Transaction, order_id: int, session: SessionObject) -> None:
     history.record(
         tx,
         order_id=order_id,
@@ -270,7 +271,7 @@ def _row(order_id: int | None, session_id: str | None, finding: str, action: Act
     return ReconciledItem(order_id=order_id, session_id=session_id, finding=finding, action=action, note=note)
 
 
-def _note_of(session: Session | None) -> str:
+def _note_of(session: SessionObject | None) -> str:
     charge = charge_of(session) if session is not None else None
     return "disputed: see it in Stripe's dashboard" if charge is not None and charge.get("disputed") else ""
 

@@ -28,10 +28,11 @@ from ticketing.errors import StripeUnavailable
 from ticketing.event_bus import EventBus
 from ticketing.reconciliation import cancelled_orders, due_orders, session_search, unrecorded_payments
 from ticketing.reconciliation.due_orders import Cursor, DueOrder
-from ticketing.reconciliation.findings import Finding, Session, finding_of
+from ticketing.reconciliation.findings import Finding, finding_of
 from ticketing.reconciliation.repair import Answer, ReconciledItem, Repair
 from ticketing.reconciliation.session_search import Sessions
 from ticketing.reconciliation.unrecorded_payments import UnrecordedPayment
+from ticketing.stripe.objects import SessionObject
 from ticketing.stripe.rate_limit import DeadlineExceeded, RateLimiter
 
 # Below Stripe's 25 a second for each endpoint, where the buyers' own requests count, too
@@ -299,7 +300,7 @@ class _Run:
         return settled
 
 
-def _answer(order: DueOrder, finding: Finding, session_id: str, session: Session | None) -> Answer:
+def _answer(order: DueOrder, finding: Finding, session_id: str, session: SessionObject | None) -> Answer:
     return Answer(order=order, finding=finding, session_id=session_id, session=session)
 
 

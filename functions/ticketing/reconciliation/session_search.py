@@ -7,7 +7,8 @@ from datetime import UTC, timedelta
 from typing import Any, Final, Literal, Protocol
 
 from ticketing.reconciliation.due_orders import DueOrder
-from ticketing.reconciliation.findings import PAID_STATUSES, Session, is_disputed, order_reference, payment_key
+from ticketing.reconciliation.findings import PAID_STATUSES, is_disputed, order_reference, payment_key
+from ticketing.stripe.objects import SessionObject
 from ticketing.stripe.rate_limit import RateLimiter
 
 # A checkout makes the order and then, within seconds, its session. But the live shop's database may have written
@@ -18,7 +19,7 @@ _AROUND: Final = timedelta(hours=14)
 class Sessions(Protocol):
     """Stripe's Checkout Sessions: `ticketing.stripe.sessions.StripeSessions`. Used by several threads at once."""
 
-    def retrieve(self, session_id: str) -> Session | None:
+    def retrieve(self, session_id: str) -> SessionObject | None:
         """Give a session with its PaymentIntent and latest charge; None where Stripe has none."""
 
     def disputes_of(self, payment_intent_id: str) -> list[dict[str, Any]]:
@@ -34,7 +35,7 @@ class Sessions(Protocol):
         created_until: int,
         status: Literal["complete"] | None = None,
         after: str | None = None,
-    ) -> tuple[list[Session], bool]:
+    ) -> tuple[list[SessionObject], bool]:
         """Give a page of the sessions of a span of time (Unix seconds), newest first, and whether more follow."""
 
 
@@ -49,7 +50,7 @@ class RateLimitedSessions:
         self._sessions = sessions
         self._pace = pace
 
-    def retrieve(self, session_id: str) -> Session | None:
+    def retrieve(self, session_id: str) -> SessionObject | None:
         """As `Sessions.retrieve`; a session whose charge was disputed also has its `disputes`."""
         session = self._pace.ask(lambda: self._sessions.retrieve(session_id))
         if session is not None and is_disputed(session):
@@ -67,7 +68,7 @@ class RateLimitedSessions:
         created_until: int,
         status: Literal["complete"] | None = None,
         after: str | None = None,
-    ) -> tuple[list[Session], bool]:
+    ) -> tuple[list[SessionObject], bool]:
         """As `Sessions.page`."""
         return self._pace.ask(
             lambda: self._sessions.page(
@@ -86,7 +87,7 @@ def find_missing(sessions: RateLimitedSessions, orders: Iterable[DueOrder]) -> d
     if not wanted:
         return {}
     times = [order.created_at.replace(tzinfo=UTC) for order in wanted.values()]
-    found: dict[int, Session] = {}
+    found: dict[int, SessionObject] = {}
     after: str | None = None
     while True:
         page, more = sessions.page(
@@ -101,7 +102,7 @@ def find_missing(sessions: RateLimitedSessions, orders: Iterable[DueOrder]) -> d
         after = str(page[-1]["id"])
 
 
-def _keep_best(found: dict[int, Session], wanted: dict[int, DueOrder], session: Session) -> None:
+def _keep_best(found: dict[int, SessionObject], wanted: dict[int, DueOrder], session: SessionObject) -> None:
     reference = order_reference(session)
     if reference is None or not reference.isascii() or not reference.isdecimal():
         return
@@ -110,7 +111,7 @@ def _keep_best(found: dict[int, Session], wanted: dict[int, DueOrder], session: 
         found[order_id] = session
 
 
-def _rank(session: Session) -> int:
+def _rank(session: SessionObject) -> int:
     if session["status"] == "complete":
         return 3 if session["payment_status"] in PAID_STATUSES else 2
     return 1 if session["status"] == "open" else 0

@@ -13,8 +13,9 @@ from ticketing.database import Database, Transaction
 from ticketing.database import Row as OrderRow
 from ticketing.orders.numbers import order_id_of
 from ticketing.orders.status import LIVE, OrderStatus
-from ticketing.reconciliation.findings import PAID_STATUSES, Session, order_reference, payment_key
+from ticketing.reconciliation.findings import PAID_STATUSES, order_reference, payment_key
 from ticketing.reconciliation.repair import ReconciledItem
+from ticketing.stripe.objects import SessionObject
 
 # How far back a run looks that was not given a date. A Checkout Session lives for 24 hours at most, and a run may be
 # late by some.
@@ -31,7 +32,7 @@ class UnrecordedPayment(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None
 
 
-def not_recorded(database: Database, sessions: Iterable[Session]) -> list[UnrecordedPayment]:
+def not_recorded(database: Database, sessions: Iterable[SessionObject]) -> list[UnrecordedPayment]:
     """Give those of the completed sessions that took money, or needed none, without the shop knowing it.
 
     Not the sessions of orders that still wait for their payment: those are asked about in their own time.
@@ -110,7 +111,7 @@ def _known_keys(tx: Transaction, keys: Sequence[str]) -> set[str]:
     return {row["payment_key"] for row in rows}
 
 
-def _orders_of(tx: Transaction, sessions: Sequence[Session]) -> dict[str, OrderRow]:
+def _orders_of(tx: Transaction, sessions: Sequence[SessionObject]) -> dict[str, OrderRow]:
     """Give the sessions' orders by session id: by what the session says, else by what an order says."""
     columns = "id, status, stripe_checkout_session_id, stripe_payment_intent_id"
     references = {
@@ -136,7 +137,7 @@ def _orders_of(tx: Transaction, sessions: Sequence[Session]) -> dict[str, OrderR
     return found
 
 
-def _is_settled(order: OrderRow, session: Session) -> bool:
+def _is_settled(order: OrderRow, session: SessionObject) -> bool:
     own = order["stripe_checkout_session_id"] in {None, session["id"]}
     if order["status"] in LIVE:
         return own
@@ -148,7 +149,7 @@ def _is_settled(order: OrderRow, session: Session) -> bool:
     return False
 
 
-def _unrecorded(session: Session, order: OrderRow | None) -> UnrecordedPayment:
+def _unrecorded(session: SessionObject, order: OrderRow | None) -> UnrecordedPayment:
     reference = order_reference(session)
     return UnrecordedPayment(
         session_id=session["id"],

@@ -5,16 +5,23 @@ https://docs.stripe.com/api/charges/object, https://docs.stripe.com/api/refunds/
 https://docs.stripe.com/api/disputes/object. Amounts are minor units of the currency beside them; currencies are ISO
 codes in small letters; times are Unix seconds. What metadata says is text of other people's: unchecked, and `?` where
 it is no word.
+
+Each has a `payment_key`: the payment's identity. That is its PaymentIntent; without one, where nothing had to be paid,
+its Checkout Session.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 # A Checkout Session as Stripe writes it, in plain dictionaries and lists.
 SessionObject = dict[str, Any]
+
+# A refund that ended so never becomes anything else, whatever arrives later
+# (https://docs.stripe.com/refunds#failed-refunds).
+NOTHING_WENT_BACK: Final = frozenset({"failed", "canceled"})
 
 
 class SessionIdentity(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -30,20 +37,91 @@ class SessionIdentity(msgspec.Struct, kw_only=True, omit_defaults=True):
     order_mark: str | None = None
 
 
+class Session(SessionIdentity, kw_only=True, omit_defaults=True):
+    """A Checkout Session. Amounts may be missing where no money was taken.
+
+    `amount_minor` and `currency` are the order's side; `charged_minor` and `charged_currency` are what the buyer was
+    charged, which differs with adaptive pricing (https://docs.stripe.com/payments/checkout/adaptive-pricing);
+    `charged` is the same as a person writes it, for alerts: `40.00 EUR`.
+    """
+
+    payment_intent_id: str | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    charged_minor: int | None = None
+    charged_currency: str | None = None
+    charged: str | None = None
+
+    @property
+    def payment_key(self) -> str:
+        """The payment's identity."""
+        return self.payment_intent_id or self.session_id
+
+
+class Charge(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A charge, and how much of it went back so far."""
+
+    charge_id: str
+    amount_minor: int
+    refunded_minor: int
+    currency: str
+    payment_intent_id: str | None = None
+
+    @property
+    def payment_key(self) -> str:
+        """The payment's identity; outside Checkout there are charges without a PaymentIntent."""
+        return self.payment_intent_id or self.charge_id
+
+
+class Refund(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One refund; `status` is Stripe's word."""
+
+    refund_id: str
+    status: str
+    amount_minor: int
+    currency: str
+    payment_intent_id: str | None = None
+    charge_id: str | None = None
+
+    @property
+    def payment_key(self) -> str:
+        """The payment's identity."""
+        return self.payment_intent_id or self.charge_id or self.refund_id
+
+
+class Dispute(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A dispute or an inquiry, as Stripe saw it at `as_of`.
+
+    `reason` is the bank's word, `due_by` until when it is to be answered.
+    """
+
+    dispute_id: str
+    status: str
+    amount_minor: int
+    currency: str
+    payment_intent_id: str | None = None
+    charge_id: str | None = None
+    as_of: int | None = None
+    reason: str | None = None
+    due_by: int | None = None
+
+    @property
+    def payment_key(self) -> str:
+        """The payment's identity."""
+        return self.payment_intent_id or self.charge_id or self.dispute_id
+
+
 def identity_of(session: SessionObject) -> SessionIdentity:
     """Give by what a session, as Stripe's API answers it, may be known."""
-    return SessionIdentity(session_id=str(session["id"]), **names_in(session.get("metadata")))
-
-
-def names_in(metadata: object) -> dict[str, str | None]:
-    """Give what metadata says of order, event, ticket and mark, as the fields of `SessionIdentity`."""
+    metadata = session.get("metadata")
     told = metadata if isinstance(metadata, dict) else {}
-    return {
-        "order_reference": _text(told.get("order_id")),
-        "event_reference": _text(told.get("event_id")),
-        "ticket_reference": _text(told.get("ticket_id")),
-        "order_mark": _text(told.get("order_mark")),
-    }
+    return SessionIdentity(
+        session_id=str(session["id"]),
+        order_reference=_text(told.get("order_id")),
+        event_reference=_text(told.get("event_id")),
+        ticket_reference=_text(told.get("ticket_id")),
+        order_mark=_text(told.get("order_mark")),
+    )
 
 
 def _text(value: object) -> str | None:

@@ -5,24 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from ticketing.payments.ledger import NOTHING_WENT_BACK
 from ticketing.stripe.client import StripeRefused, stripe_errors
+from ticketing.stripe.objects import NOTHING_WENT_BACK, Refund
 
 if TYPE_CHECKING:
     import stripe
     from stripe.params import RefundCreateParams
-
-
-class MadeRefund(msgspec.Struct, frozen=True, kw_only=True):
-    """A refund at Stripe; `amount_minor` in minor units of `currency`, `status` Stripe's word."""
-
-    refund_id: str
-    amount_minor: int
-    currency: str
-    status: str
-    charge_id: str | None = None
 
 
 class StripeRefunds:
@@ -32,7 +20,7 @@ class StripeRefunds:
         """Take the client of `client.client`."""
         self._client = client
 
-    def refund(self, payment_intent_id: str, *, order_id: int, idempotency_key: str) -> MadeRefund | None:
+    def refund(self, payment_intent_id: str, *, order_id: int, idempotency_key: str) -> Refund | None:
         """Refund all that is left of a payment; None when nothing is left, it was refunded before.
 
         Raises:
@@ -47,7 +35,7 @@ class StripeRefunds:
             if refusal.code == "charge_already_refunded":
                 return None
             raise
-        return _as_made(made)
+        return _as_refund(made, payment_intent_id)
 
     def _create(self, payment_intent_id: str, order_id: int, idempotency_key: str) -> stripe.Refund:
         import stripe  # noqa: PLC0415 -- slow to import; see stripe_client
@@ -65,7 +53,7 @@ class StripeRefunds:
             params=params, options={"idempotency_key": f"{idempotency_key}-{uuid.uuid4()}"}
         )
 
-    def made_before(self, payment_intent_id: str) -> list[MadeRefund]:
+    def made_before(self, payment_intent_id: str) -> list[Refund]:
         """Give the refunds of a payment that did not fail, the newest first.
 
         Raises:
@@ -74,7 +62,7 @@ class StripeRefunds:
         """
         with stripe_errors(f"list the refunds of {payment_intent_id}"):
             page = self._client.v1.refunds.list(params={"payment_intent": payment_intent_id, "limit": 100})
-        made = [_as_made(refund) for refund in page.data]
+        made = [_as_refund(refund, payment_intent_id) for refund in page.data]
         return [refund for refund in made if refund.status not in NOTHING_WENT_BACK]
 
 
@@ -82,12 +70,13 @@ def _is_replayed(error: stripe.StripeError) -> bool:
     return any(name.lower() == "idempotent-replayed" for name in error.headers or {})
 
 
-def _as_made(refund: stripe.Refund) -> MadeRefund:
+def _as_refund(refund: stripe.Refund, payment_intent_id: str) -> Refund:
     charge = refund.charge
-    return MadeRefund(
+    return Refund(
         refund_id=refund.id,
+        status=refund.status or "pending",
         amount_minor=refund.amount,
         currency=refund.currency,
-        status=refund.status or "pending",
+        payment_intent_id=payment_intent_id,
         charge_id=charge if charge is None or isinstance(charge, str) else charge.id,
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ticketing.errors import StripeUnavailable
-from ticketing.payments.lookup import SessionOfPayment
-from ticketing.reconciliation.findings import Session, order_reference
 from ticketing.stripe.client import StripeRefused, stripe_errors
+from ticketing.stripe.objects import SessionIdentity, SessionObject, identity_of
 
 if TYPE_CHECKING:
     import stripe
@@ -27,7 +26,7 @@ class StripeSessions:
         """Take the client of `client.client`."""
         self._client = client
 
-    def retrieve(self, session_id: str) -> Session | None:
+    def retrieve(self, session_id: str) -> SessionObject | None:
         """Give a session with its PaymentIntent and latest charge; None where this account and mode have none.
 
         Raises:
@@ -76,7 +75,7 @@ class StripeSessions:
         created_until: int,
         status: Literal["complete"] | None = None,
         after: str | None = None,
-    ) -> tuple[list[Session], bool]:
+    ) -> tuple[list[SessionObject], bool]:
         """Give a page of the sessions made in a span of time (Unix seconds), newest first, and whether more follow.
 
         Without what is paid: use `retrieve` for that. `after` is the last page's last id.
@@ -97,7 +96,7 @@ class StripeSessions:
             page = self._client.v1.checkout.sessions.list(params=params)
         return [session.to_dict(for_json=True) for session in page.data], page.has_more
 
-    def of_payment(self, payment_intent_id: str) -> SessionOfPayment | None:
+    def of_payment(self, payment_intent_id: str) -> SessionIdentity | None:
         """Give the session that a PaymentIntent belongs to, or None where it was not paid in Checkout.
 
         Raises:
@@ -113,7 +112,5 @@ class StripeSessions:
                 raise StripeUnavailable(str(refused)) from None
             return None  # not a PaymentIntent of this account and mode
         for session in found.data:
-            return SessionOfPayment(
-                session_id=session.id, order_reference=order_reference(session.to_dict(for_json=True))
-            )
+            return identity_of(session.to_dict(for_json=True))
         return None

@@ -19,7 +19,7 @@ from cachao.doctor import rule_trials
 from cachao.doctor.finding import NOT_REACHING, Finding, fine
 from cachao.doctor.guarding import guarded
 from cachao.problems import error_code
-from ticketing.stripe.events import OWN_SOURCE, PARTNER_SOURCE_PREFIX
+from ticketing.stripe.event_types import OWN_SOURCE, PARTNER_SOURCE_PREFIX
 
 _BUS: Final = "default"
 _ANY_PARTNER: Final = f"{PARTNER_SOURCE_PREFIX}ed_test_sample"

@@ -6,7 +6,7 @@ from typing import Any
 
 from cachao.aws.environment import Environment
 from cachao.doctor import event_pattern, sample_events
-from ticketing.stripe.events import HANDLED_EVENTS
+from ticketing.stripe.event_types import HANDLED_EVENTS
 
 
 def missed(environment: Environment, pattern: str, source: str) -> list[str]:

@@ -11,7 +11,7 @@ from cachao.doctor import left_over_rules, rule_trials
 from cachao.doctor.finding import NOT_REACHING, Finding, fine
 from cachao.doctor.guarding import guarded
 from cachao.problems import error_code
-from ticketing.stripe.events import HANDLED_EVENTS, OWN_SOURCE
+from ticketing.stripe.event_types import HANDLED_EVENTS, OWN_SOURCE
 
 LINK: Final = "Rules"
 _DEFAULT: Final = "default"

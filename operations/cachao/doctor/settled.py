@@ -19,14 +19,13 @@ from cachao.doctor import refunds_at_stripe
 from cachao.problems import FunctionFailed
 from cachao.view import orders as order_view
 from ticketing.errors import InvalidEvent
+from ticketing.orders.numbers import order_id_of
 from ticketing.orders.status import LIVE, OrderStatus
-from ticketing.stripe.events import Payment, read_event
+from ticketing.stripe.events import IgnoredEvent, OrderEvent, SessionEvent, read_event
 
 _AT_ONCE: Final = 8
 # Each is a call of our function.
 _MOST_ASKED: Final = 100
-# As many digits as the database's ids have at most.
-_LONGEST_ID: Final = 18
 # Only with these events there is money that may go back.
 _MOVES_MONEY: Final = frozenset({"paid", "refund"})
 
@@ -80,6 +79,8 @@ def _look(environment: Environment, failed: Execution) -> _Verdict:
         payment = read_event(json.loads(failed.input), livemode=live)
     except (ValueError, InvalidEvent):
         return _NOBODY_KNOWS
+    if isinstance(payment, IgnoredEvent):
+        return _NOBODY_KNOWS
     inspected = _find(environment, failed.event)
     if inspected is not None and settles(inspected, payment):
         return _Verdict(settled=True)
@@ -99,38 +100,38 @@ def _find(environment: Environment, event: EventSummary) -> dict[str, Any] | Non
 
 
 def _names(event: EventSummary) -> Iterator[str]:
-    reference = event.order_reference or ""
-    if reference.isascii() and reference.isdigit() and len(reference) <= _LONGEST_ID:
-        yield reference
+    order_id = order_id_of(event.order_reference)
+    if order_id is not None:
+        yield str(order_id)
     if event.session_id and event.session_id.startswith("cs_"):
         yield event.session_id
     if event.payment_intent_id and event.payment_intent_id.startswith("pi_"):
         yield event.payment_intent_id
 
 
-def _knows(inspected: dict[str, Any], payment: Payment) -> bool:
-    leans = inspected["order"]["stripe_payment_intent_id"] == payment.key
-    return leans or any(one["payment_key"] == payment.key for one in inspected["payments"])
+def _knows(inspected: dict[str, Any], payment: OrderEvent) -> bool:
+    leans = inspected["order"]["stripe_payment_intent_id"] == payment.payment_key
+    return leans or any(one["payment_key"] == payment.payment_key for one in inspected["payments"])
 
 
-def settles(inspected: dict[str, Any], payment: Payment) -> bool:
+def settles(inspected: dict[str, Any], payment: OrderEvent) -> bool:
     """Tell whether the order, as InspectOrder shows it, has nothing left to do for this payment's event."""
     order = inspected["order"]
     status = str(order["status"])
-    known = next((one for one in inspected["payments"] if one["payment_key"] == payment.key), None)
+    known = next((one for one in inspected["payments"] if one["payment_key"] == payment.payment_key), None)
     if known is not None and 0 < known["amount_minor"] <= known["refunded_minor"]:
         # The money is back; an order that still leans on this payment has not been told.
-        leans = status == OrderStatus.PAID and order["stripe_payment_intent_id"] == payment.key
+        leans = status == OrderStatus.PAID and order["stripe_payment_intent_id"] == payment.payment_key
         return status not in LIVE and not leans
+    if not isinstance(payment, SessionEvent):
+        return False
     if payment.outcome == "paid":
         # A second payment of a paid order has another role, and stays open until it is refunded.
         accepted = known is not None and known["role"] == "accepted"
         return accepted and status == OrderStatus.PAID and _is_counted(order)
     if payment.outcome == "lost":
         return status not in LIVE
-    if payment.outcome == "awaiting":
-        return status != OrderStatus.PENDING and order["stripe_checkout_session_id"] == payment.session_id
-    return False
+    return status != OrderStatus.PENDING and bool(order["stripe_checkout_session_id"] == payment.session_id)
 
 
 def _is_counted(order: dict[str, Any]) -> bool:

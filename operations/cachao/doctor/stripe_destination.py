@@ -14,7 +14,7 @@ from cachao.doctor import stripe_secret
 from cachao.doctor.finding import NOT_REACHING, Finding, fine
 from ticketing.errors import ConfigurationError
 from ticketing.stripe.client import stripe_errors
-from ticketing.stripe.events import HANDLED_EVENTS, PARTNER_SOURCE_PREFIX
+from ticketing.stripe.event_types import HANDLED_EVENTS, PARTNER_SOURCE_PREFIX
 
 if TYPE_CHECKING:
     from stripe.v2.core import EventDestination

@@ -13,7 +13,7 @@ from cachao.doctor import stripe_secret
 from cachao.doctor.finding import NOT_REACHING, Finding, fine, not_local, unknown
 from ticketing.errors import ConfigurationError
 from ticketing.stripe.client import stripe_errors
-from ticketing.stripe.events import HANDLED_EVENTS
+from ticketing.stripe.event_types import HANDLED_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,8 @@ from typing import Any, Final
 from cachao.problems import USAGE, Problem
 from cachao.view.output import pluralize
 from ticketing import money
-from ticketing.payments.ledger import CARRYING_ROLES, LOST_TO_DISPUTE, NOTHING_WENT_BACK
+from ticketing.payments.ledger import CARRYING_ROLES, LOST_TO_DISPUTE
+from ticketing.stripe.objects import NOTHING_WENT_BACK
 
 Row = dict[str, Any]
 

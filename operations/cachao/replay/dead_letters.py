@@ -16,7 +16,7 @@ from cachao.aws.execution_input import summarise
 from cachao.command_context import CommandContext
 from cachao.view.entries import entries
 from cachao.view.output import escape, pluralize
-from ticketing.stripe.events import OWN_SOURCE, PARTNER_SOURCE_PREFIX
+from ticketing.stripe.event_types import OWN_SOURCE, PARTNER_SOURCE_PREFIX
 
 # Longer than starting ten executions takes; a message that is not deleted by then comes back by itself.
 _HIDDEN_SECONDS: Final = 120

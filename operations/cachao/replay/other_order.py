@@ -17,7 +17,7 @@ from cachao.view.output import escape
 from ticketing import money
 from ticketing.errors import InvalidEvent
 from ticketing.orders.status import OrderStatus
-from ticketing.stripe.events import Payment, read_event
+from ticketing.stripe.events import SessionEvent, StripeEvent, read_event
 
 
 def as_of_order(context: CommandContext, original: Execution, order_id: int) -> Execution:
@@ -54,7 +54,7 @@ def _with_order(original: Execution, order_id: int) -> dict[str, Any]:
     return envelope
 
 
-def _read(original: Execution, envelope: dict[str, Any]) -> Payment:
+def _read(original: Execution, envelope: dict[str, Any]) -> StripeEvent:
     try:
         # Whether it is of the right mode, the workflow checks.
         return read_event(envelope, livemode=envelope["detail"].get("livemode") is True)
@@ -66,31 +66,33 @@ def _no_event(original: Execution) -> Problem:
     return Problem(f"The input of {original.name} is no Stripe event.")
 
 
-def _objections(inspected: dict[str, Any], payment: Payment) -> Iterator[str]:
-    """Foresee what the workflow will say, as docs/rules.md has it."""
+def _objections(inspected: dict[str, Any], event: StripeEvent) -> Iterator[str]:
+    """Foresee what the workflow will say of a session, as docs/rules.md has it."""
+    if not isinstance(event, SessionEvent):
+        return
     order, own = inspected["order"], inspected["order"]["stripe_checkout_session_id"]
     known = {paid["payment_key"] for paid in inspected["payments"]}
     may_be_another = order["status"] == OrderStatus.PAID or (
-        order["status"] == OrderStatus.REFUNDED and payment.key in known
+        order["status"] == OrderStatus.REFUNDED and event.payment_key in known
     )
-    if payment.outcome == "paid" and own not in {None, payment.session_id} and not may_be_another:
+    if event.outcome == "paid" and own not in {None, event.session_id} and not may_be_another:
         yield f"Order {order['id']} belongs to another session, {own}: it will fail with OrderMismatch."
         return
-    if payment.amount_minor is not None and payment.currency is not None:
+    if event.amount_minor is not None and event.currency is not None:
         costs = money.to_minor_units(Decimal(str(order["total_amount"])), order["currency"])
-        if (payment.amount_minor, payment.currency) != (costs, order["currency"].lower()):
-            paid = money.format_amount(payment.amount_minor, payment.currency)
+        if (event.amount_minor, event.currency) != (costs, order["currency"].lower()):
+            paid = money.format_amount(event.amount_minor, event.currency)
             price = money.format_amount(costs, order["currency"])
             yield (
                 f"The event is about {paid}, but order {order['id']} costs {price}: it will fail with AmountMismatch."
             )
             return
-    if payment.outcome != "paid":
+    if event.outcome != "paid":
         return
     if order["status"] == OrderStatus.PAID:
         yield (
             f"Order {order['id']} is paid by this payment already: nothing will change."
-            if payment.key in known
+            if event.payment_key in known
             else f"Order {order['id']} is paid already: it will fail with DuplicatePayment."
         )
     elif order["status"] in {OrderStatus.REFUNDED, OrderStatus.CANCELLED}:

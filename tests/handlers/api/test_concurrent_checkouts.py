@@ -26,7 +26,7 @@ from ticketing.orders import holds
 from ticketing.payments.accept import mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.release import release_order
-from ticketing.stripe.events import Payment
+from ticketing.stripe.events import SessionEvent
 from ticketing.stripe.open_session import OpenSession, PlacedOrder
 
 TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32)
@@ -217,7 +217,7 @@ def patiently(work: Callable[[], object]) -> None:
 
 def pay(database: Database, order_id: int, session_id: str) -> None:
     order = row_of(database, "ticket_orders", order_id)
-    payment = Payment(
+    payment = SessionEvent(
         outcome="paid",
         event_id=f"evt_paid_{order_id}",
         event_type="checkout.session.completed",

@@ -15,7 +15,7 @@ from handlers.workflow import look_up_order, record_dispute, record_refund, refu
 from local.stripe_stand_in import SessionSeed, StripeStandIn
 from tests.factories import create_order
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus
-from tests.ticketing.paid_orders import charge_event, dispute_event, order_row, pay, refund_event, status
+from tests.ticketing.paid_orders import charge_event, dispute_event, order_row, pay, payment_event, refund_event, status
 from ticketing.database import Database
 from ticketing.errors import DuplicatePayment, InvalidEvent, RefundFailed
 
@@ -83,7 +83,7 @@ def test_a_payment_that_paid_nothing_is_given_back(database: Database, stand_in:
         "amount": "20.00 EUR",
         "payment_key": second,
     }
-    twice = {"payment_key": second, "payment": charge_event(database, order, 1)}
+    twice = {"payment_key": second, "payment": payment_event(database, order)}
     with pytest.raises(RefundFailed, match="once"):
         call(refund_payment, order_id=order, **twice)
 

@@ -11,6 +11,7 @@ from tests.factories import (
     create_order,
     create_ticket,
     envelope,
+    read_as,
     row_of,
     session_of,
 )
@@ -28,12 +29,12 @@ from ticketing.payments.accept import PaidOrder, mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.lookup import FoundOrder, look_up_order
 from ticketing.payments.release import OrderMove, mark_order_processing, release_order
-from ticketing.stripe.events import Payment, read_event
+from ticketing.stripe.events import SessionEvent
 
 
-def payment_of(database: Database, order_id: int, **fields: Any) -> Payment:
+def payment_of(database: Database, order_id: int, **fields: Any) -> SessionEvent:
     session = session_of(row_of(database, "ticket_orders", order_id), **fields)
-    return read_event(envelope("checkout.session.completed", session), livemode=False)
+    return read_as(SessionEvent, envelope("checkout.session.completed", session))
 
 
 def pay(database: Database, order_id: int, **fields: Any) -> PaidOrder:

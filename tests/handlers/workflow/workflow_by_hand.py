@@ -15,7 +15,7 @@ from ticketing.payments.disputes import record_dispute
 from ticketing.payments.lookup import FindSession, FoundOrder, look_up_order
 from ticketing.payments.refunds import record_refund
 from ticketing.payments.release import mark_order_processing, release_order
-from ticketing.stripe.events import Payment, read_event
+from ticketing.stripe.events import ChargeEvent, IgnoredEvent, OrderEvent, RefundEvent, SessionEvent, read_event
 
 
 def run_workflow(database: Database, envelope: object, *, find_session: FindSession | None = None) -> str:
@@ -28,29 +28,28 @@ def run_workflow(database: Database, envelope: object, *, find_session: FindSess
 
 def _run(database: Database, envelope: object, find_session: FindSession | None) -> str:
     payment = read_event(envelope, livemode=False)
-    if payment.outcome == "ignored":
+    if isinstance(payment, IgnoredEvent):
         return "ignored"
     found = look_up_order(database, payment, find_session=find_session)
     return _act(database, found.order_id, payment) if isinstance(found, FoundOrder) else "foreign"
 
 
-def _act(database: Database, order_id: int, payment: Payment) -> str:
-    match payment.outcome:
+def _act(database: Database, order_id: int, event: OrderEvent) -> str:
+    if isinstance(event, ChargeEvent | RefundEvent):
+        return record_refund(database, order_id, event).status
+    if not isinstance(event, SessionEvent):
+        return record_dispute(database, order_id, event).alert
+    match event.outcome:
         case "paid":
-            result = mark_order_paid(database, order_id, payment).status
+            result = mark_order_paid(database, order_id, event).status
             count_ticket_sale(database, order_id)
             count_discount_use(database, order_id)
             return result
         case "awaiting":
-            return mark_order_processing(database, order_id, stripe_event_id=payment.event_id).status
-        case "lost":
-            assert payment.lost_as is not None
-            move = release_order(database, order_id, lost_as=payment.lost_as, stripe_event_id=payment.event_id)
-            return move.status
-        case "refund":
-            return record_refund(database, order_id, payment).status
+            return mark_order_processing(database, order_id, stripe_event_id=event.event_id).status
         case _:
-            return record_dispute(database, order_id, payment).alert
+            assert event.lost_as is not None
+            return release_order(database, order_id, lost_as=event.lost_as, stripe_event_id=event.event_id).status
 
 
 class WorkflowBus:

@@ -7,20 +7,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.factories import create_code, create_order, create_ticket, envelope, row_of, session_of
+from tests.factories import create_code, create_order, create_ticket, envelope, read_as, row_of, session_of
 from ticketing.database import Database, Row, Transaction
 from ticketing.errors import DuplicatePayment
 from ticketing.operators.inspection import database_health, find_order
 from ticketing.orders import history
 from ticketing.payments.accept import mark_order_paid
 from ticketing.payments.release import release_order
-from ticketing.stripe.events import read_event
+from ticketing.stripe.events import SessionEvent
 
 
 def paid_order(database: Database) -> tuple[int, str]:
     order_id = create_order(database)
     event = envelope("checkout.session.completed", session_of(row_of(database, "ticket_orders", order_id)))
-    mark_order_paid(database, order_id, read_event(event, livemode=False))
+    mark_order_paid(database, order_id, read_as(SessionEvent, event))
     return order_id, event["detail"]["id"]
 
 
@@ -45,7 +45,7 @@ def test_a_second_payment_is_found_by_its_own_session(database: Database) -> Non
     order_id, _ = paid_order(database)
     order = row_of(database, "ticket_orders", order_id)
     second = session_of(order, id="cs_test_second", payment_intent="pi_second")
-    payment = read_event(envelope("checkout.session.completed", second), livemode=False)
+    payment = read_as(SessionEvent, envelope("checkout.session.completed", second))
     with pytest.raises(DuplicatePayment):
         mark_order_paid(database, order_id, payment)
     found = find_order(database, session_id="cs_test_second")

@@ -21,8 +21,9 @@ from tests.ticketing.paid_orders import (
 from ticketing.database import Database
 from ticketing.errors import OrderMismatch, OrderNotFound
 from ticketing.payments.disputes import record_dispute
-from ticketing.payments.lookup import ForeignRefund, FoundOrder, SessionOfPayment, look_up_order
+from ticketing.payments.lookup import ForeignRefund, FoundOrder, look_up_order
 from ticketing.payments.refunds import record_refund
+from ticketing.stripe.objects import SessionIdentity
 
 
 def test_a_refund_of_an_unknown_payment_is_found_by_the_sessions_metadata(database: Database) -> None:
@@ -30,9 +31,9 @@ def test_a_refund_of_an_unknown_payment_is_found_by_the_sessions_metadata(databa
     event = refund_event(database, order, "refund.created", 2000)
     asked: list[str] = []
 
-    def find(payment_intent_id: str) -> SessionOfPayment:
+    def find(payment_intent_id: str) -> SessionIdentity:
         asked.append(payment_intent_id)
-        return SessionOfPayment(session_id=session_of_order(database, order), order_reference=str(order))
+        return SessionIdentity(session_id=session_of_order(database, order), order_reference=str(order))
 
     found = look_up_order(database, event, find_session=find)
     assert isinstance(found, FoundOrder)
@@ -42,23 +43,21 @@ def test_a_refund_of_an_unknown_payment_is_found_by_the_sessions_metadata(databa
 
 def test_a_dispute_of_an_unknown_payment_is_found_by_the_session_itself(database: Database) -> None:
     order = create_order(database)
-    session = SessionOfPayment(
-        session_id=order_row(database, order)["stripe_checkout_session_id"], order_reference=None
-    )
+    session = SessionIdentity(session_id=order_row(database, order)["stripe_checkout_session_id"], order_reference=None)
     event = dispute_event(database, order, "charge.dispute.created")
     assert look_up_order(database, event, find_session=lambda _: session).order_id == order
 
 
 def test_a_refund_of_something_else_that_the_account_sells_is_foreign(database: Database) -> None:
     event = refund_event(database, create_order(database), "refund.created", 2000)
-    foreign = SessionOfPayment(session_id="cs_test_shirt", order_reference="shirt-12")
+    foreign = SessionIdentity(session_id="cs_test_shirt", order_reference="shirt-12")
     for session in (None, foreign):
         found = look_up_order(database, event, find_session=lambda _, session=session: session)  # type: ignore[misc]
         assert found == ForeignRefund()
 
 
 def test_stripe_is_not_asked_when_the_order_can_be_found_without(database: Database) -> None:
-    def never(_: str) -> SessionOfPayment | None:
+    def never(_: str) -> SessionIdentity | None:
         raise AssertionError("Stripe was asked")
 
     order = create_order(database)
@@ -78,7 +77,7 @@ def session_of_order(database: Database, order: int) -> str:
 def test_a_waiting_order_is_not_ended_by_what_happens_to_another_sessions_payment(database: Database) -> None:
     """An OrderMismatch alert made an operator refund that payment; the buyer still pays in the order's own session."""
     order = create_order(database)
-    other = SessionOfPayment(session_id="cs_test_other", order_reference=str(order))
+    other = SessionIdentity(session_id="cs_test_other", order_reference=str(order))
     metadata = {"order_id": str(order)}
     for named in (metadata, {}):
         event = charge_event(database, order, 2000, payment_intent="pi_other", metadata=named)
@@ -87,7 +86,7 @@ def test_a_waiting_order_is_not_ended_by_what_happens_to_another_sessions_paymen
     lost = dispute_event(
         database, order, "charge.dispute.closed", status="lost", payment_intent="pi_lost", metadata=metadata
     )
-    third = SessionOfPayment(session_id="cs_test_third", order_reference=str(order))
+    third = SessionIdentity(session_id="cs_test_third", order_reference=str(order))
     assert look_up_order(database, lost, find_session=lambda _: third).order_id == order
     assert record_dispute(database, order, lost).status == "pending"
     assert seats(database, order) == (0, 1)
@@ -100,15 +99,15 @@ def test_money_that_went_back_before_its_payment_was_told_carries_no_ticket(
 ) -> None:
     order = create_order(database)
     fields: dict[str, Any] = {"payment_intent": "pi_other", "metadata": {"order_id": str(order)}}
-    other = SessionOfPayment(session_id="cs_test_other", order_reference=str(order))
+    other = SessionIdentity(session_id="cs_test_other", order_reference=str(order))
     if taken_back_by == "refund":
-        event = refund_event(database, order, "refund.created", 2000, **fields)
-        look_up_order(database, event, find_session=lambda _: other)
-        record_refund(database, order, event)
+        refund = refund_event(database, order, "refund.created", 2000, **fields)
+        look_up_order(database, refund, find_session=lambda _: other)
+        record_refund(database, order, refund)
     else:
-        event = dispute_event(database, order, "charge.dispute.closed", status="lost", **fields)
-        look_up_order(database, event, find_session=lambda _: other)
-        record_dispute(database, order, event)
+        dispute = dispute_event(database, order, "charge.dispute.closed", status="lost", **fields)
+        look_up_order(database, dispute, find_session=lambda _: other)
+        record_dispute(database, order, dispute)
     pay(database, order)
     # No duplicate that somebody has to refund: that has happened.
     assert pay(database, order, id="cs_test_other", payment_intent="pi_other").status == "refunded"
@@ -119,7 +118,7 @@ def test_money_that_went_back_before_its_payment_was_told_carries_no_ticket(
 
 def test_what_is_of_another_order_is_not_this_orders(database: Database) -> None:
     order = create_order(database)
-    strange = SessionOfPayment(session_id="cs_test_app", order_reference="shirt-12")
+    strange = SessionIdentity(session_id="cs_test_app", order_reference="shirt-12")
     metadata = {"order_id": str(order)}
     event = charge_event(database, order, 2000, payment_intent="pi_app", metadata=metadata)
     assert look_up_order(database, event, find_session=lambda _: strange) == ForeignRefund()
@@ -130,7 +129,7 @@ def test_what_is_of_another_order_is_not_this_orders(database: Database) -> None
 
 def test_a_waiting_orders_own_refund_before_its_payment_is_its_own(database: Database) -> None:
     order = create_order(database)
-    own = SessionOfPayment(session_id=session_of_order(database, order), order_reference=str(order))
+    own = SessionIdentity(session_id=session_of_order(database, order), order_reference=str(order))
     event = refund_event(database, order, "refund.created", 2000, metadata={"order_id": str(order)})
     found = look_up_order(database, event, find_session=lambda _: own)
     assert found.order_id == order
@@ -148,9 +147,9 @@ def test_a_payment_made_outside_checkout_is_not_the_waiting_orders(database: Dat
 
 
 @pytest.mark.parametrize("paid_by", ["its own payment", "hand"])
-@pytest.mark.parametrize("session", [None, SessionOfPayment(session_id="cs_test_app", order_reference="shirt-12")])
+@pytest.mark.parametrize("session", [None, SessionIdentity(session_id="cs_test_app", order_reference="shirt-12")])
 def test_a_foreign_refund_that_names_a_paid_order_is_not_that_orders(
-    database: Database, paid_by: str, session: SessionOfPayment | None
+    database: Database, paid_by: str, session: SessionIdentity | None
 ) -> None:
     order = create_order(database)
     if paid_by == "hand":
@@ -166,7 +165,7 @@ def test_a_refund_of_an_order_that_was_marked_paid_by_hand_is_its_own(database: 
     order = create_order(database)
     with database.transaction() as tx:
         tx.change("UPDATE ticket_orders SET status = 'paid', paid_at = UTC_TIMESTAMP() WHERE id = %s", order)
-    own = SessionOfPayment(session_id=session_of_order(database, order), order_reference=None)
+    own = SessionIdentity(session_id=session_of_order(database, order), order_reference=None)
     event = charge_event(database, order, 2000, metadata={"order_id": str(order)})
     assert look_up_order(database, event, find_session=lambda _: own).order_id == order
     assert record_refund(database, order, event).status == "refunded"

@@ -23,11 +23,11 @@ from ticketing.database import Database
 from ticketing.errors import DatabaseUnavailable, StripeUnavailable
 from ticketing.reconciliation import run as reconciliation
 from ticketing.reconciliation import unrecorded_payments
-from ticketing.reconciliation.findings import Session
 from ticketing.reconciliation.repair import Repair
 from ticketing.reconciliation.run import Options, Report, reconcile
 from ticketing.stripe import rate_limit
 from ticketing.stripe.client import client
+from ticketing.stripe.objects import SessionObject
 from ticketing.stripe.rate_limit import RateLimiter
 from ticketing.stripe.sessions import StripeSessions
 
@@ -73,10 +73,10 @@ class SlowSessions:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.asked: list[str] = []
-        self.paid: list[Session] = []
-        self.unnamed: list[Session] = []
+        self.paid: list[SessionObject] = []
+        self.unnamed: list[SessionObject] = []
 
-    def retrieve(self, session_id: str) -> Session | None:
+    def retrieve(self, session_id: str) -> SessionObject | None:
         self._clock.sleep(1)
         self.asked.append(session_id)
         known = {session["id"]: session for session in self.paid}
@@ -88,7 +88,9 @@ class SlowSessions:
     def expire(self, session_id: str) -> bool:
         raise AssertionError(session_id)
 
-    def page(self, *, after: str | None = None, status: str | None = None, **_: Any) -> tuple[list[Session], bool]:
+    def page(
+        self, *, after: str | None = None, status: str | None = None, **_: Any
+    ) -> tuple[list[SessionObject], bool]:
         self._clock.sleep(1)
         found = self.paid if status == "complete" else self.unnamed
         start = next((place + 1 for place, session in enumerate(found) if session["id"] == after), 0)
@@ -263,7 +265,7 @@ def test_a_stripe_that_begins_to_hang_loses_nothing(
         seed(stand_in, database, order, status="expired")
     retrieve, asked = StripeSessions.retrieve, iter(range(10_000))
 
-    def retrieve_for_a_while(self: StripeSessions, session_id: str) -> Session | None:
+    def retrieve_for_a_while(self: StripeSessions, session_id: str) -> SessionObject | None:
         if next(asked) == 40:
             hang(stand_in)
         return retrieve(self, session_id)

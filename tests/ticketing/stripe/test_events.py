@@ -13,10 +13,18 @@ from hypothesis import strategies as st
 
 from local.sample_events.cases import SAMPLES
 from local.sample_events.files import envelope as sample_envelope
-from tests.factories import envelope, stripe_event
+from tests.factories import envelope, read_as, stripe_event
 from tests.sizes import size
 from ticketing.errors import InvalidEvent
-from ticketing.stripe.events import HANDLED_EVENTS, Payment, read_event
+from ticketing.stripe.event_types import HANDLED_EVENTS
+from ticketing.stripe.events import (
+    ChargeEvent,
+    DisputeEvent,
+    RefundEvent,
+    SessionEvent,
+    StripeEvent,
+    read_event,
+)
 
 COMPLETED = "checkout.session.completed"
 # Whatever is wrong with an event, nobody's name or address may get into a message.
@@ -53,8 +61,12 @@ def dispute(**fields: Any) -> dict[str, Any]:
     return {**body, "payment_intent": "pi_1", "status": "lost", "metadata": None, **fields}
 
 
-def read(event_type: str, body: object, **envelope_fields: Any) -> Payment:
+def read(event_type: str, body: object, **envelope_fields: Any) -> StripeEvent:
     return read_event(envelope(event_type, body, **envelope_fields), livemode=False)
+
+
+def read_session(event_type: str, body: object) -> SessionEvent:
+    return read_as(SessionEvent, envelope(event_type, body))
 
 
 def refusal(event: object) -> str:
@@ -68,7 +80,7 @@ def refusal(event: object) -> str:
 
 def test_a_paid_session() -> None:
     event = envelope(COMPLETED, session())
-    assert read_event(event, livemode=False) == Payment(
+    assert read_event(event, livemode=False) == SessionEvent(
         outcome="paid",
         event_id=event["detail"]["id"],
         event_type=COMPLETED,
@@ -96,7 +108,7 @@ def test_a_paid_session() -> None:
     ],
 )
 def test_outcomes_of_a_session(event_type: str, payment_status: str | None, outcome: str, lost_as: str | None) -> None:
-    payment = read(event_type, session(payment_status=payment_status))
+    payment = read_session(event_type, session(payment_status=payment_status))
     assert (payment.outcome, payment.lost_as) == (outcome, lost_as)
 
 
@@ -117,9 +129,9 @@ def test_a_status_that_contradicts_the_event_is_refused(event_type: str, payment
 
 def test_nothing_had_to_be_paid() -> None:
     free = session(payment_status="no_payment_required", amount_total=0, payment_intent=None)
-    payment = read(COMPLETED, free)
+    payment = read_session(COMPLETED, free)
     assert (payment.outcome, payment.amount_minor, payment.payment_intent_id) == ("paid", 0, None)
-    assert payment.key == "cs_test_1"
+    assert payment.payment_key == "cs_test_1"
     assert read("checkout.session.expired", free).outcome == "lost"
 
 
@@ -130,7 +142,7 @@ def test_nothing_had_to_be_paid_and_yet_an_amount_is_refused() -> None:
 @pytest.mark.parametrize("payment_status", ["no_payment_required", "unpaid", "paid"])
 def test_a_free_session_that_expires_is_lost_whatever_it_says_of_its_payment(payment_status: str) -> None:
     free = session(payment_status=payment_status, amount_total=0, payment_intent=None)
-    assert read_event(envelope("checkout.session.expired", free), livemode=False).lost_as == "expired"
+    assert read_session("checkout.session.expired", free).lost_as == "expired"
 
 
 def test_a_session_that_stores_a_payment_method_is_none_of_ours() -> None:
@@ -144,44 +156,51 @@ def test_a_payment_without_amount_or_currency_is_refused(missing: str) -> None:
 
 
 def test_a_lost_session_may_be_without_an_amount() -> None:
-    payment = read("checkout.session.expired", session(amount_total=None, currency=None, payment_status="unpaid"))
+    payment = read_session(
+        "checkout.session.expired", session(amount_total=None, currency=None, payment_status="unpaid")
+    )
     assert (payment.amount_minor, payment.currency, payment.charged) == (None, None, None)
 
 
 def test_adaptive_pricing_compares_the_side_of_the_order() -> None:
     conversion = {"amount_subtotal": 4000, "amount_total": 4000, "fx_rate": "1.17", "source_currency": "EUR"}
-    payment = read(COMPLETED, session(amount_total=4680, currency="usd", currency_conversion=conversion))
+    payment = read_session(COMPLETED, session(amount_total=4680, currency="usd", currency_conversion=conversion))
     assert (payment.amount_minor, payment.currency) == (4000, "eur")
     assert (payment.charged_minor, payment.charged_currency, payment.charged) == (4680, "usd", "46.80 USD")
 
 
 def test_a_payment_intent_may_be_expanded() -> None:
-    assert read(COMPLETED, session(payment_intent={"id": "pi_2", "object": "payment_intent"})).key == "pi_2"
-    assert read(COMPLETED, session(payment_intent={"object": "payment_intent"})).payment_intent_id is None
+    assert (
+        read_session(COMPLETED, session(payment_intent={"id": "pi_2", "object": "payment_intent"})).payment_key
+        == "pi_2"
+    )
+    assert read_session(COMPLETED, session(payment_intent={"object": "payment_intent"})).payment_intent_id is None
 
 
 def test_a_refunded_charge() -> None:
-    payment = read("charge.refunded", charge())
-    assert (payment.outcome, payment.refunded_minor, payment.charged_minor) == ("refund", 1000, 4000)
-    assert (payment.charge_id, payment.refund_id, payment.order_reference) == ("ch_1", None, "12")
-    assert read("charge.refunded", charge(payment_intent=None)).key == "ch_1"
+    read = read_as(ChargeEvent, envelope("charge.refunded", charge()))
+    assert (read.outcome, read.refunded_minor, read.amount_minor, read.currency) == ("refund", 1000, 4000, "eur")
+    assert (read.charge_id, read.payment_key, read.order_reference) == ("ch_1", "pi_1", "12")
+    lone = read_as(ChargeEvent, envelope("charge.refunded", charge(payment_intent=None)))
+    assert lone.payment_key == "ch_1"
 
 
 @pytest.mark.parametrize("event_type", ["refund.created", "refund.updated", "refund.failed"])
 def test_a_refund(event_type: str) -> None:
-    payment = read(event_type, refund(charge={"id": "ch_2"}))
-    assert (payment.outcome, payment.refund_id, payment.charge_id) == ("refund", "re_1", "ch_2")
-    assert (payment.refunded_minor, payment.charged_currency, payment.status) == (1000, "eur", "succeeded")
-    assert read(event_type, refund(status=None)).status == "pending"
-    lone = read(event_type, refund(payment_intent=None, charge=None))
-    assert lone.key == lone.event_id
+    read = read_as(RefundEvent, envelope(event_type, refund(charge={"id": "ch_2"})))
+    assert (read.outcome, read.refund_id, read.charge_id) == ("refund", "re_1", "ch_2")
+    assert (read.amount_minor, read.currency, read.status) == (1000, "eur", "succeeded")
+    assert read_as(RefundEvent, envelope(event_type, refund(status=None))).status == "pending"
+    lone = read_as(RefundEvent, envelope(event_type, refund(payment_intent=None, charge=None)))
+    assert lone.payment_key == lone.refund_id
 
 
 @pytest.mark.parametrize("event_type", ["charge.dispute.created", "charge.dispute.closed"])
 def test_a_dispute(event_type: str) -> None:
-    payment = read(event_type, dispute())
-    assert (payment.outcome, payment.dispute_id, payment.status) == ("dispute", "dp_1", "lost")
-    assert (payment.charged_minor, payment.charge_id, payment.order_reference) == (4000, "ch_1", None)
+    read = read_as(DisputeEvent, envelope(event_type, dispute(reason="fraudulent", evidence_details={"due_by": 7})))
+    assert (read.outcome, read.dispute_id, read.status) == ("dispute", "dp_1", "lost")
+    assert (read.amount_minor, read.charge_id, read.order_reference) == (4000, "ch_1", None)
+    assert (read.reason, read.due_by) == ("fraudulent", 7)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +220,7 @@ def test_a_dispute(event_type: str) -> None:
     ],
 )
 def test_the_order_reference(metadata: object, reference: str | None) -> None:
-    assert read(COMPLETED, session(metadata=metadata)).order_reference == reference
+    assert read_session(COMPLETED, session(metadata=metadata)).order_reference == reference
 
 
 @pytest.mark.parametrize("event_type", ["charge.succeeded", "payout.paid", "checkout.session.completed.v2"])
@@ -221,7 +240,7 @@ def test_a_type_that_is_no_word_is_not_repeated() -> None:
 
 def test_only_what_is_known_is_written() -> None:
     written = msgspec.to_builtins(read("payout.paid", {}))
-    assert written.keys() == {"outcome", "event_id", "event_type", "livemode"}
+    assert written.keys() == {"object", "outcome", "event_id", "event_type", "livemode"}
 
 
 @pytest.mark.parametrize("event_type", sorted(HANDLED_EVENTS))
@@ -429,7 +448,7 @@ def mutated_samples(draw: st.DrawFn) -> object:
     return event
 
 
-def read_or_refusal(event: object) -> Payment | str:
+def read_or_refusal(event: object) -> StripeEvent | str:
     try:
         return read_event(event, livemode=False)
     except InvalidEvent as error:
@@ -442,11 +461,11 @@ def check_whatever_comes(event: object) -> None:
     if isinstance(answer, str):
         assert answer.isprintable()
         return
-    if answer.outcome == "paid":
+    if isinstance(answer, SessionEvent) and answer.outcome == "paid":
         assert answer.amount_minor is not None
         assert answer.currency is not None
     # What the next step gets is JSON, and reads back as what it was.
-    assert msgspec.json.decode(msgspec.json.encode(answer), type=Payment) == answer
+    assert msgspec.json.decode(msgspec.json.encode(answer), type=StripeEvent) == answer
 
 
 @settings(max_examples=size(30, 150), deadline=None)
