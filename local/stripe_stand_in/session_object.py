@@ -119,10 +119,7 @@ def checkout_session(
         "mode": "payment",
         "payment_method_collection": "if_required",
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": parameters.get(
-            "allowed_payment_method_types",
-            _DEFAULT_METHODS.get(currency, ["card"]),
-        ),
+        "payment_method_types": _methods(parameters, currency),
         "payment_status": "unpaid" if total else "no_payment_required",
         "phone_number_collection": parameters.get("phone_number_collection", {"enabled": False}),
         "shipping_options": [],
@@ -152,3 +149,9 @@ def customer_details(email: str | None, name: str | None = None, country: str | 
         "tax_exempt": "none",
         "tax_ids": [],
     }
+
+
+def _methods(parameters: JsonObject, currency: str) -> list[str]:
+    allowed: list[str] = parameters.get("allowed_payment_method_types", _DEFAULT_METHODS.get(currency, ["card"]))
+    excluded = parameters.get("excluded_payment_method_types", [])
+    return [method for method in allowed if method not in excluded]

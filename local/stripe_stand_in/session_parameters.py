@@ -76,6 +76,7 @@ SESSION_FIELDS: dict[str, Check] = {
     "currency": string(),
     "customer_creation": OneOf("always", "if_required"),
     "customer_email": email(),
+    "excluded_payment_method_types": ArrayOf(string()),
     "expand": ArrayOf(string()),
     "expires_at": integer(0),
     "invoice_creation": _invoice_creation,

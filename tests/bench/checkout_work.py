@@ -35,7 +35,9 @@ def check_out_for(seconds: float, ticket: HotTicket, *, with_code: bool = False)
 def place_for(seconds: float, ticket: HotTicket) -> tuple[int, float]:
     """Place orders for a while: the checkout's first transaction, priced and held, without the rest."""
     from handlers.runtime import database  # noqa: PLC0415 -- in the worker only
-    from ticketing.checkout.placement import CheckoutRequest, place  # noqa: PLC0415 -- in the worker only
+    from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, place  # noqa: PLC0415 -- in the worker only
+
+    terms = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32, delayed_method_days=7)
 
     def place_one() -> None:
         request = CheckoutRequest(
@@ -46,7 +48,7 @@ def place_for(seconds: float, ticket: HotTicket) -> tuple[int, float]:
             origin="https://shop.example",
         )
         with database.transaction() as tx:
-            place(tx, request, currency="eur", expires_at=int(time.time()) + 1800, key=None)
+            place(tx, request, terms, expires_at=int(time.time()) + 1800, key=None)
 
     return repeat_for(seconds, itertools.repeat(place_one))
 

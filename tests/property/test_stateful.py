@@ -34,9 +34,9 @@ from tests.factories import create_code, create_event, create_ticket, envelope, 
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus, run_workflow
 from tests.property.stripe_model import Session, StripeModel
 from tests.sizes import size
-from ticketing.checkout.checkout import CheckoutTerms, check_out
+from ticketing.checkout.checkout import check_out
 from ticketing.checkout.errors import CheckoutRefused
-from ticketing.checkout.placement import CheckoutRequest
+from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms
 from ticketing.database import Database, Row
 from ticketing.errors import PermanentError, StripeUnavailable
 from ticketing.payments.accept import mark_order_paid
@@ -49,7 +49,7 @@ ROOT = Path(__file__).parents[2]
 SEATS = 6
 USES = 2
 SEED = "PROPERTY_SEED"
-TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32)
+TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32, delayed_method_days=7)
 ANY = st.integers(min_value=0, max_value=10_000)
 # Of many, mostly one of the last: what just happened is what races.
 RECENT = st.one_of(st.integers(0, 2), st.integers(0, 2), ANY)

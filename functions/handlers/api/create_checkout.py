@@ -12,9 +12,9 @@ from handlers.api.callers import caller
 from handlers.api.http import Request, http_api
 from handlers.runtime import count_metric, database, logger, metrics
 from handlers.settings import required, stripe_secret
-from ticketing.checkout.checkout import CheckoutTerms, check_out
+from ticketing.checkout.checkout import check_out
 from ticketing.checkout.form import read_checkout_form
-from ticketing.checkout.placement import CheckoutRequest
+from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms
 from ticketing.errors import ConfigurationError
 from ticketing.stripe import client as stripe_client
 from ticketing.stripe.open_session import StripeCheckoutSessions
@@ -59,6 +59,7 @@ def _terms() -> CheckoutTerms:
         currency=required("CURRENCY").lower(),
         hold_seconds=_whole_number("HOLD_SECONDS"),
         lock_seconds=_LOCK_SECONDS,
+        delayed_method_days=_whole_number("DELAYED_METHOD_DAYS"),
     )
 
 

@@ -183,8 +183,10 @@ def _refusal(error: TicketingError) -> dict[str, Any]:
     cause = error.__cause__ if isinstance(error.__cause__, TicketingError) else error
     level = logger.error if public.status >= _SERVER_ERROR else logger.info
     level(str(cause), extra={"error": type(cause).__name__, "code": public.code})
-    if public.status >= _SERVER_ERROR:
-        count_metric("ApiFailed" if public.status == _SERVER_ERROR else "ApiUnavailable")
+    if public.status == _SERVER_ERROR:
+        count_metric("ApiFailed")
+    elif public.status > _SERVER_ERROR:
+        count_metric("ApiUnavailable")
     return _reply(
         public.status,
         {"success": False, "error": public.sentence, "code": public.code, **public.details},

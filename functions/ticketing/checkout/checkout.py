@@ -20,10 +20,10 @@ from typing import Final
 
 import msgspec
 
-from ticketing import money
+from ticketing import dates, money
 from ticketing.checkout import discount_codes, idempotency
 from ticketing.checkout.errors import AmountTooLarge, AmountTooSmall, CheckoutBusy, CheckoutRefused, InvalidForm
-from ticketing.checkout.placement import CheckoutRequest, place
+from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, begins_soon, place
 from ticketing.database import Database, Transaction
 from ticketing.errors import ConfigurationError, DatabaseUnavailable, DataInconsistent, StripeUnavailable
 from ticketing.orders.status import OrderStatus
@@ -45,18 +45,6 @@ _FINISH_SECONDS: Final = 2.0
 
 # In `order_history`, where other entries name the Stripe event that caused them.
 _CAUSE: Final = "checkout"
-
-
-class CheckoutTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """What the deployment decides.
-
-    `currency` is the shop's (ISO code), `hold_seconds` how long seats are held, `lock_seconds` longer than a checkout
-    may take: an attempt that is still alive is never taken for dead.
-    """
-
-    currency: str
-    hold_seconds: int
-    lock_seconds: int
 
 
 class CheckoutReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +111,7 @@ def _place_or_wait(
     expires_at = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds)
     if key is None:
         with database.transaction() as tx:
-            return place(tx, request, currency=terms.currency, expires_at=expires_at, key=None)
+            return place(tx, request, terms, expires_at=expires_at, key=None)
     claimed = _claim_or_wait(database, key, terms, keep_seconds=expires_at - int(time.time()), answer_by=answer_by)
     if isinstance(claimed, idempotency.Answered):
         return claimed
@@ -160,15 +148,15 @@ def _take_up_or_place(
     claimed: idempotency.Claimed,
 ) -> PlacedOrder:
     if claimed.order_id is not None:
-        unfinished = _unfinished(database, claimed.order_id)
+        unfinished = _unfinished(database, claimed.order_id, terms)
         if unfinished is not None:
             return unfinished
     expires_at = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds)
     with database.transaction() as tx:
-        return place(tx, request, currency=terms.currency, expires_at=expires_at, key=key)
+        return place(tx, request, terms, expires_at=expires_at, key=key)
 
 
-def _unfinished(database: Database, order_id: int) -> PlacedOrder | None:
+def _unfinished(database: Database, order_id: int, terms: CheckoutTerms) -> PlacedOrder | None:
     """Give the order of an attempt that died before its reply, as that attempt had it; None if it is of no use.
 
     Without a session it has not been paid, and nobody has seen it: an order that is too old for Stripe's shortest
@@ -177,8 +165,9 @@ def _unfinished(database: Database, order_id: int) -> PlacedOrder | None:
     with database.transaction() as tx:
         row = tx.one(
             "SELECT o.event_id, o.ticket_id, o.email, o.quantity, o.unit_price, o.currency, o.status,"
-            " o.hold_expires_at, t.name AS ticket_name, e.name AS event_name FROM ticket_orders o"
-            " JOIN tickets t ON t.id = o.ticket_id JOIN events e ON e.id = o.event_id WHERE o.id = %s",
+            " o.hold_expires_at, t.name AS ticket_name, e.name AS event_name, e.start_date, e.end_date"
+            " FROM ticket_orders o JOIN tickets t ON t.id = o.ticket_id JOIN events e ON e.id = o.event_id"
+            " WHERE o.id = %s",
             order_id,
         )
     if row is None or row["status"] != OrderStatus.PENDING or row["hold_expires_at"] is None:
@@ -198,6 +187,7 @@ def _unfinished(database: Database, order_id: int) -> PlacedOrder | None:
         unit_minor=money.to_minor_units(row["unit_price"], row["currency"]),
         currency=row["currency"],
         expires_at=int(ends.timestamp()),
+        begins_soon=begins_soon(row, terms, dates.utc_naive(datetime.now(UTC))),
     )
 
 

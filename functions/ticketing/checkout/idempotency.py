@@ -8,7 +8,7 @@ Stripe changed nothing, so it frees the key: the next try, also with another bod
 - A second request while the first is running waits for the first's reply.
 - An attempt that died half-way (its lock has run out, and there is no reply) is taken up where it stopped.
 - A key is kept as long as the order's Checkout Session: the reply's address leads nowhere after that, nor when the
-  session was expired before its time.
+  order has ended before (expired, failed, cancelled, refunded).
 
 Compare https://docs.stripe.com/api/idempotent_requests and
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
@@ -24,9 +24,11 @@ import msgspec
 from ticketing.checkout.errors import KeyConflict
 from ticketing.database import Database, Transaction
 from ticketing.errors import DatabaseUnavailable
-from ticketing.orders.status import LAPSED
+from ticketing.orders.status import LIVE, OrderStatus
 
 _REMOVED_AT_ONCE: Final = 200
+# The states in which a kept reply still says the truth: the buyer can pay, or has paid.
+_ANSWERED: Final = LIVE | {OrderStatus.PAID}
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -93,8 +95,8 @@ def _claim(tx: Transaction, key: Key, lock_seconds: int, keep_seconds: int) -> C
     )
     if row is None:
         raise DatabaseUnavailable("An idempotency key was removed while it was read.")
-    # The reply of an order that lapsed leads to a session in which nobody can pay.
-    if row["is_expired"] or (row["response_body"] is not None and row["order_status"] in LAPSED):
+    # The reply of an order that ended without a ticket, or whose row is gone, leads to a page on which nobody can pay.
+    if row["is_expired"] or (row["response_body"] is not None and row["order_status"] not in _ANSWERED):
         _claim_again(tx, key, order_id=None, lock_seconds=lock_seconds, keep_seconds=keep_seconds)
         return Claimed()
     if row["request_hash"] != key.request_hash:

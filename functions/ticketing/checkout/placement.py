@@ -55,8 +55,22 @@ class CheckoutRequest(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
 
 
+class CheckoutTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the deployment decides.
+
+    `currency` is the shop's (ISO code), `hold_seconds` how long seats are held, `lock_seconds` longer than a checkout
+    may take: an attempt that is still alive is never taken for dead. Payment methods whose result takes days are not
+    offered for an event that begins in less than `delayed_method_days` days.
+    """
+
+    currency: str
+    hold_seconds: int
+    lock_seconds: int
+    delayed_method_days: int
+
+
 def place(
-    tx: Transaction, request: CheckoutRequest, *, currency: str, expires_at: int, key: idempotency.Key | None
+    tx: Transaction, request: CheckoutRequest, terms: CheckoutTerms, *, expires_at: int, key: idempotency.Key | None
 ) -> PlacedOrder:
     """Price the order, hold its seats and its code use until `expires_at` (Unix time), and insert it as `pending`.
 
@@ -74,7 +88,7 @@ def place(
         base_price=ticket["price"],
         quantity=request.quantity,
         discount=_date_discount(ticket) if usable is None else usable.discount,
-        currency=currency,
+        currency=terms.currency,
     )
     # What is committed already says no: then nobody's row needs to be locked. The hold below decides.
     _check_left(ticket, request.quantity)
@@ -95,6 +109,14 @@ def place(
         unit_minor=price.unit_minor,
         currency=price.currency,
         expires_at=expires_at,
+        begins_soon=begins_soon(ticket, terms, now),
+    )
+
+
+def begins_soon(event: Row, terms: CheckoutTerms, now: datetime) -> bool:
+    """Tell whether an event (its dates) begins too soon for payment methods whose result takes days."""
+    return dates.begins_within(
+        terms.delayed_method_days, start_date=event["start_date"], end_date=event["end_date"], now=now
     )
 
 

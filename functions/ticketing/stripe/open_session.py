@@ -5,6 +5,7 @@ https://docs.stripe.com/api/checkout/sessions/create
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -22,6 +23,13 @@ SHORTEST_SECONDS: Final = 30 * 60
 _LONGEST_SECONDS: Final = 24 * 3600
 _MARGIN_SECONDS: Final = 60
 
+# Methods whose result is known only days later, of those that Stripe lets a session exclude ("delayed notification";
+# PayTo tells within a minute). https://docs.stripe.com/payments/payment-methods/payment-method-support
+DELAYED_METHODS: Final = (
+    "acss_debit", "au_becs_debit", "bacs_debit", "boleto", "customer_balance", "konbini", "multibanco",
+    "nz_bank_account", "oxxo", "sepa_debit", "sofort", "us_bank_account",
+)  # fmt: skip
+
 # What Stripe shows of a product's name.
 _LONGEST_NAME: Final = 250
 
@@ -29,7 +37,8 @@ _LONGEST_NAME: Final = 250
 class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order that holds its seats and waits for a Checkout Session.
 
-    `unit_minor` is the price of one seat in minor units of `currency`, `expires_at` a Unix time.
+    `unit_minor` is the price of one seat in minor units of `currency`, `expires_at` a Unix time. `begins_soon`: the
+    event begins too soon for payment methods whose result takes days.
     """
 
     order_id: int
@@ -42,6 +51,7 @@ class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
     unit_minor: int
     currency: str
     expires_at: int
+    begins_soon: bool
 
 
 class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +76,7 @@ class StripeCheckoutSessions:
         self._client = client
 
     def open(self, order: PlacedOrder, *, origin: str, retries: int = NETWORK_RETRIES) -> OpenSession:
-        """Open the order's session; asked again for the same order, Stripe gives the same session.
+        """Open the order's session; asked again with the same, Stripe gives the same session.
 
         `origin` is where the buyer returns to, e.g. `https://shop.example`; `retries` is how often a request that
         Stripe did not answer is repeated.
@@ -76,10 +86,14 @@ class StripeCheckoutSessions:
             StripeRefused: Stripe said no.
             ConfigurationError: the API key is wrong.
         """
+        parameters = _parameters(order, origin)
         with stripe_errors(f"open a Checkout Session for order {order.order_id}"):
             session = self._client.v1.checkout.sessions.create(
-                params=_parameters(order, origin),
-                options={"idempotency_key": _idempotency_key(order), "max_network_retries": retries},
+                params=parameters,
+                options={
+                    "idempotency_key": _idempotency_key(order, parameters),
+                    "max_network_retries": retries,
+                },
             )
         if not session.url:
             raise StripeRefused(f"Stripe's Checkout Session {session.id} of order {order.order_id} has no page.")
@@ -100,7 +114,7 @@ def _parameters(order: PlacedOrder, origin: str) -> SessionCreateParams:
         "ticket_id": str(order.ticket_id),
     }
     page = f"{origin}/events/{order.event_id}"
-    return {
+    parameters: SessionCreateParams = {
         "mode": "payment",
         "line_items": [
             {
@@ -124,8 +138,18 @@ def _parameters(order: PlacedOrder, origin: str) -> SessionCreateParams:
         "success_url": f"{page}?payment=success&session_id={{CHECKOUT_SESSION_ID}}",
         "cancel_url": f"{page}?payment=cancelled",
     }
+    if order.begins_soon:
+        # The methods themselves are chosen in Stripe's dashboard; this takes some away for this session only.
+        parameters["excluded_payment_method_types"] = list(DELAYED_METHODS)
+    return parameters
 
 
-def _idempotency_key(order: PlacedOrder) -> str:
-    # The expiry tells apart the orders 1 of two databases that share a Stripe test account.
-    return f"checkout-order-{order.order_id}-{order.expires_at}"
+def _idempotency_key(order: PlacedOrder, parameters: SessionCreateParams) -> str:
+    """Give a key that is the same for the same request only.
+
+    An attempt may be taken up after the event was renamed, or from another of the shop's addresses, and Stripe refuses
+    a key with other parameters for good. Of two sessions of one order nobody knows the first one's page. The expiry
+    tells apart the orders 1 of two databases that share a Stripe test account.
+    """
+    digest = hashlib.sha256(msgspec.json.encode(parameters, order="deterministic")).hexdigest()
+    return f"checkout-order-{order.order_id}-{order.expires_at}-{digest[:16]}"

@@ -167,6 +167,7 @@ def api(database: Database, stripe: StripeStandIn, monkeypatch: pytest.MonkeyPat
         "FRONTEND_URL": "https://cachao.example",
         "CURRENCY": "eur",
         "HOLD_SECONDS": "1800",
+        "DELAYED_METHOD_DAYS": "7",
         "MAX_TICKETS_PER_ORDER": "10",
         "STRIPE_API_BASE": stripe.url,
         "STRIPE_LIVEMODE": "false",

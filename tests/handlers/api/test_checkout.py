@@ -266,6 +266,25 @@ def test_an_event_that_is_over(
     assert status == 200 or reply.code == "not_on_sale"
 
 
+@pytest.mark.parametrize(
+    ("starts", "methods"),
+    [
+        (timedelta(hours=5), ["card"]),  # tonight
+        (timedelta(days=6, hours=23), ["card"]),
+        (timedelta(days=7, hours=1), ["card", "sepa_debit"]),
+        (None, ["card", "sepa_debit"]),
+    ],
+    ids=str,
+)
+def test_a_payment_that_takes_days_is_not_offered_shortly_before_the_event(
+    api: Api, database: Database, stripe: StripeStandIn, starts: timedelta | None, methods: list[str]
+) -> None:
+    start = None if starts is None else datetime.now(UTC).replace(tzinfo=None) + starts
+    event_id = create_event(database, start_date=start)
+    reply = api.checkout(event_id, create_ticket(database, event_id=event_id))
+    assert stripe.session(reply.body["session_id"])["payment_method_types"] == methods
+
+
 def test_a_ticket_that_is_not_active(api: Api, database: Database, event_id: int) -> None:
     assert api.checkout(event_id, create_ticket(database, event_id=event_id, is_active=0)).code == "not_on_sale"
 
@@ -574,6 +593,7 @@ def test_no_tax_is_added_to_the_price_whatever_the_accounts_default_is() -> None
         quantity=1,
         unit_minor=2000,
         currency="eur",
+        begins_soon=False,
         expires_at=0,
     )
     # Left out, the account decides; given, this does.

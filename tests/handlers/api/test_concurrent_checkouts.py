@@ -17,9 +17,9 @@ import pytest
 from handlers.api.public_errors import public_error
 from tests.conftest import Connect
 from tests.factories import create_code, create_ticket, row_of
-from ticketing.checkout.checkout import CheckoutTerms, check_out
+from ticketing.checkout.checkout import check_out
 from ticketing.checkout.errors import CheckoutRefused
-from ticketing.checkout.placement import CheckoutRequest
+from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms
 from ticketing.database import Database, Transaction
 from ticketing.errors import DatabaseUnavailable
 from ticketing.orders import holds
@@ -29,7 +29,7 @@ from ticketing.payments.release import release_order
 from ticketing.stripe.events import SessionEvent
 from ticketing.stripe.open_session import OpenSession, PlacedOrder
 
-TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32)
+TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32, delayed_method_days=7)
 
 
 class Sessions:

@@ -20,16 +20,16 @@ from tests.conftest import Connect
 from tests.factories import create_ticket, row_of
 from tests.handlers.api.conftest import Api
 from ticketing.checkout import checkout
-from ticketing.checkout.checkout import CheckoutReply, CheckoutTerms, check_out
+from ticketing.checkout.checkout import CheckoutReply, check_out
 from ticketing.checkout.errors import CheckoutBusy, NotEnoughSeats
-from ticketing.checkout.placement import CheckoutRequest, place
+from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, place
 from ticketing.database import Database
 from ticketing.errors import DatabaseUnavailable
 from ticketing.stripe import client as stripe_client
 from ticketing.stripe.open_session import OpenSession, PlacedOrder, StripeCheckoutSessions
 
 KEY = {"idempotency-key": "click-1"}
-TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32)
+TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32, delayed_method_days=7)
 
 
 class Sessions:
@@ -257,8 +257,45 @@ def test_a_key_ends_with_the_session(database: Database, ticket_id: int) -> None
     assert check_out(database, sessions, request, TERMS) == second
 
 
+@pytest.mark.parametrize("change", ["name = 'Renamed'", "start_date = UTC_TIMESTAMP() + INTERVAL 1 DAY"])
+def test_an_attempt_is_taken_up_after_its_event_was_changed(
+    api: Api, database: Database, ticket_id: int, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """Stripe refuses an idempotency key that comes with other parameters, for good."""
+
+    def lose(*_: object) -> None:
+        raise DatabaseUnavailable("gone")
+
+    event_id = row_of(database, "tickets", ticket_id)["event_id"]
+    with monkeypatch.context() as patched:
+        patched.setattr(checkout, "_store", lose)
+        assert api.checkout(event_id, ticket_id, headers=KEY).status == 503
+    with database.transaction() as tx:
+        tx.change(f"UPDATE events SET {change}")
+    reply = api.checkout(event_id, ticket_id, headers={**KEY, "origin": "https://www.cachao.example"})
+    assert reply.status == 200
+    assert count(database, "ticket_orders") == 1
+
+
+def test_a_reply_ends_with_its_orders_row(database: Database, ticket_id: int) -> None:
+    sessions, request = Sessions(), wish(database, ticket_id)
+    first = check_out(database, sessions, request, TERMS)
+    with database.transaction() as tx:
+        tx.change("DELETE FROM ticket_orders")
+    assert check_out(database, sessions, request, TERMS).order_id != first.order_id
+
+
 @pytest.mark.parametrize(
-    ("status", "anew"), [("expired", True), ("failed", True), ("processing", False), ("paid", False)]
+    ("status", "anew"),
+    [
+        ("expired", True),
+        ("failed", True),
+        ("cancelled", True),
+        ("refunded", True),
+        ("pending", False),
+        ("processing", False),
+        ("paid", False),
+    ],
 )
 def test_a_reply_ends_with_its_order(database: Database, ticket_id: int, status: str, *, anew: bool) -> None:
     sessions, request = Sessions(), wish(database, ticket_id)

@@ -18,7 +18,7 @@ from local.lint.subject import load
 from tests.conftest import TEMPLATE, Connect, connect_to
 from tests.ticketing.migrations.schemas import LIVE_SCHEMA, rows, run
 from ticketing import migration_runner
-from ticketing.checkout.placement import CheckoutRequest, place
+from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, place
 from ticketing.database import FOR_MIGRATIONS, Database
 from ticketing.errors import DatabaseUnavailable, DataInconsistent
 from ticketing.migration_runner import apply_migrations, pending_migrations
@@ -109,8 +109,9 @@ def test_an_order_has_its_times_whatever_the_live_tables_defaults_are(empty_sche
         event_id=1, ticket_id=1, quantity=1, email="jo@example.com", origin="https://shop.example"
     )
     before = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    terms = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32, delayed_method_days=7)
     with Database(empty_schema).transaction() as tx:
-        placed = place(tx, request, currency="eur", expires_at=int(time.time()) + 1900, key=None)
+        placed = place(tx, request, terms, expires_at=int(time.time()) + 1900, key=None)
     [order] = rows(empty_schema, f"SELECT * FROM ticket_orders WHERE id = {placed.order_id}")
     assert before <= order["created_at"] == order["updated_at"] <= datetime.now(UTC).replace(tzinfo=None)
 
