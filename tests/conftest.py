@@ -21,7 +21,7 @@ from local.database.mariadb import MariaDB
 from local.stripe_stand_in import StripeStandIn
 from tests.sizes import FULL
 from ticketing.database import FOR_REQUESTS, Database, Timeouts, connector
-from ticketing.migration_runner import apply_migrations
+from ticketing.schema.runner import apply_migrations
 
 # Quoted: only the stubs know that a Connection has a kind of cursor.
 Connect = Callable[[], "Connection[DictCursor]"]

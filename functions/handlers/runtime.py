@@ -23,8 +23,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from handlers.settings import connect_to_database
 from ticketing.database import Database
 from ticketing.errors import InvalidEvent, PermanentError, TicketingError
-from ticketing.migration_runner import require_current_schema
 from ticketing.orders import history
+from ticketing.schema.version import require_current_schema
 
 # Settings come from POWERTOOLS_* and LOG_LEVEL in template.yaml. UTC, as everything here.
 logger = Logger(utc=True)

@@ -2,10 +2,10 @@
 -- All columns have defaults: rows of the live shop hold nothing and have counted nothing.
 
 ALTER TABLE tickets
-    ADD COLUMN IF NOT EXISTS held_quantity INT NOT NULL DEFAULT 0;
+    ADD COLUMN IF NOT EXISTS held_quantity INT NOT NULL DEFAULT 0, ALGORITHM = INSTANT;
 
 ALTER TABLE discount_codes
-    ADD COLUMN IF NOT EXISTS held_count INT NOT NULL DEFAULT 0;
+    ADD COLUMN IF NOT EXISTS held_count INT NOT NULL DEFAULT 0, ALGORITHM = INSTANT;
 
 ALTER TABLE ticket_orders
     ADD COLUMN IF NOT EXISTS currency CHAR(3) NOT NULL DEFAULT 'eur',
@@ -18,14 +18,27 @@ ALTER TABLE ticket_orders
     ADD COLUMN IF NOT EXISTS discount_counted_at DATETIME(6) NULL,
     ADD COLUMN IF NOT EXISTS discount_returned_at DATETIME(6) NULL,
     ADD COLUMN IF NOT EXISTS refunded_amount DECIMAL(10, 2) NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS email_lower VARCHAR(255) AS (LOWER(email)) VIRTUAL;
+    ALGORITHM = INSTANT;
+
+-- By itself: together with ordinary columns it would copy the table, and every write would wait.
+ALTER TABLE ticket_orders
+    ADD COLUMN IF NOT EXISTS email_lower VARCHAR(255) AS (LOWER(email)) VIRTUAL,
+    ALGORITHM = INSTANT;
 
 -- One index for each way an order is found.
-CREATE INDEX IF NOT EXISTS ticket_orders_by_checkout_session ON ticket_orders (stripe_checkout_session_id);
-CREATE INDEX IF NOT EXISTS ticket_orders_by_payment_intent ON ticket_orders (stripe_payment_intent_id);
-CREATE INDEX IF NOT EXISTS ticket_orders_by_status_and_hold ON ticket_orders (status, hold_expires_at);
-CREATE INDEX IF NOT EXISTS ticket_orders_by_created_at ON ticket_orders (created_at);
-CREATE INDEX IF NOT EXISTS ticket_orders_by_buyer ON ticket_orders (cognito_sub, created_at);
-CREATE INDEX IF NOT EXISTS tickets_by_event ON tickets (event_id);
-CREATE INDEX IF NOT EXISTS ticket_discounts_by_ticket ON ticket_discounts (ticket_id, is_active, valid_until);
-CREATE INDEX IF NOT EXISTS discount_codes_by_event_and_code ON discount_codes (event_id, code);
+CREATE INDEX IF NOT EXISTS ticket_orders_by_checkout_session ON ticket_orders (stripe_checkout_session_id)
+    ALGORITHM = NOCOPY LOCK = NONE;
+CREATE INDEX IF NOT EXISTS ticket_orders_by_payment_intent ON ticket_orders (stripe_payment_intent_id)
+    ALGORITHM = NOCOPY LOCK = NONE;
+CREATE INDEX IF NOT EXISTS ticket_orders_by_status_and_hold ON ticket_orders (status, hold_expires_at)
+    ALGORITHM = NOCOPY LOCK = NONE;
+CREATE INDEX IF NOT EXISTS ticket_orders_by_created_at ON ticket_orders (created_at)
+    ALGORITHM = NOCOPY LOCK = NONE;
+CREATE INDEX IF NOT EXISTS ticket_orders_by_buyer ON ticket_orders (cognito_sub, created_at)
+    ALGORITHM = NOCOPY LOCK = NONE;
+CREATE INDEX IF NOT EXISTS tickets_by_event ON tickets (event_id)
+    ALGORITHM = NOCOPY LOCK = NONE;
+CREATE INDEX IF NOT EXISTS ticket_discounts_by_ticket ON ticket_discounts (ticket_id, is_active, valid_until)
+    ALGORITHM = NOCOPY LOCK = NONE;
+CREATE INDEX IF NOT EXISTS discount_codes_by_event_and_code ON discount_codes (event_id, code)
+    ALGORITHM = NOCOPY LOCK = NONE;

@@ -88,6 +88,9 @@ class Timeouts:
 FOR_REQUESTS = Timeouts(answer=8, row_lock=5, table_lock=5, rest=60)
 # Shorter than the migration function's time-out: an index on a large table takes its time.
 FOR_MIGRATIONS = Timeouts(answer=880, row_lock=10, table_lock=10, rest=900)
+# Whatever the server's is: what does not fit is an error and not cut, quotes mean what they mean here. Zero dates stay
+# allowed, as live tables have them.
+_SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION"
 # Each statement sees what is committed: the guards are in the statements themselves, and the gap locks of
 # REPEATABLE READ would only add deadlocks.
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
@@ -150,7 +153,7 @@ class Database:
         """Take the function that opens a connection (see `connector`).
 
         `check` is asked at the first transaction, and until it has passed, whether the database is fit for this
-        version; it raises where it is not (`migration_runner.require_current_schema`).
+        version; it raises where it is not (`schema.version.require_current_schema`).
         """
         self._connect = connect
         self._check = check
@@ -242,7 +245,7 @@ def connector(
     With `ca_file` the connection is made over TLS, and the server's certificate and name are verified against it.
     """
     session_settings = (
-        f"SET time_zone = '+00:00', innodb_lock_wait_timeout = {timeouts.row_lock},"
+        f"SET sql_mode = '{_SQL_MODE}', time_zone = '+00:00', innodb_lock_wait_timeout = {timeouts.row_lock},"
         f" lock_wait_timeout = {timeouts.table_lock}, wait_timeout = {timeouts.rest}"
     )
 

@@ -15,7 +15,7 @@ from pymysql.cursors import Cursor
 from local.aws.cloud import Deployment
 from local.stack import LocalStack, StackOptions
 from ticketing.database import connector
-from ticketing.migration_runner import apply_migrations
+from ticketing.schema.runner import apply_migrations
 
 
 class Shop:

@@ -13,9 +13,9 @@ import msgspec
 from handlers.runtime import TaskInput, database, task
 from handlers.settings import connect_with_the_secret_as_it_is
 from ticketing.errors import SchemaOutdated
-from ticketing.migration_runner import pending_migrations
 from ticketing.operators.inspection import DatabaseHealth, InspectedOrder, database_health, find_order
 from ticketing.operators.listing import ListedOrders, OrdersWanted, list_orders
+from ticketing.schema.runner import pending_migrations
 
 
 class InspectOrderInput(TaskInput):

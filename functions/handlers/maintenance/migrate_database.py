@@ -6,7 +6,7 @@ import msgspec
 
 from handlers.runtime import TaskInput, task
 from handlers.settings import connect_for_migrations
-from ticketing.migration_runner import apply_migrations
+from ticketing.schema.runner import apply_migrations
 
 
 class MigrateDatabaseInput(TaskInput):

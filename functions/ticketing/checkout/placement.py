@@ -21,7 +21,7 @@ from ticketing.checkout.pricing import Discount, Price
 from ticketing.database import Row, Transaction
 from ticketing.orders import holds
 from ticketing.orders.status import OrderStatus
-from ticketing.schema_check import PLACED_COLUMNS
+from ticketing.schema.live_tables import PLACED_COLUMNS
 from ticketing.stripe.open_session import PlacedOrder
 
 # Between a hold that did not fit and the look at what is left, seats may come free: then it is tried again.

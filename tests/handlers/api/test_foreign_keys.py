@@ -12,8 +12,8 @@ from tests.factories import create_code, create_ticket, row_of
 from tests.handlers.api.test_concurrent_checkouts import at_once, buy, check_sums
 from ticketing.database import Database
 from ticketing.errors import DatabaseUnavailable
-from ticketing.migration_runner import apply_migrations
 from ticketing.orders import holds
+from ticketing.schema.runner import apply_migrations
 
 BUYERS, ROUNDS = 20, 10
 

@@ -12,17 +12,13 @@ import pytest
 
 from local.database.mariadb import DOCUMENTED_RIGHTS, MariaDB
 from tests.conftest import Connect, connect_to
-from tests.ticketing.migrations.schemas import LIVE_SCHEMA, rows, run
-from ticketing import migration_runner
+from tests.ticketing.schema.schemas import LIVE_SCHEMA, rows, run
 from ticketing.database import Database
 from ticketing.errors import ConfigurationError, DataInconsistent, SchemaOutdated
-from ticketing.migration_runner import (
-    apply_migrations,
-    migration_names,
-    pending_migrations,
-    require_current_schema,
-    statements_of,
-)
+from ticketing.schema import files
+from ticketing.schema.files import migration_names, statements_of
+from ticketing.schema.runner import apply_migrations, pending_migrations
+from ticketing.schema.version import require_current_schema
 
 ALL = migration_names()
 
@@ -82,7 +78,7 @@ def structure(connect: Connect) -> set[tuple[str, ...]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("before", ["", LIVE_SCHEMA, HALF_MADE_BY_YOYO], ids=["empty", "live", "left by yoyo"])
+@pytest.mark.parametrize("before", ["", LIVE_SCHEMA + HALF_MADE_BY_YOYO], ids=["empty", "live, left by yoyo"])
 def test_a_run_may_be_killed_between_any_two_statements(empty_schema: Connect, mariadb: MariaDB, before: str) -> None:
     root = mariadb.connect(user="root", database=f"{mariadb.name}_empty")
 
@@ -175,28 +171,9 @@ def test_a_statement_that_fails_is_named(
     empty_schema: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "0001_first.sql").write_text("CREATE TABLE IF NOT EXISTS one (id INT);\nSELECT nothing FROM one;\n")
-    monkeypatch.setattr(migration_runner, "FOLDER", tmp_path)
+    monkeypatch.setattr(files, "FOLDER", tmp_path)
     with pytest.raises(DataInconsistent, match="Statement 2 of the migration 0001_first failed: error 1054"):
         apply_migrations(empty_schema)
-
-
-@pytest.mark.parametrize(
-    ("sql", "statements"),
-    [
-        ("", []),
-        ("-- nothing; at all\n", []),
-        ("SELECT 1;\nSELECT 2", ["SELECT 1", "SELECT 2"]),
-        ("SELECT ';', \"--\", `;` FROM t; -- why; so\n", ["SELECT ';', \"--\", `;` FROM t"]),
-        ("SELECT 'it''s; \\'--';", ["SELECT 'it''s; \\'--'"]),
-        ("SELECT 3 - 1;", ["SELECT 3 - 1"]),
-    ],
-)
-def test_statements_end_at_a_semicolon_outside_texts_and_comments(
-    sql: str, statements: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "0001_x.sql").write_text(sql)
-    monkeypatch.setattr(migration_runner, "FOLDER", tmp_path)
-    assert statements_of("0001_x") == statements
 
 
 # --- What a worker asks -------------------------------------------------------------------------------------------

@@ -10,9 +10,7 @@ See https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Final
 
 import pymysql
@@ -20,11 +18,11 @@ from pymysql.connections import Connection
 from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
-from ticketing import schema_check
 from ticketing.database import describe, is_passing
-from ticketing.errors import ConfigurationError, DatabaseUnavailable, DataInconsistent, SchemaOutdated
+from ticketing.errors import ConfigurationError, DatabaseUnavailable, DataInconsistent
+from ticketing.schema.check import check
+from ticketing.schema.files import migration_names, statements_of
 
-FOLDER: Final = Path(__file__).resolve().parent.parent / "migrations"
 _LOCK_SECONDS: Final = 60
 _HISTORY: Final = (
     "CREATE TABLE IF NOT EXISTS cachao_migrations ("
@@ -32,20 +30,8 @@ _HISTORY: Final = (
     " applied_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)"
     ") ENGINE = InnoDB"
 )
-# What may hold a semicolon that ends no statement: texts, names and comments.
-_PIECE: Final = re.compile(r"""'(?:[^'\\]|\\.|'')*'|"[^"]*"|`[^`]*`|--[^\n]*|;|[^'"`;-]+|.""", re.DOTALL)
 # A right is missing: for a table, for a column, for the database.
 _NOT_ALLOWED: Final = frozenset({ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR})
-
-
-def migration_names() -> list[str]:
-    """Give the names of this version's migrations, in the order in which they are applied, e.g. `0001_live_schema`."""
-    return sorted(file.stem for file in FOLDER.glob("*.sql"))
-
-
-def statements_of(name: str) -> list[str]:
-    """Give a migration's statements, without comments."""
-    return list(_split((FOLDER / f"{name}.sql").read_text(encoding="utf-8")))
 
 
 def apply_migrations(connect: Callable[[], Connection[Any]]) -> list[str]:
@@ -70,8 +56,8 @@ def apply_migrations(connect: Callable[[], Connection[Any]]) -> list[str]:
     try:
         with connection.cursor() as cursor:
             _lock(cursor)
-            schema_check.check(cursor)
             due = _missing(cursor)
+            check(cursor, due)
             cursor.execute(_HISTORY)
             for name in migration_names():
                 if name in due:
@@ -94,44 +80,6 @@ def pending_migrations(connect: Callable[[], Connection[Any]]) -> list[str]:
             return _missing(cursor)
     finally:
         connection.close()
-
-
-def require_current_schema(cursor: Cursor) -> None:
-    """Hold that the database has had every migration of this version; a worker asks once, with one query.
-
-    Raises:
-        SchemaOutdated: it has not; the message names what is missing.
-    """
-    try:
-        cursor.execute("SELECT name FROM cachao_migrations")
-        applied = {_first(row) for row in cursor.fetchall()}
-    except pymysql.err.ProgrammingError as error:
-        if error.args[0] != ER.NO_SUCH_TABLE:
-            raise
-        applied = set()
-    missing = [name for name in migration_names() if name not in applied]
-    if missing:
-        raise SchemaOutdated(
-            f"The database lacks {'the migration' if len(missing) == 1 else 'the migrations'} {', '.join(missing)},"
-            " which belong to this version. Run `cachao migrate`. What fails meanwhile is tried again for some minutes;"
-            " after that, run `cachao replay --failed --since 2d --error SchemaOutdated`."
-        )
-
-
-def _split(sql: str) -> Iterator[str]:
-    statement = ""
-    for piece in _PIECE.findall(sql):
-        if piece == ";":
-            yield statement.strip()
-            statement = ""
-        elif not piece.startswith("--"):
-            statement += piece
-    if statement.strip():
-        yield statement.strip()
-
-
-def _first(row: Any) -> str:  # noqa: ANN401 -- a tuple or a dictionary, as the connection's cursors give rows
-    return str(next(iter(row.values())) if isinstance(row, dict) else row[0])
 
 
 def _lock(cursor: Cursor) -> None:
