@@ -23,14 +23,16 @@ _LONGEST_INDEXED: Final = 3072
 _LONGEST_INDEXED_COMPACT: Final = 767
 _USUAL_PAGE: Final = 16384
 _COMPACT: Final = frozenset({"Compact", "Redundant"})
+_DROPPED: Final = re.compile(r"DROP INDEX IF EXISTS (\w+) ON \w+")
 _CHANGED: Final = re.compile(r"(?:ALTER TABLE (\w+)|CREATE INDEX IF NOT EXISTS \w+ ON (\w+))\b")
 
 
 def foreseen(cursor: Cursor, tables: dict[str, ExistingTable], statements: list[str]) -> Iterator[str]:
     """Tell what the tables that are there would not let these statements do."""
     longest = _longest_indexed(cursor)
+    dropped = {found[1] for found in map(_DROPPED.match, statements) if found is not None}
     for table in _added_to(tables, statements):
-        yield from _not_instant(cursor, table)
+        yield from _not_instant(cursor, table, dropped)
     for statement in statements:
         for column in files.columns_of(statement):
             if column.is_virtual and column.table in tables:
@@ -80,7 +82,7 @@ def _added_to(tables: dict[str, ExistingTable], statements: list[str]) -> list[E
     return [tables[name] for name in sorted(names)]
 
 
-def _not_instant(cursor: Cursor, table: ExistingTable) -> Iterator[str]:
+def _not_instant(cursor: Cursor, table: ExistingTable, dropped: set[str]) -> Iterator[str]:
     cursor.execute("SELECT @@innodb_instant_alter_column_allowed")
     row = cursor.fetchone()
     if row is not None and row[0] == "never":
@@ -94,15 +96,18 @@ def _not_instant(cursor: Cursor, table: ExistingTable) -> Iterator[str]:
             f" TABLE {table.name} ROW_FORMAT = DYNAMIC."
         )
     cursor.execute(
-        "SELECT DISTINCT index_name FROM information_schema.statistics"
-        " WHERE table_schema = DATABASE() AND table_name = %s AND index_type = 'FULLTEXT'",
+        "SELECT DISTINCT s.index_name, IF(s.index_type = 'FULLTEXT', 'FULLTEXT index', 'index on a virtual column')"
+        " FROM information_schema.statistics AS s JOIN information_schema.columns AS c"
+        " USING (table_schema, table_name, column_name) WHERE table_schema = DATABASE() AND table_name = %s"
+        " AND (s.index_type = 'FULLTEXT' OR c.extra = 'VIRTUAL GENERATED')",
         (table.name,),
     )
-    for (index,) in cursor.fetchall():
-        yield (
-            f"{table.name} has the FULLTEXT index {index}, and a column cannot be added without copying the table. Drop"
-            " the index, migrate, then make it again."
-        )
+    for index, kind in cursor.fetchall():
+        if index not in dropped:
+            yield (
+                f"{table.name} has the {kind} {index}, and a column cannot be added without copying the table. Drop the"
+                " index, migrate, then make it again."
+            )
 
 
 def _not_virtual(cursor: Cursor, table: ExistingTable, column: files.Column) -> Iterator[str]:
