@@ -1,4 +1,4 @@
-"""Whether a Checkout Session is ours: one that this shop opened (docs/rules.md, "Ours").
+"""Whether a Checkout Session is ours: one that this shop opened (docs/rules.md, "Words").
 
 Small numbers collide, between two shops on one Stripe account and after a database was restored. So a number that a
 session names finds an order, and this says whether the session is that order's. Nothing that is not ours may be
