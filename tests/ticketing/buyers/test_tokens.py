@@ -101,7 +101,7 @@ def verifier(pool: Pool, pool_server: tuple[Pool, str]) -> TokenVerifier:
 @pytest.fixture
 def monotonic(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr("ticketing.buyers.tokens.tokens.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("ticketing.buyers.tokens.time.monotonic", lambda: now[0])
     return now
 
 

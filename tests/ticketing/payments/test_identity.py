@@ -1,4 +1,4 @@
-"""Which Checkout Session is an order's own (docs/rules.md, "ours"): by its id or its mark, never by a bare number."""
+"""Which Checkout Session is an order's own (docs/rules.md, "Words"): by its id or its mark, never by a bare number."""
 
 from __future__ import annotations
 
