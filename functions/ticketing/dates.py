@@ -26,6 +26,12 @@ def utc_aware(moment: datetime | str | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) else None
 
 
+def as_if_utc(local: Bound) -> str | None:
+    """Give a time on the venue's wall as the live API does: the same figures, called UTC (2026-12-28T20:00:00.000Z)."""
+    start = _start(local)
+    return None if start is None else f"{start.isoformat(timespec='milliseconds')}Z"
+
+
 def has_begun(since: Bound, now: datetime) -> bool:
     """Tell whether `since` is reached; a day begins at midnight UTC. `now` is UTC without a zone."""
     start = _start(since)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from ticketing import dates
+from ticketing import addresses, dates
 from ticketing.buyers.tokens import Buyer
 from ticketing.database import Database, Row
+from ticketing.orders.status import LAPSED, OrderStatus
 
-# More than a person buys. Anybody can order in somebody else's e-mail address without paying: paid orders come
-# first here, so that such orders cannot push them out.
-_MOST_ORDERS: Final = 500
+# More than a person buys, by this account and by this address each. Anybody can order in somebody else's address
+# without paying: what is found by the address is bounded by itself, so that such orders push nobody's own out, and
+# there what money came for, or is coming for, is first.
+_MOST_OWN: Final = 500
+_MOST_BY_EMAIL: Final = 200
+_WITH_MONEY: Final = (OrderStatus.PAID, OrderStatus.REFUNDED, OrderStatus.PROCESSING)
 
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}\Z")
 
 # The live columns and those that tell of the payment; what an order holds and has counted is the shop's business.
@@ -25,22 +30,25 @@ _COLUMNS: Final = (
     " total_amount, currency, refunded_amount, status, stripe_checkout_session_id, stripe_payment_intent_id,"
     " validated_at, paid_at, created_at, updated_at"
 )
-_OWN: Final = f"SELECT {_COLUMNS} FROM ticket_orders WHERE cognito_sub = %s"  # noqa: S608 -- constants
-_BY_EMAIL: Final = f"SELECT {_COLUMNS} FROM ticket_orders WHERE email_lower = %s"  # noqa: S608 -- constants
-# Paid orders first, see _MOST_ORDERS.
+_FIRST: Final = "ORDER BY status IN %s DESC, created_at DESC, id DESC LIMIT %s"
+_OWN: Final = f"(SELECT {_COLUMNS} FROM ticket_orders WHERE cognito_sub = %s {_FIRST})"  # noqa: S608 -- constants
+_BY_EMAIL: Final = (
+    f"(SELECT {_COLUMNS} FROM ticket_orders"  # noqa: S608 -- constants
+    f" WHERE email_lower IN %s AND status NOT IN %s {_FIRST})"
+)
 _WITH_EVENT_AND_TICKET: Final = (
-    "SELECT o.*, e.name AS event_name, e.start_date AS event_start_date, e.end_date AS event_end_date,"
-    " t.name AS ticket_name, t.price AS ticket_price, t.image_url AS ticket_image_url"
+    "SELECT o.*, e.name AS event_name, e.start_date, e.end_date, t.name AS ticket_name, t.price AS ticket_price,"
+    " t.image_url AS ticket_image_url"
     " FROM ({}) o LEFT JOIN events e ON e.id = o.event_id LEFT JOIN tickets t ON t.id = o.ticket_id"
-    " ORDER BY o.status IN ('paid', 'refunded') DESC, o.created_at DESC, o.id DESC LIMIT %s"
 )
 
 
 class BuyerOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order with its event and ticket. Amounts in the order's currency, its own times in UTC.
 
-    `discount_amount` is what the whole order saved. The event's dates are handed on as they are stored, without a
-    zone: they are the organiser's, and mean the clock on the venue's wall.
+    `discount_amount` is what the whole order saved. The event's dates are the organiser's, and mean the clock on the
+    venue's wall: `event_start_local` and `event_end_local` give them so, without a zone. `event_start_date` and
+    `event_end_date` are the same figures as if they were UTC, as the shop's other routes give them.
     """
 
     id: str
@@ -64,8 +72,10 @@ class BuyerOrder(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime | None
     updated_at: datetime | None
     event_name: str | None
-    event_start_date: date | datetime | None
-    event_end_date: date | datetime | None
+    event_start_date: str | None
+    event_end_date: str | None
+    event_start_local: date | datetime | None
+    event_end_local: date | datetime | None
     ticket_name: str | None
     ticket_price: Decimal | None
     ticket_image_url: str | None
@@ -91,16 +101,15 @@ def orders_of(database: Database, buyer: Buyer) -> list[BuyerOrder]:
         DatabaseUnavailable: try again.
     """
     # A UNION, so that each half uses its own index; it also drops what both find.
-    found, parameters = _OWN, [buyer.cognito_sub]
+    found = _OWN
+    parameters: list[object] = [buyer.cognito_sub, _WITH_MONEY, _MOST_OWN]
     if buyer.verified_email is not None:
-        found, parameters = f"{_OWN} UNION {_BY_EMAIL}", [buyer.cognito_sub, buyer.verified_email.lower()]
+        found = f"{_OWN} UNION {_BY_EMAIL}"
+        # Lapsed orders of guests are nobody's business any more, and anybody's doing.
+        parameters += [addresses.spellings(buyer.verified_email), tuple(LAPSED), _WITH_MONEY, _MOST_BY_EMAIL]
     with database.transaction() as tx:
-        rows = tx.all(
-            _WITH_EVENT_AND_TICKET.format(found),
-            *parameters,
-            _MOST_ORDERS,
-        )
-    rows.sort(key=lambda row: (row["created_at"] or datetime.min, row["id"]), reverse=True)  # noqa: DTZ901 -- UTC, as MariaDB's
+        rows = tx.all(_WITH_EVENT_AND_TICKET.format(found), *parameters)
+    rows.sort(key=lambda row: (dates.utc_aware(row["created_at"]) or _LONG_AGO, row["id"]), reverse=True)
     return [_order(row) for row in rows if _is_theirs(row, buyer)]
 
 
@@ -138,12 +147,7 @@ def _is_theirs(row: Row, buyer: Buyer) -> bool:
     # MariaDB's comparison is too wide for this: to it é is e, so it would find another person's address.
     if row["cognito_sub"] == buyer.cognito_sub:
         return True
-    return buyer.verified_email is not None and _lower(row["email"]) == _lower(buyer.verified_email)
-
-
-def _lower(email: str) -> str:
-    """Give an address in lower case, but no other letter than it has: the Kelvin sign's lower case is a plain k."""
-    return "".join(letter.lower() if letter.isascii() == letter.lower().isascii() else letter for letter in email)
+    return buyer.verified_email is not None and addresses.is_same(row["email"], buyer.verified_email)
 
 
 def _order(row: Row) -> BuyerOrder:
@@ -151,4 +155,8 @@ def _order(row: Row) -> BuyerOrder:
         row[name] = None if row[name] is None else str(row[name])
     for name in ("validated_at", "paid_at", "created_at", "updated_at"):
         row[name] = dates.utc_aware(row[name])
+    for name in ("start", "end"):
+        local = row.pop(f"{name}_date")
+        row[f"event_{name}_date"] = dates.as_if_utc(local)
+        row[f"event_{name}_local"] = local if isinstance(local, date) else None
     return BuyerOrder(**row)

@@ -27,7 +27,7 @@ class ListedTicket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tickets_of_event(database: Database, event_id: int) -> list[ListedTicket] | None:
-    """Give all tickets of an event, also those that are not on sale, in the order of their making; None: no such event.
+    """Give all tickets of an event, also those that are not on sale, newest first; None: no such event.
 
     Raises:
         DatabaseUnavailable: try again.
@@ -36,7 +36,8 @@ def tickets_of_event(database: Database, event_id: int) -> list[ListedTicket] | 
         rows = tx.all(
             "SELECT t.id, e.id AS event_id, t.name, t.price, t.image_url, t.max_quantity,"
             " COALESCE(t.sold_quantity, 0) AS sold_quantity, t.held_quantity, t.is_active, t.created_at"
-            " FROM events e LEFT JOIN tickets t ON t.event_id = e.id WHERE e.id = %s ORDER BY t.id",
+            " FROM events e LEFT JOIN tickets t ON t.event_id = e.id WHERE e.id = %s"
+            " ORDER BY t.created_at DESC, t.id DESC",
             event_id,
         )
     if not rows:

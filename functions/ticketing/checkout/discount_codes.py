@@ -1,7 +1,12 @@
-"""Finds a discount code and says why it cannot be used (docs/rules.md, "Discount codes")."""
+"""Finds a discount code and says why it cannot be used (docs/rules.md, "Discount codes").
+
+Stored and typed codes are compared in one form (`normalised`), here and not by MariaDB: its collations take É for E,
+or a for something else than A, and know neither zero-width blanks nor Unicode's normal forms.
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 
 import msgspec
@@ -10,9 +15,6 @@ from ticketing import dates
 from ticketing.checkout.errors import CodeRefusal, CodeRefused
 from ticketing.checkout.pricing import Discount
 from ticketing.database import Row, Transaction
-
-# As long as the live column can be; a longer one cannot be a code.
-_LONGEST = 64
 
 
 class UsableCode(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,8 +25,19 @@ class UsableCode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def normalised(code: str | None) -> str | None:
-    """Give a code as it is stored: upper case, no surrounding spaces; None for no code at all."""
-    return (code or "").strip().upper() or None
+    """Give the form in which codes are compared; None for no code at all.
+
+    Upper case, one normal form of Unicode (NFC), and no blanks around it: no-break, zero-width and control characters
+    are blanks, too.
+    """
+    text = unicodedata.normalize("NFC", code or "")
+    first, last = 0, len(text)
+    while first < last and _is_blank(text[first]):
+        first += 1
+    while first < last and _is_blank(text[last - 1]):
+        last -= 1
+    # Upper case may take letters apart again.
+    return unicodedata.normalize("NFC", text[first:last].upper()) or None
 
 
 def find_usable(tx: Transaction, *, event_id: int, code: str, now: datetime) -> UsableCode:
@@ -35,45 +48,57 @@ def find_usable(tx: Transaction, *, event_id: int, code: str, now: datetime) -> 
     Raises:
         CodeRefused: it cannot, and why.
     """
-    rows = [row for row in _rows(tx, event_id, code) if normalised(row["code"]) == code]
-    if not rows:
-        raise CodeRefused("code_unknown")
-    refusals = [_refusal(row, now) for row in rows]
-    for row, refusal in zip(rows, refusals, strict=True):
-        if refusal is None:
-            return UsableCode(
-                code_id=row["id"],
-                discount=Discount(discount_type=row["discount_type"], value=row["discount_value"]),
-            )
-    raise CodeRefused(refusals[0] or "code_unknown")
+    as_stored = _stored_so(tx, event_id, code)
+    usable = _usable(as_stored, now)
+    if usable is None:
+        # Stored in another form, or once more in another form.
+        by_id = {row["id"]: row for row in [*as_stored, *_stored_otherwise(tx, event_id, code)]}
+        rows = [by_id[code_id] for code_id in sorted(by_id, reverse=True)]
+        usable = _usable(rows, now)
+        if usable is None:
+            raise CodeRefused((_refusal(rows[0], now) if rows else None) or "code_unknown")
+    return UsableCode(
+        code_id=usable["id"], discount=Discount(discount_type=usable["discount_type"], value=usable["discount_value"])
+    )
 
 
-def _rows(tx: Transaction, event_id: int, code: str) -> list[Row]:
-    if len(code) > _LONGEST or not _can_be_stored(tx, code):
-        return []
-    # MariaDB's comparison is wider than ours (É is E to it): the caller compares again.
-    return tx.all(
-        "SELECT id, code, discount_type, discount_value, max_uses, COALESCE(used_count, 0) + held_count AS uses,"
-        " valid_from, valid_until, is_active FROM discount_codes WHERE event_id = %s AND code = %s"
-        " ORDER BY id DESC LIMIT 20",
+def _usable(rows: list[Row], now: datetime) -> Row | None:
+    return next((row for row in rows if _refusal(row, now) is None), None)
+
+
+_COLUMNS = (
+    "SELECT id, code, discount_type, discount_value, max_uses, COALESCE(used_count, 0) + held_count AS uses,"
+    " valid_from, valid_until, is_active FROM discount_codes WHERE event_id = %s AND"
+)
+
+
+def _stored_so(tx: Transaction, event_id: int, code: str) -> list[Row]:
+    """Give the rows that MariaDB's own comparison finds, newest first: nearly all codes are found so, by the index."""
+    if not code.isascii():
+        return []  # the column's character set may not have it, and then the comparison is an error
+    rows = tx.all(f"{_COLUMNS} code = %s ORDER BY id DESC LIMIT 20", event_id, code)
+    return [row for row in rows if normalised(row["code"]) == code]
+
+
+def _stored_otherwise(tx: Transaction, event_id: int, code: str) -> list[Row]:
+    """Give the rows that are this code only once normalised: with blanks, other letters than ASCII's, another case.
+
+    It reads the event's codes in the index, and fetches those that are not plain upper-case ASCII.
+    """
+    found = tx.all(
+        # As bytes: to a collation a small letter may be a capital one.
+        "SELECT id, code FROM discount_codes WHERE event_id = %s AND CAST(code AS BINARY) REGEXP '[^!-`{-~]'",
         event_id,
-        code,
     )
+    ids = [row["id"] for row in found if normalised(row["code"]) == code]
+    if not ids:
+        return []
+    return tx.all(f"{_COLUMNS} id IN ({', '.join(['%s'] * len(ids))})", event_id, *ids)
 
 
-def _can_be_stored(tx: Transaction, code: str) -> bool:
-    """Tell whether the live column, whose character set nobody promised, can have such a code at all."""
-    if code.isascii():
-        return True
-    column = tx.one(
-        "SELECT character_set_name AS charset FROM information_schema.columns WHERE table_schema = DATABASE()"
-        " AND table_name = 'discount_codes' AND column_name = 'code'"
-    )
-    if column is None or column["charset"] == "utf8mb4":
-        return True
-    # What the column's character set lacks becomes a question mark on the way.
-    kept = tx.one(f"SELECT CONVERT(%s USING {column['charset']}) AS code", code)
-    return kept is not None and kept["code"] == code
+def _is_blank(character: str) -> bool:
+    # Separators (Zs, Zl, Zp), control characters (Cc), and those of no width (Cf).
+    return unicodedata.category(character) in {"Zs", "Zl", "Zp", "Cc", "Cf"}
 
 
 def _refusal(row: Row, now: datetime) -> CodeRefusal | None:

@@ -8,13 +8,16 @@ from typing import Any, Final
 
 import msgspec
 
+from ticketing.addresses import ascii_address
 from ticketing.checkout.errors import InvalidForm
 
 # RFC 5321, 4.5.3.1.3, less the angle brackets.
 _LONGEST_EMAIL: Final = 254
-# What people have, and Stripe takes: an ASCII address with a domain of at least two labels; no quoted local part, no
-# address literal, no dot at an end or twice. A library would check more, and take longer to import than all of this
-# function; whether the address exists only a letter can tell.
+# No address is longer, in whatever letters.
+_LONGEST_TEXT: Final = 1000
+# What people have, and Stripe takes: an address in ASCII (see `ascii_address`) with a domain of at least two labels; no
+# quoted local part, no address literal, no dot at an end or twice. A library would check more, and take longer to
+# import than all of this function; whether the address exists only a letter can tell.
 _EMAIL: Final = re.compile(
     r"(?=[^@]{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]\Z",
@@ -54,10 +57,11 @@ def _email(body: Mapping[str, Any]) -> str:
     email = body.get("email")
     if not isinstance(email, str) or not email.strip(" "):
         raise InvalidForm("An e-mail address is needed.")
-    email = email.strip(" ")
-    if len(email) > _LONGEST_EMAIL or not _EMAIL.match(email):
+    # Kept as Stripe takes it, so that whoever compares addresses finds one form.
+    address = ascii_address(email.strip(" ")) if len(email) <= _LONGEST_TEXT else None
+    if address is None or len(address) > _LONGEST_EMAIL or not _EMAIL.match(address):
         raise InvalidForm("This is not an e-mail address.")
-    return email
+    return address
 
 
 def _discount_code(body: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from ticketing import addresses
 from ticketing.database import Database, Row, Transaction
 
 # A status or a total is looked for among so many of the newest orders: no index has them, and a list of all time must
@@ -79,8 +80,9 @@ def _find(tx: Transaction, wanted: OrdersWanted, since: datetime, until: datetim
     conditions = ["created_at >= %s", "created_at < %s"]
     parameters: list[object] = [since.replace(tzinfo=None), until.replace(tzinfo=None)]
     if wanted.email is not None:
-        conditions.append("email_lower = %s")
-        parameters.append(wanted.email.strip().lower())
+        ways = addresses.spellings(wanted.email.strip())
+        conditions.append(f"email_lower IN ({', '.join(['%s'] * len(ways))})")
+        parameters.extend(ways)
     if wanted.status is not None:
         conditions.append("status = %s")
         parameters.append(wanted.status)

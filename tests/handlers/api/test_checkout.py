@@ -285,6 +285,26 @@ def test_a_payment_that_takes_days_is_not_offered_shortly_before_the_event(
     assert stripe.session(reply.body["session_id"])["payment_method_types"] == methods
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("info@m\u00fcller.example", "info@xn--mller-kva.example"),
+        ("info@M\u00dcLLER.example", "info@xn--mller-kva.example"),
+        ("info@mu\u0308ller.example", "info@xn--mller-kva.example"),
+        ("info@stra\u00dfe.example", "info@xn--strae-oqa.example"),  # not strasse: that is another domain
+        ("info@xn--mller-kva.example", "info@xn--mller-kva.example"),
+        ("Jo@Example.com", "Jo@Example.com"),
+    ],
+)
+def test_stripe_gets_an_addresss_domain_in_ascii(
+    api: Api, database: Database, stripe: StripeStandIn, event_id: int, ticket_id: int, typed: str, kept: str
+) -> None:
+    reply = api.checkout(event_id, ticket_id, email=typed)
+    assert reply.status == 200
+    assert stripe.session(reply.body["session_id"])["customer_email"] == kept
+    assert orders(database)[0]["email"] == kept
+
+
 def test_a_ticket_that_is_not_active(api: Api, database: Database, event_id: int) -> None:
     assert api.checkout(event_id, create_ticket(database, event_id=event_id, is_active=0)).code == "not_on_sale"
 
@@ -377,7 +397,7 @@ def test_a_code_replaces_the_date_discount(
     assert stripe.session(reply.body["session_id"])["amount_total"] == 3600
 
 
-@pytest.mark.parametrize("blank", ["", "   ", None])
+@pytest.mark.parametrize("blank", ["", "   ", "\u200b\t\u00a0", None])
 def test_no_code_is_no_code(api: Api, database: Database, event_id: int, ticket_id: int, blank: str | None) -> None:
     assert api.checkout(event_id, ticket_id, discount_code=blank).status == 200
     assert orders(database)[0]["total_amount"] == 20
@@ -402,6 +422,61 @@ def test_a_code_that_cannot_be_used_says_why(
     assert (reply.status, reply.code) == (409, refusal)
     assert orders(database) == []
     assert held(database, ticket_id) == 0
+
+
+@pytest.mark.parametrize(
+    ("stored", "typed"),
+    [
+        ("SUMMER\t", "summer"),
+        ("\u00a0 SUMMER", "SUMMER"),
+        ("SUMMER", " SUMMER"),
+        ("SUMMER", "\tsummer\u00a0\r\n"),
+        ("SUMMER", "\u200bSUMMER\ufeff"),
+        ("SUM\u200b", "sum"),
+        ("summer", "SUMMER"),
+        ("CAF\u00c9", "cafe\u0301"),
+        ("CAFE\u0301", "caf\u00e9"),
+        ("caf\u00e9 ", "CAF\u00c9"),
+        ("STRASSE", "stra\u00dfe"),
+        ("\u03a3\u0391\u039b\u03a3\u0391", "\u03c3\u03b1\u03bb\u03c3\u03b1"),
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("collation", ["utf8mb4_unicode_ci", "utf8mb4_bin", "utf8mb4_general_ci", "utf8mb4_nopad_bin"])
+def test_a_code_matches_in_whatever_form_it_is_written(
+    api: Api,
+    database: Database,
+    connect: Connect,
+    event_id: int,
+    ticket_id: int,
+    stored: str,
+    typed: str,
+    collation: str,
+) -> None:
+    with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE discount_codes MODIFY code VARCHAR(64) COLLATE {collation} NOT NULL")
+    try:
+        for number in range(3):
+            create_code(database, event_id=event_id, code=f"OTHER{number}\t")
+        code_id = create_code(database, event_id=event_id, code=stored)
+        assert api.checkout(event_id, ticket_id, discount_code=typed).status == 200
+        assert orders(database)[0]["discount_code_id"] == code_id
+        assert api.checkout(event_id, ticket_id, discount_code=typed + "X").code == "code_unknown"
+    finally:
+        with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE discount_codes MODIFY code VARCHAR(64) COLLATE utf8mb4_unicode_ci NOT NULL")
+
+
+def test_the_same_code_in_two_forms_is_refused_only_if_neither_can_be_used(
+    api: Api, database: Database, event_id: int, ticket_id: int
+) -> None:
+    create_code(database, event_id=event_id, code="SUMMER", is_active=0)
+    usable = create_code(database, event_id=event_id, code="summer\t")
+    assert api.checkout(event_id, ticket_id, discount_code="summer").status == 200
+    assert orders(database)[0]["discount_code_id"] == usable
+    with database.transaction() as tx:
+        tx.change("UPDATE discount_codes SET max_uses = 1 WHERE id = %s", usable)
+    assert api.checkout(event_id, ticket_id, discount_code="summer").code == "code_used_up"  # the newest says why
 
 
 @pytest.mark.parametrize(
