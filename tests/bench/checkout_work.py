@@ -104,11 +104,11 @@ def _handler() -> Callable[[Any, Any], Any]:
     return handler
 
 
-def _opened_at_once(_sessions: object, order: Any, *, origin: str, retries: int) -> Any:
+def _opened_at_once(_sessions: object, request: Any, *, retries: int) -> Any:
     from ticketing.stripe.open_session import OpenSession  # noqa: PLC0415 -- in the worker only
 
     session_id = f"cs_test_{secrets.token_hex(28)}"
-    return OpenSession(session_id=session_id, url=f"https://checkout.stripe.com/c/pay/{session_id}#{order.order_id}")
+    return OpenSession(session_id=session_id, url=f"https://checkout.stripe.com/c/pay/{session_id}#{request.reference}")
 
 
 def _email() -> str:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from tests.factories import envelope
 from ticketing.errors import StripeUnavailable
 from ticketing.stripe.objects import SessionIdentity, identity_of
-from ticketing.stripe.open_session import OpenSession, PlacedOrder
+from ticketing.stripe.open_session import OpenSession, SessionRequest
 
 Session = dict[str, Any]
 
@@ -33,11 +33,11 @@ class StripeModel:
 
     # --- What the shop asks ------------------------------------------------------------------------------------------
 
-    def open(self, order: PlacedOrder, *, origin: str, retries: int) -> OpenSession:
-        del origin, retries
+    def open(self, request: SessionRequest, *, retries: int) -> OpenSession:
+        del retries
         if self.refuses_to_open:
             raise StripeUnavailable("no answer")
-        session = self.new_session(order.order_id, order.unit_minor * order.quantity, order.expires_at)
+        session = self.new_session(request.metadata, request.unit_minor * request.quantity, request.expires_at)
         return OpenSession(session_id=session["id"], url="https://checkout.example")
 
     def retrieve(self, session_id: str) -> Session | None:
@@ -84,7 +84,7 @@ class StripeModel:
 
     # --- What buyers, banks and operators do -------------------------------------------------------------------------
 
-    def new_session(self, order_id: int, amount: int, expires_at: int | None = None) -> Session:
+    def new_session(self, metadata: dict[str, str], amount: int, expires_at: int | None = None) -> Session:
         number = next(self._numbers)
         session: Session = {
             "id": f"cs_test_{number}",
@@ -97,7 +97,7 @@ class StripeModel:
             "payment_intent": None,
             "amount_total": amount,
             "currency": "eur",
-            "metadata": {"order_id": str(order_id)},
+            "metadata": dict(metadata),
             "failed": False,  # not Stripe's: that a delayed payment did not succeed
         }
         self.sessions[session["id"]] = session

@@ -23,13 +23,14 @@ import msgspec
 from ticketing import dates, money
 from ticketing.checkout import discount_codes, idempotency
 from ticketing.checkout.errors import AmountTooLarge, AmountTooSmall, CheckoutBusy, CheckoutRefused, InvalidForm
-from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, begins_soon, place
+from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, PlacedOrder, begins_soon, place
+from ticketing.checkout.session_request import session_request
 from ticketing.database import Database, Transaction
 from ticketing.errors import ConfigurationError, DatabaseUnavailable, DataInconsistent, StripeUnavailable
 from ticketing.orders.status import OrderStatus
 from ticketing.payments.release import release_order
 from ticketing.stripe.client import NETWORK_RETRIES, StripeRefused, longest_seconds
-from ticketing.stripe.open_session import SHORTEST_SECONDS, CheckoutSessions, OpenSession, PlacedOrder, session_expiry
+from ticketing.stripe.open_session import SHORTEST_SECONDS, CheckoutSessions, OpenSession, session_expiry
 
 # How long a second click waits for the first one's reply, and how often it looks, in seconds. Stripe takes half a
 # second, so nearly all get their reply; the others are told to try again.
@@ -82,7 +83,7 @@ def check_out(
     if isinstance(placed, idempotency.Answered):
         return msgspec.json.decode(placed.reply, type=CheckoutReply)
     try:
-        session = sessions.open(placed, origin=request.origin, retries=_retries_left(answer_by))
+        session = sessions.open(session_request(placed, origin=request.origin), retries=_retries_left(answer_by))
     except (CheckoutRefused, StripeUnavailable, ConfigurationError):
         _give_up(database, placed.order_id, key)
         raise
@@ -90,7 +91,7 @@ def check_out(
         _give_up(database, placed.order_id, key)
         raise _meaning(error) from error
     reply = CheckoutReply(checkout_url=session.url, session_id=session.session_id, order_id=str(placed.order_id))
-    _finish(database, placed.order_id, session, reply, key)
+    _finish(database, placed, session, reply, key)
     _tidy(database)
     return reply
 
@@ -164,7 +165,7 @@ def _unfinished(database: Database, order_id: int, terms: CheckoutTerms) -> Plac
     """
     with database.transaction() as tx:
         row = tx.one(
-            "SELECT o.event_id, o.ticket_id, o.email, o.quantity, o.unit_price, o.currency, o.status,"
+            "SELECT o.event_id, o.ticket_id, o.email, o.quantity, o.unit_price, o.currency, o.status, o.order_mark,"
             " o.hold_expires_at, t.name AS ticket_name, e.name AS event_name, e.start_date, e.end_date"
             " FROM ticket_orders o JOIN tickets t ON t.id = o.ticket_id JOIN events e ON e.id = o.event_id"
             " WHERE o.id = %s",
@@ -188,6 +189,7 @@ def _unfinished(database: Database, order_id: int, terms: CheckoutTerms) -> Plac
         currency=row["currency"],
         expires_at=int(ends.timestamp()),
         begins_soon=begins_soon(row, terms, dates.utc_naive(datetime.now(UTC))),
+        order_mark=row["order_mark"],
     )
 
 
@@ -205,31 +207,33 @@ def _retries_left(answer_by: float) -> int:
 
 
 def _finish(
-    database: Database, order_id: int, session: OpenSession, reply: CheckoutReply, key: idempotency.Key | None
+    database: Database, placed: PlacedOrder, session: OpenSession, reply: CheckoutReply, key: idempotency.Key | None
 ) -> None:
     try:
-        _store(database, order_id, session, reply, key)
+        _store(database, placed, session, reply, key)
     except DatabaseUnavailable:
         # Guarded, so safe to run again: one more try on a new connection before the buyer is sent away.
         try:
-            _store(database, order_id, session, reply, key)
+            _store(database, placed, session, reply, key)
         except DatabaseUnavailable:
             _unlock(database, key)
             raise
 
 
 def _store(
-    database: Database, order_id: int, session: OpenSession, reply: CheckoutReply, key: idempotency.Key | None
+    database: Database, placed: PlacedOrder, session: OpenSession, reply: CheckoutReply, key: idempotency.Key | None
 ) -> None:
     with database.transaction() as tx:
         changed = tx.change(
-            "UPDATE ticket_orders SET stripe_checkout_session_id = %s"
+            "UPDATE ticket_orders SET stripe_checkout_session_id = %s, asked_minor = %s, asked_currency = %s"
             " WHERE id = %s AND stripe_checkout_session_id IS NULL",
             session.session_id,
-            order_id,
+            placed.asked_minor,
+            placed.currency,
+            placed.order_id,
         )
         if changed != 1:
-            _check_same_session(tx, order_id, session)
+            _check_same_session(tx, placed.order_id, session)
         if key is not None:
             idempotency.keep_reply(tx, key, msgspec.json.encode(reply).decode())
 

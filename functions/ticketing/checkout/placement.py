@@ -20,9 +20,9 @@ from ticketing.checkout.errors import CheckoutBusy, CodeRefused, NotEnoughSeats,
 from ticketing.checkout.pricing import Discount, Price
 from ticketing.database import Row, Transaction
 from ticketing.orders import holds
+from ticketing.orders.mark import new_mark
 from ticketing.orders.status import OrderStatus
 from ticketing.schema.live_tables import PLACED_COLUMNS
-from ticketing.stripe.open_session import PlacedOrder
 
 # Between a hold that did not fit and the look at what is left, seats may come free: then it is tried again.
 _HOLD_ATTEMPTS: Final = 3
@@ -53,6 +53,32 @@ class CheckoutRequest(msgspec.Struct, frozen=True, kw_only=True):
     discount_code: str | None = None
     cognito_sub: str | None = None
     idempotency_key: str | None = None
+
+
+class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that holds its seats and waits for a Checkout Session.
+
+    `unit_minor` is the price of one seat in minor units of `currency`, `expires_at` a Unix time. `begins_soon`: the
+    event begins too soon for payment methods whose result takes days. `order_mark` None: an order from before marks.
+    """
+
+    order_id: int
+    event_id: int
+    ticket_id: int
+    event_name: str
+    ticket_name: str
+    email: str
+    quantity: int
+    unit_minor: int
+    currency: str
+    expires_at: int
+    begins_soon: bool
+    order_mark: str | None
+
+    @property
+    def asked_minor(self) -> int:
+        """What its Checkout Session asks for in all."""
+        return self.unit_minor * self.quantity
 
 
 class CheckoutTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +121,10 @@ def place(
     _hold_seats(tx, request)
     if usable is not None and not holds.take_code_use(tx, code_id=usable.code_id):
         raise CodeRefused("code_used_up")
-    order_id = _insert(tx, request, price, code_id=None if usable is None else usable.code_id, expires_at=expires_at)
+    mark = new_mark()
+    order_id = _insert(
+        tx, request, price, mark, code_id=None if usable is None else usable.code_id, expires_at=expires_at
+    )
     if key is not None:
         idempotency.note_order(tx, key, order_id)
     return PlacedOrder(
@@ -110,6 +139,7 @@ def place(
         currency=price.currency,
         expires_at=expires_at,
         begins_soon=begins_soon(ticket, terms, now),
+        order_mark=mark,
     )
 
 
@@ -147,7 +177,9 @@ def _check_left(ticket: Row, quantity: int) -> None:
         raise NotEnoughSeats(available)
 
 
-def _insert(tx: Transaction, request: CheckoutRequest, price: Price, *, code_id: int | None, expires_at: int) -> int:
+def _insert(
+    tx: Transaction, request: CheckoutRequest, price: Price, mark: str, *, code_id: int | None, expires_at: int
+) -> int:
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     values = (
         request.event_id,
@@ -164,6 +196,9 @@ def _insert(tx: Transaction, request: CheckoutRequest, price: Price, *, code_id:
         request.quantity,
         int(code_id is not None),
         datetime.fromtimestamp(expires_at, UTC).replace(tzinfo=None),
+        mark,
+        price.unit_minor * request.quantity,
+        price.currency,
         now,
         now,
     )

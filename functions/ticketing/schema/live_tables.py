@@ -122,6 +122,9 @@ PLACED_COLUMNS: Final = (
     "held_quantity",
     "code_held",
     "hold_expires_at",
+    "order_mark",
+    "asked_minor",
+    "asked_currency",
     "created_at",
     "updated_at",
 )

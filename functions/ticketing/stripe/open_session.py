@@ -34,24 +34,25 @@ DELAYED_METHODS: Final = (
 _LONGEST_NAME: Final = 250
 
 
-class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order that holds its seats and waits for a Checkout Session.
+class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a Checkout Session is to sell, and to whom.
 
-    `unit_minor` is the price of one seat in minor units of `currency`, `expires_at` a Unix time. `begins_soon`: the
-    event begins too soon for payment methods whose result takes days.
+    Of `quantity` pieces each costs `unit_minor`, in minor units of `currency`. `expires_at` is a Unix time.
+    `reference` and `metadata` are the shop's own names for it. `is_urgent`: too late for payment methods whose result
+    takes days. In `success_url` Stripe fills in the placeholder `{CHECKOUT_SESSION_ID}`.
     """
 
-    order_id: int
-    event_id: int
-    ticket_id: int
-    event_name: str
-    ticket_name: str
-    email: str
+    reference: str
+    metadata: dict[str, str]
+    product_name: str
     quantity: int
     unit_minor: int
     currency: str
+    email: str
     expires_at: int
-    begins_soon: bool
+    is_urgent: bool
+    success_url: str
+    cancel_url: str
 
 
 class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,8 +65,8 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
 class CheckoutSessions(Protocol):
     """Where the checkout opens its sessions."""
 
-    def open(self, order: PlacedOrder, *, origin: str, retries: int) -> OpenSession:
-        """Open the order's session, or give the one that was opened before."""
+    def open(self, request: SessionRequest, *, retries: int) -> OpenSession:
+        """Open a session, or give the one that was opened for the same request before."""
 
 
 class StripeCheckoutSessions:
@@ -75,28 +76,27 @@ class StripeCheckoutSessions:
         """Take the client of `client.client`."""
         self._client = client
 
-    def open(self, order: PlacedOrder, *, origin: str, retries: int = NETWORK_RETRIES) -> OpenSession:
-        """Open the order's session; asked again with the same, Stripe gives the same session.
+    def open(self, request: SessionRequest, *, retries: int = NETWORK_RETRIES) -> OpenSession:
+        """Open a session; asked again with the same, Stripe gives the same session.
 
-        `origin` is where the buyer returns to, e.g. `https://shop.example`; `retries` is how often a request that
-        Stripe did not answer is repeated.
+        `retries` is how often a request that Stripe did not answer is repeated.
 
         Raises:
             StripeUnavailable: no answer; the session may have been made, but nobody knows its address.
             StripeRefused: Stripe said no.
             ConfigurationError: the API key is wrong.
         """
-        parameters = _parameters(order, origin)
-        with stripe_errors(f"open a Checkout Session for order {order.order_id}"):
+        parameters = _parameters(request)
+        with stripe_errors(f"open a Checkout Session for order {request.reference}"):
             session = self._client.v1.checkout.sessions.create(
                 params=parameters,
                 options={
-                    "idempotency_key": _idempotency_key(order, parameters),
+                    "idempotency_key": _idempotency_key(request, parameters),
                     "max_network_retries": retries,
                 },
             )
         if not session.url:
-            raise StripeRefused(f"Stripe's Checkout Session {session.id} of order {order.order_id} has no page.")
+            raise StripeRefused(f"Stripe's Checkout Session {session.id} of order {request.reference} has no page.")
         return OpenSession(session_id=session.id, url=session.url)
 
 
@@ -106,50 +106,43 @@ def session_expiry(now: datetime, *, hold_seconds: int) -> int:
     return int(now.timestamp()) + seconds
 
 
-def _parameters(order: PlacedOrder, origin: str) -> SessionCreateParams:
-    # Session metadata is not copied to the PaymentIntent, and refunds and disputes know only the latter.
-    metadata = {
-        "order_id": str(order.order_id),
-        "event_id": str(order.event_id),
-        "ticket_id": str(order.ticket_id),
-    }
-    page = f"{origin}/events/{order.event_id}"
+def _parameters(request: SessionRequest) -> SessionCreateParams:
     parameters: SessionCreateParams = {
         "mode": "payment",
         "line_items": [
             {
                 "price_data": {
-                    "currency": order.currency,
-                    "unit_amount": order.unit_minor,
-                    "product_data": {"name": f"{order.ticket_name} - {order.event_name}"[:_LONGEST_NAME]},
+                    "currency": request.currency,
+                    "unit_amount": request.unit_minor,
+                    "product_data": {"name": request.product_name[:_LONGEST_NAME]},
                 },
-                "quantity": order.quantity,
+                "quantity": request.quantity,
             }
         ],
-        "customer_email": order.email,
-        "client_reference_id": str(order.order_id),
-        "metadata": metadata,
-        "payment_intent_data": {"metadata": metadata},
+        "customer_email": request.email,
+        "client_reference_id": request.reference,
+        # Session metadata is not copied to the PaymentIntent, and refunds and disputes know only the latter.
+        "metadata": request.metadata,
+        "payment_intent_data": {"metadata": request.metadata},
         # The price is what the order says. Without this a default of the Stripe account could add tax to it
         # (https://docs.stripe.com/tax/checkout/automatic-tax-default), and no payment would fit its order.
         "automatic_tax": {"enabled": False},
-        "expires_at": order.expires_at,
-        # Stripe fills the placeholder in.
-        "success_url": f"{page}?payment=success&session_id={{CHECKOUT_SESSION_ID}}",
-        "cancel_url": f"{page}?payment=cancelled",
+        "expires_at": request.expires_at,
+        "success_url": request.success_url,
+        "cancel_url": request.cancel_url,
     }
-    if order.begins_soon:
+    if request.is_urgent:
         # The methods themselves are chosen in Stripe's dashboard; this takes some away for this session only.
         parameters["excluded_payment_method_types"] = list(DELAYED_METHODS)
     return parameters
 
 
-def _idempotency_key(order: PlacedOrder, parameters: SessionCreateParams) -> str:
+def _idempotency_key(request: SessionRequest, parameters: SessionCreateParams) -> str:
     """Give a key that is the same for the same request only.
 
     An attempt may be taken up after the event was renamed, or from another of the shop's addresses, and Stripe refuses
-    a key with other parameters for good. Of two sessions of one order nobody knows the first one's page. The expiry
-    tells apart the orders 1 of two databases that share a Stripe test account.
+    a key with other parameters for good. Of two sessions of one order nobody knows the first one's page. The expiry and
+    the order's mark tell apart the orders 1 of two databases that share a Stripe account.
     """
     digest = hashlib.sha256(msgspec.json.encode(parameters, order="deterministic")).hexdigest()
-    return f"checkout-order-{order.order_id}-{order.expires_at}-{digest[:16]}"
+    return f"checkout-order-{request.reference}-{request.expires_at}-{digest[:16]}"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from ticketing.buyers.tokens import PublicKeys, TokenVerifier
 from ticketing.database import Database
 from ticketing.stripe import client as stripe_client
 from ticketing.stripe import open_session
-from ticketing.stripe.open_session import PlacedOrder
+from ticketing.stripe.open_session import SessionRequest
 
 
 @pytest.fixture
@@ -94,6 +95,9 @@ def test_an_order_and_its_session(
     assert held(database, ticket_id) == 2
     session = stripe.session(reply.body["session_id"])
     ids = {"order_id": str(order["id"]), "event_id": str(event_id), "ticket_id": str(ticket_id)}
+    ids["order_mark"] = order["order_mark"]
+    assert re.fullmatch(r"[A-Za-z0-9_-]{22}", order["order_mark"])
+    assert (order["asked_minor"], order["asked_currency"]) == (session["amount_total"], session["currency"])
     assert session["mode"] == "payment"
     assert session["metadata"] == ids
     assert session["client_reference_id"] == str(order["id"])
@@ -118,7 +122,12 @@ def test_the_line_item_and_the_payment_say_what_was_bought(
     assert (item.description, item.quantity, item.amount_total) == ("Standard - Salsa Night", 3, 6000)
     stripe.pay(reply.body["session_id"])
     intent = client.v1.payment_intents.retrieve(stripe.session(reply.body["session_id"])["payment_intent"])
-    assert intent.metadata["order_id"] == reply.body["order_id"]
+    assert intent.metadata.to_dict() == stripe.session(reply.body["session_id"])["metadata"]
+
+
+def test_each_order_has_a_mark_of_its_own(api: Api, database: Database, event_id: int, ticket_id: int) -> None:
+    orders = [int(api.checkout(event_id, ticket_id).body["order_id"]) for _ in range(3)]
+    assert len({row_of(database, "ticket_orders", order)["order_mark"] for order in orders}) == 3
 
 
 def test_a_logged_in_buyer(
@@ -658,18 +667,18 @@ def test_the_log_says_which_order_and_not_who(
 
 
 def test_no_tax_is_added_to_the_price_whatever_the_accounts_default_is() -> None:
-    order = PlacedOrder(
-        order_id=1,
-        event_id=2,
-        ticket_id=3,
-        event_name="Salsa Night",
-        ticket_name="Standard",
-        email="ada@example.com",
+    request = SessionRequest(
+        reference="1",
+        metadata={"order_id": "1"},
+        product_name="Standard - Salsa Night",
         quantity=1,
         unit_minor=2000,
         currency="eur",
-        begins_soon=False,
+        email="ada@example.com",
         expires_at=0,
+        is_urgent=False,
+        success_url="https://cachao.example/events/2?payment=success",
+        cancel_url="https://cachao.example/events/2?payment=cancelled",
     )
     # Left out, the account decides; given, this does.
-    assert open_session._parameters(order, "https://cachao.example")["automatic_tax"] == {"enabled": False}
+    assert open_session._parameters(request)["automatic_tax"] == {"enabled": False}

@@ -27,15 +27,15 @@ from ticketing.payments.accept import mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.release import release_order
 from ticketing.stripe.events import SessionEvent
-from ticketing.stripe.open_session import OpenSession, PlacedOrder
+from ticketing.stripe.open_session import OpenSession, SessionRequest
 
 TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32, delayed_method_days=7)
 
 
 class Sessions:
-    def open(self, order: PlacedOrder, *, origin: str, retries: int) -> OpenSession:
+    def open(self, request: SessionRequest, *, retries: int) -> OpenSession:
         del retries
-        return OpenSession(session_id=f"cs_test_{order.order_id}", url=f"{origin}/pay")
+        return OpenSession(session_id=f"cs_test_{request.reference}", url=request.success_url)
 
 
 def at_once(buyers: int, connect: Connect, work: Callable[[Database, int], str]) -> Counter[str]:

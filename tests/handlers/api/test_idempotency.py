@@ -22,11 +22,11 @@ from tests.handlers.api.conftest import Api
 from ticketing.checkout import checkout
 from ticketing.checkout.checkout import CheckoutReply, check_out
 from ticketing.checkout.errors import CheckoutBusy, NotEnoughSeats
-from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, place
+from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, PlacedOrder, place
 from ticketing.database import Database
 from ticketing.errors import DatabaseUnavailable
 from ticketing.stripe import client as stripe_client
-from ticketing.stripe.open_session import OpenSession, PlacedOrder, StripeCheckoutSessions
+from ticketing.stripe.open_session import OpenSession, SessionRequest, StripeCheckoutSessions
 
 KEY = {"idempotency-key": "click-1"}
 TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32, delayed_method_days=7)
@@ -36,19 +36,19 @@ class Sessions:
     """Opens sessions as Stripe does: the same order, the same session. Can be told to wait or to break."""
 
     def __init__(self) -> None:
-        self.opened: list[PlacedOrder] = []
+        self.opened: list[SessionRequest] = []
         self.retries: list[int] = []
         self.go_on = threading.Event()
         self.go_on.set()
         self.dies = False
 
-    def open(self, order: PlacedOrder, *, origin: str, retries: int) -> OpenSession:
-        self.opened.append(order)
+    def open(self, request: SessionRequest, *, retries: int) -> OpenSession:
+        self.opened.append(request)
         self.retries.append(retries)
         assert self.go_on.wait(20)
         if self.dies:
             raise SystemExit  # the process ends here, and nothing of ours runs any more
-        return OpenSession(session_id=f"cs_test_{order.order_id}", url=f"{origin}/pay/{order.order_id}")
+        return OpenSession(session_id=f"cs_test_{request.reference}", url=request.success_url)
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_an_attempt_that_died_is_taken_up_where_it_stopped(database: Database, t
     reply = check_out(database, sessions, request, TERMS)
     # the very same order, so the very same request to Stripe
     assert sessions.opened[0] == sessions.opened[1]
-    assert reply.order_id == str(sessions.opened[0].order_id)
+    assert reply.order_id == sessions.opened[0].reference
     assert count(database, "ticket_orders") == 1
     assert row_of(database, "ticket_orders", int(reply.order_id))["stripe_checkout_session_id"] == reply.session_id
 
@@ -225,8 +225,8 @@ def test_an_attempt_that_died_too_long_ago_is_ended_and_made_anew(database: Data
         tx.change("UPDATE ticket_orders SET hold_expires_at = hold_expires_at - INTERVAL 90 SECOND")
     reply = check_out(database, sessions, request, TERMS)
     dead, alive = sessions.opened
-    assert reply.order_id == str(alive.order_id) != str(dead.order_id)
-    assert row_of(database, "ticket_orders", dead.order_id)["status"] == "failed"
+    assert reply.order_id == alive.reference != dead.reference
+    assert row_of(database, "ticket_orders", int(dead.reference))["status"] == "failed"
     assert row_of(database, "tickets", ticket_id)["held_quantity"] == 2
 
 
@@ -243,7 +243,7 @@ def test_an_attempt_whose_order_was_ended_meanwhile_is_made_anew(
     with database.transaction() as tx:
         tx.change("UPDATE ticket_orders SET status = %s", status)
     reply = check_out(database, sessions, request, TERMS)
-    assert reply.order_id == str(sessions.opened[1].order_id) != str(sessions.opened[0].order_id)
+    assert reply.order_id == sessions.opened[1].reference != sessions.opened[0].reference
 
 
 def test_a_key_ends_with_the_session(database: Database, ticket_id: int) -> None:

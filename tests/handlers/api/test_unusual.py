@@ -18,7 +18,7 @@ from ticketing.database import Database, Transaction
 from ticketing.errors import DatabaseUnavailable
 from ticketing.orders import holds
 from ticketing.stripe.client import StripeRefused
-from ticketing.stripe.open_session import OpenSession, PlacedOrder, StripeCheckoutSessions
+from ticketing.stripe.open_session import OpenSession, SessionRequest, StripeCheckoutSessions
 
 
 @pytest.fixture
@@ -69,10 +69,11 @@ def test_the_last_step_is_tried_twice(
 def test_a_session_that_is_not_the_orders(
     api: Api, database: Database, ticket: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def another(_: StripeCheckoutSessions, order: PlacedOrder, *, origin: str) -> OpenSession:
+    def another(_: StripeCheckoutSessions, request: SessionRequest, *, retries: int) -> OpenSession:
+        del retries
         with database.transaction() as tx:
-            tx.change("UPDATE ticket_orders SET stripe_checkout_session_id = 'cs_1' WHERE id = %s", order.order_id)
-        return OpenSession(session_id="cs_2", url=origin)
+            tx.change("UPDATE ticket_orders SET stripe_checkout_session_id = 'cs_1' WHERE id = %s", request.reference)
+        return OpenSession(session_id="cs_2", url=request.success_url)
 
     monkeypatch.setattr(StripeCheckoutSessions, "open", another)
     assert api.checkout(ticket["event_id"], ticket["id"]).status == 500
