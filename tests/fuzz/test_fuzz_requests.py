@@ -97,7 +97,10 @@ class _EventBridge:
         assert len(entry["Detail"].encode()) < _LARGEST_ENTRY
         self.taken += 1
         refused = not entry["DetailType"] or len(entry["DetailType"]) > 128
-        return {"FailedEntryCount": int(refused), "Entries": [{"ErrorCode": "InvalidArgument"} if refused else {"EventId": "1"}]}
+        return {
+            "FailedEntryCount": int(refused),
+            "Entries": [{"ErrorCode": "InvalidArgument"} if refused else {"EventId": "1"}],
+        }
 
 
 @pytest.fixture
