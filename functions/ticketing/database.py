@@ -13,11 +13,13 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import pymysql
 from pymysql.connections import Connection
-from pymysql.constants import CR, ER
+from pymysql.constants import CR, ER, FIELD_TYPE
+from pymysql.converters import conversions
 from pymysql.cursors import DictCursor
 
 from ticketing.errors import DatabaseUnavailable
@@ -111,7 +113,10 @@ def _is_unknown_name(error: BaseException) -> bool:
 
 
 class Transaction:
-    """The statements of one transaction. Rows are dictionaries, times UTC without a zone, money Decimal."""
+    """The statements of one transaction.
+
+    Rows are dictionaries, times UTC without a zone, money Decimal; a zero date is None.
+    """
 
     def __init__(self, cursor: DictCursor) -> None:
         """Wrap a cursor; made by `Database.transaction` only."""
@@ -230,6 +235,30 @@ class Database:
             self.close()
 
 
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+# As the driver's own, but for dates that are none ('0000-00-00', '2026-02-00'): live tables have them where nobody knew
+# a date, and the driver hands them out as text. They are NULL everywhere in this shop (docs/rules.md, "Seats").
+_CONVERSIONS: dict[Any, Any] = {
+    **conversions,
+    FIELD_TYPE.DATE: _day,
+    FIELD_TYPE.DATETIME: _moment,
+    FIELD_TYPE.TIMESTAMP: _moment,
+}
+
+
 def connector(
     *,
     host: str,
@@ -258,6 +287,7 @@ def connector(
             database=name,
             charset="utf8mb4",
             cursorclass=DictCursor,
+            conv=_CONVERSIONS,
             autocommit=False,
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_CONNECT_SECONDS,

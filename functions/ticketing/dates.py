@@ -2,16 +2,14 @@
 
 A bound that is a day counts as the whole day, until it is over in the last time zone (UTC-12): "valid until 30 June"
 is valid all of 30 June, wherever the buyer is. A moment at exactly midnight was entered as a day too (a date picker
-stores it so) and is read as that day. None is open; so is a zero date ('0000-00-00'), which the driver hands out as
-text.
+stores it so) and is read as that day. None is open; so is a zero date ('0000-00-00'), which `database` reads as None.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-# `str`: a zero date.
-Bound = date | datetime | str | None
+Bound = date | datetime | None
 _LAST_ZONE = timedelta(hours=12)
 _DAY = timedelta(days=1)
 
@@ -21,9 +19,9 @@ def utc_naive(moment: datetime) -> datetime:
     return moment.replace(tzinfo=None) - (moment.utcoffset() or timedelta())
 
 
-def utc_aware(moment: datetime | str | None) -> datetime | None:
-    """Give a moment that MariaDB handed out with its zone, as a caller needs it; None for a zero date."""
-    return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) else None
+def utc_aware(moment: datetime | None) -> datetime | None:
+    """Give a moment that MariaDB handed out with its zone, as a caller needs it."""
+    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 def as_if_utc(local: Bound) -> str | None:

@@ -39,6 +39,15 @@ def test_an_order_shows_its_rows_and_all_its_executions(
     assert mismatched[1].name not in shown.text
 
 
+def test_an_order_without_a_date_is_shown(cachao: Cachao, database: Database) -> None:
+    order_id = create_order(database)
+    with database.transaction() as tx:
+        tx.change("UPDATE ticket_orders SET created_at = '0000-00-00 00:00:00' WHERE id = %s", order_id)
+    shown = cachao("show", order_id)
+    assert shown.exit_code == 0
+    assert "nobody knows when" in shown.text
+
+
 def test_the_text_for_people_says_the_same(run: Run, cachao: Cachao, database: Database) -> None:
     order_id = create_order(database)
     run(paid_event(database, order_id))

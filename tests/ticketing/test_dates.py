@@ -102,4 +102,3 @@ def test_times_are_utc() -> None:
     assert dates.utc_naive(datetime(2026, 6, 30, 14, 0, tzinfo=timezone(timedelta(hours=2)))) == NOON
     assert dates.utc_aware(NOON) == NOON.replace(tzinfo=UTC)
     assert dates.utc_aware(None) is None
-    assert dates.utc_aware("0000-00-00 00:00:00") is None

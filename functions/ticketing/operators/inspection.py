@@ -118,7 +118,7 @@ def database_health(database: Database) -> DatabaseHealth:
         old = tx.one(
             "SELECT COUNT(*) AS number FROM (SELECT id FROM ticket_orders WHERE status IN ('pending', 'processing')"
             " AND hold_expires_at IS NULL AND next_check_at IS NULL"
-            " AND created_at < UTC_TIMESTAMP() - INTERVAL %s MINUTE LIMIT %s) AS old",
+            " AND (created_at < UTC_TIMESTAMP() - INTERVAL %s MINUTE OR created_at IS NULL) LIMIT %s) AS old",
             _UNTIMED_MINUTES,
             _COUNT_AT_MOST,
         )

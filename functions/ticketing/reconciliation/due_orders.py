@@ -47,7 +47,7 @@ _Part = Callable[[Transaction, "Cursor", "datetime | None", int], list[Row]]
 class DueOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An unpaid order; times in UTC. `hold_expires_at` None: it was made before holds existed, or has no end.
 
-    `next_check_at` None: it was not asked about yet.
+    `next_check_at` None: it was not asked about yet. `created_at` None: nobody knows when it was made.
     """
 
     order_id: int
@@ -55,7 +55,7 @@ class DueOrder(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str | None
     next_check_at: datetime | None
     hold_expires_at: datetime | None
-    created_at: datetime
+    created_at: datetime | None
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,8 +90,8 @@ def read_page(
 
 def cursor_behind(cursor: Cursor, last: DueOrder, *, since: datetime | None) -> Cursor:
     """Give the cursor behind an order of the page that begins at `cursor`; `since` as for that page."""
-    time = last.created_at if since is not None else last.next_check_at or last.hold_expires_at or _BEGINNING
-    return Cursor(now=cursor.now, part=cursor.part, after_time=time, after_id=last.order_id)
+    time = last.created_at if since is not None else last.next_check_at or last.hold_expires_at
+    return Cursor(now=cursor.now, part=cursor.part, after_time=time or _BEGINNING, after_id=last.order_id)
 
 
 def count(database: Database, cursor: Cursor, *, since: datetime | None, reported_too: bool = False) -> int:
@@ -113,7 +113,7 @@ def count(database: Database, cursor: Cursor, *, since: datetime | None, reporte
             row = tx.one(
                 "SELECT COUNT(*) AS n FROM ticket_orders WHERE status IN ('pending', 'processing')"  # noqa: S608 -- constant
                 " AND (next_check_at <= %s OR (next_check_at IS NULL AND hold_expires_at <= %s)"
-                " OR (next_check_at IS NULL AND hold_expires_at IS NULL AND created_at <= %s)"
+                " OR (next_check_at IS NULL AND hold_expires_at IS NULL AND (created_at <= %s OR created_at IS NULL))"
                 f"{f' OR (next_check_at > %s{_WAS_REPORTED})' if reported_too else ''})",
                 cursor.now,
                 cursor.now,
@@ -163,7 +163,7 @@ def _untimed(status: str) -> _Part:
         del since
         return tx.all(
             f"SELECT {_COLUMNS} FROM ticket_orders WHERE status = %s AND hold_expires_at IS NULL"  # noqa: S608 -- constant
-            " AND next_check_at IS NULL AND created_at <= %s AND id > %s ORDER BY id LIMIT %s",
+            " AND next_check_at IS NULL AND (created_at <= %s OR created_at IS NULL) AND id > %s ORDER BY id LIMIT %s",
             status,
             cursor.now - _UNTIMED_AFTER,
             cursor.after_id,

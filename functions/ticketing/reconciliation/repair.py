@@ -83,6 +83,12 @@ class Repair:
             return datetime.fromtimestamp(session["expires_at"], tz=UTC).replace(tzinfo=None) <= self._now
         return order.hold_expires_at <= self._now
 
+    def _may_be_under_way(self, order: DueOrder) -> bool:
+        if order.hold_expires_at is not None:
+            return order.hold_expires_at > self._now
+        # An order of which nobody knows when it was made is one of the live shop's.
+        return order.created_at is not None and order.created_at + _IN_FLIGHT > self._now
+
     def settle(self, answers: Sequence[Answer]) -> Iterator[ReconciledItem]:
         """Act on a page of answers, and give a row for each as soon as it is settled, in no particular order.
 
@@ -135,7 +141,7 @@ class Repair:
         note = answer.note
         if finding == "unanswered":
             action = "left"
-        elif finding == "no_session" and (order.hold_expires_at or order.created_at + _IN_FLIGHT) > self._now:
+        elif finding == "no_session" and self._may_be_under_way(order):
             action, note = "left", "its checkout may be under way"
         elif finding == "session_missing" and not self._close_missing:
             action, note = "reported", "Stripe knows no such session in this account and mode"

@@ -83,10 +83,11 @@ def find_missing(sessions: RateLimitedSessions, orders: Iterable[DueOrder]) -> d
     Returns:
         Session ids by order id. Of several sessions of one order the one that took money, else the open one.
     """
-    wanted = {order.order_id: order for order in orders if order.session_id is None}
+    # Stripe is asked for the time around an order: of one without a date nobody knows which.
+    wanted = {order.order_id: order for order in orders if order.session_id is None and order.created_at is not None}
     if not wanted:
         return {}
-    times = [order.created_at.replace(tzinfo=UTC) for order in wanted.values()]
+    times = [order.created_at.replace(tzinfo=UTC) for order in wanted.values() if order.created_at is not None]
     found: dict[int, SessionObject] = {}
     after: str | None = None
     while True:

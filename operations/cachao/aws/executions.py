@@ -227,7 +227,9 @@ def of_order(environment: Environment, inspected: dict[str, Any]) -> Found:
     """Give all executions of an order, as `InspectOrder` shows it: those in its history, and those in the logs."""
     order = inspected["order"]
     named = [entry["execution_id"] for entry in inspected["history"] if _is_arn(entry.get("execution_id"))]
-    since = max(datetime.fromisoformat(order["created_at"]), datetime.now(UTC) - REMEMBERED)
+    since = datetime.now(UTC) - REMEMBERED
+    if order["created_at"] is not None:  # a live order may have no date
+        since = max(datetime.fromisoformat(order["created_at"]), since)
     return _found(environment, named, "order_id", str(order["id"]), since)
 
 

@@ -35,9 +35,8 @@ def as_of_order(context: CommandContext, original: Execution, order_id: int) -> 
         raise Problem(f"There is no order {order_id}. Nothing was started.")
     order = inspected["order"]
     total = f"{order['total_amount']} {order['currency'].upper()}"
-    context.output.note(
-        f"Order {order_id}: {escape(order['status'])}, {total}, made {escape(order['created_at'][:10])}."
-    )
+    made = escape(order["created_at"][:10]) if order["created_at"] else "without a date"
+    context.output.note(f"Order {order_id}: {escape(order['status'])}, {total}, made {made}.")
     for objection in _objections(inspected, _read(original, envelope)):
         context.output.note(f"[yellow]{escape(objection)}[/yellow]")
     text = json.dumps(envelope, ensure_ascii=False)

@@ -128,7 +128,7 @@ def _facts(inspected: dict[str, Any]) -> list[tuple[str, str]]:
         ]
     if float(order["refunded_amount"]):
         facts.append(("refunded", _refunded(inspected)))
-    facts.append(("made", f"{_time(order['created_at'])} UTC"))
+    facts.append(("made", f"{_time(order['created_at'])} UTC" if order["created_at"] else "nobody knows when"))
     return facts
 
 
