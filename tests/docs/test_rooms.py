@@ -27,6 +27,7 @@ WRONG = {
     ),
     "The operators' command, from top to bottom": ("operations/cachao/aws/logs.py", "cachao.view.output"),
     "The local stack, from top to bottom": ("local/signals.py", "local.stack"),
+    "Stripe's stand-in, from top to bottom": ("local/stripe_stand_in/control.py", "local.stripe_stand_in.stand_in"),
     "The local stack reaches the functions through AWS's interfaces or through the shop's rules": (
         "local/quiet.py",
         "handlers.runtime",
