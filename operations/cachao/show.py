@@ -9,7 +9,6 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import RenderableType
-from rich.markup import escape
 from rich.text import Text
 
 from cachao.aws import execution_names, executions
@@ -22,6 +21,8 @@ from cachao.picture import execution as pictures
 from cachao.problems import BROKEN, FunctionFailed, Problem
 from cachao.view import executions as execution_view
 from cachao.view import orders as order_view
+from cachao.view.foreign_text import safe
+from cachao.view.output import escape
 
 _STRIPE_ID = re.compile(r"(cs|pi|evt|re|pyr|dp|du|ch|py)_[A-Za-z0-9_]+\Z")
 # Those that the functions' logs are indexed by.
@@ -210,8 +211,8 @@ def _show_known(context: CommandContext, known: Known, how: How) -> None:
         raise Problem("There is no execution to draw.")
     if known.failure is not None:
         # In text the sentence stands where the order would.
-        sentence = f"{order_view.not_read(known.failure)} " if context.output.as_json else ""
-        context.output.note(f"{escape(sentence)}{known.failure.advice}")
+        sentence = f"{escape(order_view.not_read(known.failure))} " if context.output.as_json else ""
+        context.output.note(f"{sentence}{known.failure.advice}")
         raise typer.Exit(BROKEN)
 
 
@@ -220,16 +221,18 @@ def _what_is_known(known: Known) -> list[RenderableType]:
         return _spaced(order_view.render(known.inspected))
     shown: list[RenderableType] = []
     if known.failure is not None:
-        shown.append(Text(order_view.not_read(known.failure), style="yellow"))
+        shown.append(Text(safe(order_view.not_read(known.failure)), style="yellow"))
     if known.named is not None:
         named = known.named["order"]["id"]
         shown.append(
-            Text(f"The event names order {named}, but nothing of {known.wanted} is recorded there.", style="yellow")
+            Text(
+                f"The event names order {named}, but nothing of {safe(known.wanted)} is recorded there.", style="yellow"
+            )
         )
         return [*shown, "", *_spaced(order_view.render(known.named))]
     if known.reference is not None:
         there = "" if known.failure is not None else ", which is not there"
-        shown.append(Text(f"The event names order {known.reference}{there}.", style="yellow"))
+        shown.append(Text(f"The event names order {safe(str(known.reference))}{there}.", style="yellow"))
     elif known.failure is None:
         shown.append(Text("No order is known to belong to it, and its event names none.", style="yellow"))
     return shown

@@ -19,7 +19,7 @@ from cachao.aws.executions import Execution
 from cachao.command_context import CommandContext
 from cachao.problems import BROKEN, STILL_RUNNING, Problem, error_code, explain
 from cachao.view import executions as execution_view
-from cachao.view.output import Output, pluralize
+from cachao.view.output import Output, escape, pluralize
 
 _LOOK_EVERY_SECONDS: Final = (0.2, 3.0)
 # So many of the ended ones are described between two looks at the clock: five seconds' worth on AWS.
@@ -162,7 +162,7 @@ def _end(
             " repaired, and what does not run."
         )
     if problem is not None:
-        output.note(f"[red]{problem.sentence}[/red] {problem.advice}")
+        output.note(f"[red]{escape(problem.sentence)}[/red] {escape(problem.advice) if problem.advice else ''}")
         raise typer.Exit(problem.exit_code)
     if stopped_by is not None:
         raise stopped_by

@@ -20,6 +20,7 @@ from cachao.aws.environment import Environment
 from cachao.aws.executions import Execution
 from cachao.command_context import CommandContext
 from cachao.view import executions as execution_view
+from cachao.view.foreign_text import safe
 from cachao.view.output import coloured, duration, escape, fit, moment, table
 from cachao.view.time_spans import parse_since
 
@@ -132,7 +133,7 @@ def _picture(name: str, seen: list[Seen], console: Console) -> RenderableType:
     if shown.width is None or shown.width <= console.width:
         return shown
     lines = [
-        Text(f"{_line(one, with_name=False)}\n  {one.execution.name}", no_wrap=True, overflow="ellipsis")
+        Text(f"{safe(_line(one, with_name=False))}\n  {safe(one.execution.name)}", no_wrap=True, overflow="ellipsis")
         for one in seen
     ]
     return Group(Text.from_markup(_title(name, seen)), *lines)

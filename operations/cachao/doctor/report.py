@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cachao.doctor.addressing import is_command
 from cachao.doctor.finding import Finding
+from cachao.view.foreign_text import safe
 from cachao.view.output import coloured, escape, pluralize
 
 _MARKS: Final = {"fine": "✔", "broken": "✘", "cannot tell": "?", "only on AWS": "-"}
@@ -37,7 +38,7 @@ def _parts(finding: Finding, link: str, width: int) -> Iterator[RenderableType]:
             for line in lines:
                 # Broken by the terminal alone, if at all: with line breaks of ours it would be pasted as two. In a
                 # group, because rich joins a bare text with others, and breaks it then.
-                yield Group(Text(f"    {line}", style="bold", no_wrap=True, overflow="ignore"))
+                yield Group(Text(f"    {safe(line)}", style="bold", no_wrap=True, overflow="ignore"))
         else:
             yield _row(mark, title, "\n".join(lines), width)
         mark = title = ""
@@ -62,7 +63,7 @@ def _lines(finding: Finding) -> Iterator[str]:
     if finding.case:
         yield f"[dim]This is the case “{finding.case}”.[/dim]"
     arrow = "→ "
-    for line in finding.todo.splitlines():
+    for line in finding.todo.split("\n"):
         yield line if is_command(line) else f"{arrow}{escape(line)}"
         arrow = ""
 

@@ -9,6 +9,8 @@ from rich.padding import Padding
 from rich.segment import Segment
 from rich.text import Text
 
+from cachao.view.foreign_text import safe
+
 
 class _Whole:
     """A line that is never broken: it is copied. A terminal that is narrower goes on in the next line by itself."""
@@ -17,7 +19,7 @@ class _Whole:
         self._text = text
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Segment(self._text)
+        yield Segment(safe(self._text))
         yield Segment.line()
 
 

@@ -15,6 +15,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from cachao.problems import USAGE, Problem
+from cachao.view.foreign_text import SafeConsole, safe, safe_json, safe_lines
 
 # In a pipe nothing may be cut, nor broken over lines: rich would take 80 columns.
 _WIDTH_OF_A_PIPE: Final = 1_000_000
@@ -78,7 +79,7 @@ class Output:
         """Give the answer: `data` as JSON where that was asked for, else what is to be shown."""
         if self.as_json:
             text = msgspec.json.format(msgspec.json.encode(data, enc_hook=str), indent=2)
-            sys.stdout.write(text.decode() + "\n")
+            sys.stdout.write(safe_json(text.decode()) + "\n")
             return
         for part in shown:
             self._print(part)
@@ -93,11 +94,12 @@ class Output:
         with self.console.capture() as printed:
             self.console.print(part)
         # rich fills each row up to the width of the table: in a pipe nobody sees what that is for.
-        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in printed.get().splitlines()))
+        lines = printed.get().removesuffix("\n").split("\n")
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in lines))
 
     def line(self, data: object) -> None:
         """Give one line of an answer that goes on: a text as it is, anything else as JSON."""
-        text = data if isinstance(data, str) else msgspec.json.encode(data, enc_hook=str).decode()
+        text = safe(data) if isinstance(data, str) else safe_json(msgspec.json.encode(data, enc_hook=str).decode())
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
@@ -109,10 +111,11 @@ class Output:
         """Say what went wrong, and what to do next."""
         if self.as_json:
             body = {"error": problem.sentence, "advice": problem.advice}
-            sys.stdout.write(msgspec.json.encode(body).decode() + "\n")
+            sys.stdout.write(safe_json(msgspec.json.encode(body).decode()) + "\n")
         self._errors.print(f"[red]{escape(problem.sentence)}[/red]", highlight=False, soft_wrap=True)
         if problem.advice:
-            self._errors.print(escape(problem.advice), highlight=False, soft_wrap=True)
+            # Ours, and may have several lines.
+            self._errors.print(markup.escape(safe_lines(problem.advice)), highlight=False, soft_wrap=True)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something is done.
@@ -126,19 +129,19 @@ class Output:
             raise Problem(
                 f"{question} Nothing was done: this needs a yes.", advice="Say --yes to go on.", exit_code=USAGE
             )
-        if not typer.confirm(question, err=True):
+        if not typer.confirm(safe(question), err=True):
             raise Problem("Nothing was done.")
 
 
 def _console(*, no_color: bool, stderr: bool) -> Console:
-    console = Console(stderr=stderr, color_system=None if no_color else "auto", highlight=False)
-    if not console.is_terminal:
-        console = Console(stderr=stderr, no_color=True, width=_WIDTH_OF_A_PIPE, highlight=False)
-    return console
+    # Asked of the stream itself: rich takes a pipe for a terminal of 80 columns where CI systems set FORCE_COLOR.
+    if not (sys.stderr if stderr else sys.stdout).isatty():
+        return SafeConsole(stderr=stderr, force_terminal=False, no_color=True, width=_WIDTH_OF_A_PIPE, highlight=False)
+    return SafeConsole(stderr=stderr, color_system=None if no_color else "auto", highlight=False)
 
 
 def table(title: str, *columns: str, rows: Sequence[Sequence[str]]) -> Table:
-    """Make a table; each cell may have rich's markup, so text from elsewhere must be escaped (`plain`)."""
+    """Make a table; each cell may have rich's markup, so text from elsewhere must be escaped (`escape`)."""
     made = Table(
         show_header=any(columns),
         title=title or None,
@@ -172,8 +175,8 @@ def fit(shown: Table, console: Console) -> None:
 
 
 def escape(text: object) -> str:
-    """Make text from elsewhere fit for a cell: nothing in it is taken for markup; None is a dash."""
-    return "-" if text is None or text == "" else markup.escape(str(text))
+    """Make text from elsewhere fit for a cell: nothing in it is markup, a command or a line break; None is a dash."""
+    return "-" if text is None or text == "" else markup.escape(safe(str(text)))
 
 
 def coloured(status: str) -> str:
