@@ -1,8 +1,8 @@
 r"""Text that strangers wrote, made safe for a terminal and for a pipe.
 
 Names of events have owners, metadata comes from whatever else uses the Stripe account, and error sentences quote both.
-A terminal obeys what is written in them: ESC and C1 begin commands (OSC 52 writes the clipboard), bidirectional controls
-reorder a line, line separators and line breaks forge one. Each such character is shown as what it is instead: `\x1b`.
+A terminal obeys what is written in them: ESC and C1 begin commands (OSC 52 writes the clipboard), bidirectional
+controls reorder a line, line separators and line breaks forge one. Each such character is shown as its number: `\x1b`.
 See https://www.unicode.org/reports/tr36/ and CWE-150.
 """
 
