@@ -74,8 +74,8 @@ def _hold(database: Database, order_id: int) -> None:
             assert holds.take_code_use(tx, code_id=order["discount_code_id"])
             code_held = 1
         tx.change(
-            "UPDATE ticket_orders SET held_quantity = quantity, code_held = %s,"
-            " hold_expires_at = UTC_TIMESTAMP(6) + INTERVAL 30 MINUTE WHERE id = %s",
+            "UPDATE ticket_orders SET held_quantity = quantity, held_ticket_id = ticket_id, code_held = %s,"
+            " held_code_id = discount_code_id, hold_expires_at = UTC_TIMESTAMP(6) + INTERVAL 30 MINUTE WHERE id = %s",
             code_held,
             order_id,
         )

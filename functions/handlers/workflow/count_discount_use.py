@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from handlers.runtime import TaskInput, database, task
 from ticketing.payments.counts import DiscountCount, count_discount_use
 
@@ -14,13 +12,7 @@ class CountDiscountUseInput(TaskInput):
     order_id: int
 
 
-class CountDiscountUseResult(msgspec.Struct):
-    """Whether the use was counted now, or before, or need not be."""
-
-    result: DiscountCount
-
-
 @task(CountDiscountUseInput)
-def handler(given: CountDiscountUseInput) -> CountDiscountUseResult:
-    """Raises DataInconsistent, OrderNotFound; DatabaseUnavailable is retried."""
-    return CountDiscountUseResult(count_discount_use(database, given.order_id))
+def handler(given: CountDiscountUseInput) -> DiscountCount:
+    """Raises OrderNotFound; DatabaseUnavailable is retried."""
+    return count_discount_use(database, given.order_id)

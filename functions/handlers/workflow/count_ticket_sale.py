@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from handlers.runtime import TaskInput, database, task
 from ticketing.payments.counts import TicketCount, count_ticket_sale
 
@@ -14,13 +12,7 @@ class CountTicketSaleInput(TaskInput):
     order_id: int
 
 
-class CountTicketSaleResult(msgspec.Struct):
-    """Whether the seats were counted now, or before, or need not be."""
-
-    result: TicketCount
-
-
 @task(CountTicketSaleInput)
-def handler(given: CountTicketSaleInput) -> CountTicketSaleResult:
-    """Raises DataInconsistent, OrderNotFound; DatabaseUnavailable is retried."""
-    return CountTicketSaleResult(count_ticket_sale(database, given.order_id))
+def handler(given: CountTicketSaleInput) -> TicketCount:
+    """Raises OrderNotFound; DatabaseUnavailable is retried."""
+    return count_ticket_sale(database, given.order_id)

@@ -18,7 +18,7 @@ class RecordDisputeInput(TaskInput):
 
 
 class RecordDisputeResult(msgspec.Struct, kw_only=True):
-    """The order's status after the task, whether the task changed it, and the alert that is due."""
+    """The order's status after the task, whether the task changed it, and the alerts that are due."""
 
     status: str
     changed: bool
@@ -27,8 +27,8 @@ class RecordDisputeResult(msgspec.Struct, kw_only=True):
 
 @task(RecordDisputeInput)
 def handler(given: RecordDisputeInput) -> RecordDisputeResult:
-    """Raises OrderNotFound, DataInconsistent; DatabaseUnavailable is retried."""
+    """Raises OrderNotFound; DatabaseUnavailable is retried."""
     recorded = record_dispute(database, given.order_id, given.payment)
     count_metric(recorded.alert)
     alert = alert_of(given.order_id, given.payment, recorded)
-    return RecordDisputeResult(status=recorded.status, changed=recorded.changed, alerts=[alert])
+    return RecordDisputeResult(status=recorded.status, changed=recorded.changed, alerts=[alert, *recorded.alerts])

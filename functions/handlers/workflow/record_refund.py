@@ -16,7 +16,7 @@ class RecordRefundInput(TaskInput):
 
 @task(RecordRefundInput)
 def handler(given: RecordRefundInput) -> RefundRecorded:
-    """Raises RefundFailed, OrderNotFound, DataInconsistent; DatabaseUnavailable is retried."""
+    """Raises RefundFailed, OrderNotFound; DatabaseUnavailable is retried."""
     recorded = record_refund(database, given.order_id, given.payment)
     if recorded.changed:
         count_metric("OrdersRefunded")

@@ -21,7 +21,7 @@ class RefundPaymentInput(TaskInput):
 
 @task(RefundPaymentInput)
 def handler(given: RefundPaymentInput) -> RefundedPayment:
-    """Raises RefundFailed, OrderNotFound, DataInconsistent; DatabaseUnavailable and StripeUnavailable are retried."""
+    """Raises RefundFailed, OrderNotFound; DatabaseUnavailable and StripeUnavailable are retried."""
     if given.payment is not None and given.payment_key is not None:
         raise RefundFailed("Name the payment once: `payment` or `payment_key`. Nothing was refunded.")
     refunded = refund_payment(

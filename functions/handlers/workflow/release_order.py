@@ -18,5 +18,5 @@ class ReleaseOrderInput(TaskInput):
 
 @task(ReleaseOrderInput)
 def handler(given: ReleaseOrderInput) -> OrderMove:
-    """Raises OrderNotFound, DataInconsistent; DatabaseUnavailable is retried."""
+    """Raises OrderNotFound; DatabaseUnavailable is retried."""
     return release_order(database, given.order_id, lost_as=given.lost_as, stripe_event_id=given.stripe_event_id)

@@ -1,7 +1,9 @@
 """Gives back what an order took: seats and a code use, held or counted, each once.
 
-Works inside a caller's transaction that has locked the order row. Whatever the order holds and whatever was counted
-for it, the ticket row is changed before the code row: the lock order of every transaction here.
+What is given back is what was written down when it was taken, never what the order's columns say today: an operator may
+have changed quantity, ticket or code since. Works inside a caller's transaction that has locked the order row. Whatever
+the order holds and whatever was counted for it, the ticket row is changed before the code row: the lock order of every
+transaction here.
 """
 
 from __future__ import annotations
@@ -9,23 +11,22 @@ from __future__ import annotations
 from typing import Final
 
 from ticketing.database import Row, Transaction
-from ticketing.errors import DataInconsistent
-from ticketing.orders import holds
+from ticketing.orders import counters, counts_off, holds
+from ticketing.orders.counters import CODES, TICKETS
+from ticketing.orders.counts_off import CountOff
 
 # The columns of an order that this module reads.
 COLUMNS: Final = (
-    "id, ticket_id, quantity, held_quantity, ticket_counted_at, ticket_returned_at,"
-    " discount_code_id, code_held, discount_counted_at, discount_returned_at"
+    f"{holds.COLUMNS}, quantity, ticket_counted_at, ticket_returned_at, counted_ticket_id, counted_quantity,"
+    " discount_counted_at, discount_returned_at, counted_code_id"
 )
 
 
 def give_back_everything(tx: Transaction, order: Row) -> None:
     """Give back the order's hold and its counts. `order` is its locked row with `COLUMNS`.
 
-    A count that was not made yet is not taken back: its seats or its use are still held, and go back as a hold.
-
-    Raises:
-        DataInconsistent: a counter says that less is held or counted than this order took.
+    A count that was not made yet is not taken back: its seats or its use are still held, and go back as a hold. What a
+    counter cannot give back is written down (`counts_off`); the order has given it back all the same.
     """
     if order["ticket_counted_at"] is not None and order["ticket_returned_at"] is None:
         _return_seats(tx, order)
@@ -40,16 +41,13 @@ def _return_seats(tx: Transaction, order: Row) -> None:
         " WHERE id = %s AND ticket_counted_at IS NOT NULL AND ticket_returned_at IS NULL",
         order["id"],
     )
-    changed = marked and tx.change(
-        "UPDATE tickets SET sold_quantity = sold_quantity - %s WHERE id = %s AND sold_quantity >= %s",
-        order["quantity"],
-        order["ticket_id"],
-        order["quantity"],
-    )
-    if changed != 1:
-        raise DataInconsistent(
-            f"The {order['quantity']} counted seats of order {order['id']} could not be given back: ticket"
-            f" {order['ticket_id']} is gone or has fewer sold. Nothing was changed."
+    if marked != 1:
+        return
+    ticket_id, quantity = counted_seats(order)
+    reason = counters.move(tx, TICKETS, ticket_id, counted=-quantity)
+    if reason is not None:
+        counts_off.record(
+            tx, order["id"], CountOff(effect="return_seats", counter_id=ticket_id, amount=quantity, reason=reason)
         )
 
 
@@ -59,12 +57,22 @@ def _return_code_use(tx: Transaction, order: Row) -> None:
         " WHERE id = %s AND discount_counted_at IS NOT NULL AND discount_returned_at IS NULL",
         order["id"],
     )
-    changed = marked and tx.change(
-        "UPDATE discount_codes SET used_count = used_count - 1 WHERE id = %s AND used_count >= 1",
-        order["discount_code_id"],
-    )
-    if changed != 1:
-        raise DataInconsistent(
-            f"The counted discount use of order {order['id']} could not be given back: code"
-            f" {order['discount_code_id']} is gone or has no use counted. Nothing was changed."
-        )
+    if marked != 1:
+        return
+    code_id = counted_code(order)
+    reason = "gone" if code_id is None else counters.move(tx, CODES, code_id, counted=-1)
+    if reason is not None:
+        counts_off.record(tx, order["id"], CountOff(effect="return_use", counter_id=code_id, amount=1, reason=reason))
+
+
+def counted_seats(order: Row) -> tuple[int, int]:
+    """Give the ticket on which an order's seats were counted, and how many: as written down, else today's."""
+    ticket_id = order["ticket_id"] if order["counted_ticket_id"] is None else order["counted_ticket_id"]
+    quantity = order["quantity"] if order["counted_quantity"] is None else order["counted_quantity"]
+    return int(ticket_id), int(quantity)
+
+
+def counted_code(order: Row) -> int | None:
+    """Give the code on which an order's use was counted: as written down, else today's."""
+    code_id = order["discount_code_id"] if order["counted_code_id"] is None else order["counted_code_id"]
+    return None if code_id is None else int(code_id)

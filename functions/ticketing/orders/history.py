@@ -8,6 +8,8 @@ from typing import Final
 from ticketing.database import Transaction
 
 _LONGEST_ID: Final = 255
+# An ARN, as Step Functions names its executions; commands and schedules name themselves in words.
+_EXECUTION_PREFIX: Final = "arn:"
 
 # A correlation id: every entry names the execution that wrote it, and no rule of the shop depends on it. So it is
 # not handed through all of them.
@@ -17,6 +19,12 @@ _execution_id: ContextVar[str | None] = ContextVar("execution_id", default=None)
 def written_by(execution_id: str | None) -> None:
     """Say which execution writes the entries that follow: a task does so first of all."""
     _execution_id.set(None if execution_id is None else execution_id[:_LONGEST_ID])
+
+
+def writing_execution() -> str | None:
+    """Give the execution of the state machine that writes; None: it is a command, a schedule or the API."""
+    execution_id = _execution_id.get()
+    return execution_id if execution_id is not None and execution_id.startswith(_EXECUTION_PREFIX) else None
 
 
 def has(tx: Transaction, *, order_id: int, entry: str, stripe_event_id: str) -> bool:

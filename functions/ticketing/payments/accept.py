@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from ticketing import money
+from ticketing.alerts import Alert
 from ticketing.database import Database, Row, Transaction
 from ticketing.errors import (
     DataInconsistent,
@@ -16,7 +17,7 @@ from ticketing.errors import (
     PaymentForClosedOrder,
     PermanentError,
 )
-from ticketing.orders import history, holds
+from ticketing.orders import counts_off, history, holds
 from ticketing.orders.lock import lock_order
 from ticketing.orders.status import CLOSED, LAPSED, LIVE, OrderStatus
 from ticketing.payments import ledger, refunds
@@ -26,10 +27,14 @@ Role = Literal["accepted", "duplicate", "sold_out", "closed_order"]
 
 
 class PaidOrder(msgspec.Struct, kw_only=True):
-    """What became of the order: `paid` (now or before, by this payment) or `refunded` (the money went back)."""
+    """What became of the order: `paid` (now or before, by this payment) or `refunded` (the money went back).
+
+    `alerts`: what a person must know besides.
+    """
 
     status: Literal["paid", "refunded"]
     changed: bool
+    alerts: list[Alert] = []
 
 
 class _Verdict(msgspec.Struct):
@@ -60,6 +65,9 @@ def mark_order_paid(database: Database, order_id: int, payment: SessionEvent) ->
             gone=f"Order {order_id} was there a moment ago and is gone. Payment: {payment.payment_key}.",
         )
         verdict = _settle(tx, order, payment)
+        if verdict.result is not None and verdict.result.status == "refunded":
+            # What its refund could not give back. Of a paid order the counts speak.
+            verdict.result.alerts = counts_off.due_alerts(tx, order_id)
     if verdict.error is not None:
         raise verdict.error
     if verdict.result is None:
@@ -83,26 +91,32 @@ def _settle(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
 def _accept(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
     if _settle_what_went_back(tx, order, payment):
         return _Verdict(PaidOrder(status="refunded", changed=False))
-    # A lapsed order gave its seats back; an order of the time before holds existed never had any.
-    if not order["held_quantity"] and not holds.take_seats(
-        tx, ticket_id=order["ticket_id"], quantity=order["quantity"]
-    ):
-        tx.change(
-            "UPDATE ticket_orders SET status = 'failed' WHERE id = %s AND status IN ('pending', 'processing')",
-            order["id"],
-        )
-        return _refuse(tx, order, payment, "sold_out", _sold_out)
-    code_held = order["code_held"]
+    seats, ticket_id = order["held_quantity"], order["held_ticket_id"]
+    if not seats:
+        # A lapsed order gave its seats back; an order of the time before holds existed never had any.
+        seats, ticket_id = order["quantity"], order["ticket_id"]
+        if not holds.take_seats(tx, ticket_id=ticket_id, quantity=seats):
+            tx.change(
+                "UPDATE ticket_orders SET status = 'failed' WHERE id = %s AND status IN ('pending', 'processing')",
+                order["id"],
+            )
+            return _refuse(tx, order, payment, "sold_out", _sold_out)
+    code_held, code_id = order["code_held"], order["held_code_id"]
     if order["discount_code_id"] is not None and not code_held:
         # The buyer paid the reduced price in good faith: without a use left the order is paid all the same,
         # and the code's count stays within its bound.
-        code_held = int(holds.take_code_use(tx, code_id=order["discount_code_id"]))
+        code_id = order["discount_code_id"]
+        code_held = int(holds.take_code_use(tx, code_id=code_id))
+    # What it holds stays what was taken, also where an operator has changed the order since: the counts look at both.
     changed = tx.change(
         "UPDATE ticket_orders SET status = 'paid', paid_at = UTC_TIMESTAMP(6), stripe_payment_intent_id = %s,"
-        " held_quantity = quantity, code_held = %s, hold_expires_at = NULL"
+        " held_quantity = %s, held_ticket_id = %s, code_held = %s, held_code_id = %s, hold_expires_at = NULL"
         " WHERE id = %s AND status IN ('pending', 'processing', 'expired', 'failed')",
         payment.payment_intent_id,
+        seats,
+        ticket_id,
         code_held,
+        code_id,
         order["id"],
     )
     if changed != 1:

@@ -2,120 +2,217 @@
 
 The order itself says what has been counted: its mark is set where it is not set, and only if that changed a row
 the counter moves, in the same transaction. The two counts know nothing of each other.
-See docs/rules.md, "Words" and "Seats".
+
+As a rule that is one guarded statement. Where it does not fit, because an operator has changed the order since it took
+its hold, or a ticket's or a code's row or counter, all rows that matter are locked and it is worked out what can be
+counted (`count_plans`). What cannot is written down and told (`counts_off`); the order is paid all the same.
+See docs/rules.md, "Words", "Money first" and "Seats".
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
-from ticketing.database import Database
+import msgspec
+
+from ticketing.alerts import Alert
+from ticketing.database import Database, Row, Transaction
 from ticketing.errors import DataInconsistent
+from ticketing.orders import counters, counts_off, holds
+from ticketing.orders.counters import CODES, TICKETS, Counter, Counts
+from ticketing.orders.counts_off import OF_SEATS, OF_USES
 from ticketing.orders.lock import lock_order
 from ticketing.orders.status import OrderStatus
+from ticketing.payments.count_plans import Claim, Plan, plan
 
-TicketCount = Literal["counted", "already_counted", "not_due"]
-DiscountCount = Literal["counted", "already_counted", "not_due", "no_discount", "used_up"]
+TicketResult = Literal["counted", "already_counted", "not_due", "cannot_count", "still_off"]
+DiscountResult = Literal["counted", "already_counted", "not_due", "no_discount", "used_up", "cannot_count", "still_off"]
+
+_COLUMNS: Final = f"{holds.COLUMNS}, status, quantity, ticket_counted_at, discount_counted_at, {counts_off.IS_OFF}"
+
+
+class TicketCount(msgspec.Struct, kw_only=True):
+    """What became of the order's seats, and the alert that is due about them.
+
+    `counted` now, `already_counted` before, `not_due`: the order is not paid (it was refunded meanwhile),
+    `cannot_count`: the ticket is gone or has no room, which the alert says, or `still_off`: the same, and told before.
+    What cannot be counted is tried again whenever the payment's event is.
+    """
+
+    result: TicketResult
+    alerts: list[Alert] = []
+
+
+class DiscountCount(msgspec.Struct, kw_only=True):
+    """What became of the order's use of a discount code, and the alert that is due about it.
+
+    Besides those of `TicketCount`: `no_discount` without a code, or `used_up`: the order lapsed and was paid late, when
+    others had taken the last use.
+    """
+
+    result: DiscountResult
+    alerts: list[Alert] = []
 
 
 def count_ticket_sale(database: Database, order_id: int) -> TicketCount:
     """Move the order's seats from held to sold, in one transaction.
 
-    Returns:
-        `counted` now, `already_counted` before, or `not_due`: the order is not paid (it was refunded meanwhile).
+    Seats that the order does not hold (its quantity was raised since) are taken where they are free. Seats that it
+    holds on another ticket (it was moved since) are exchanged for the new ticket's, or else counted where they are
+    held.
 
     Raises:
-        DataInconsistent: the ticket is gone, or has no room for seats that the order does not hold.
         OrderNotFound: the order is gone.
         DatabaseUnavailable: try again.
     """
     with database.transaction() as tx:
-        order = lock_order(
-            tx,
-            order_id,
-            "id, status, ticket_id, quantity, held_quantity, ticket_counted_at",
-            gone=f"Order {order_id} is gone, its seats cannot be counted.",
-        )
+        order = lock_order(tx, order_id, _COLUMNS, gone=f"Order {order_id} is gone, its seats cannot be counted.")
+        result: TicketResult
         if order["ticket_counted_at"] is not None:
-            return "already_counted"
-        if order["status"] != OrderStatus.PAID:
-            return "not_due"
-        tx.change(
-            "UPDATE ticket_orders SET ticket_counted_at = UTC_TIMESTAMP(6), held_quantity = 0"
-            " WHERE id = %s AND ticket_counted_at IS NULL",
-            order_id,
-        )
-        held = order["held_quantity"]
-        changed = tx.change(
-            "UPDATE tickets SET sold_quantity = COALESCE(sold_quantity, 0) + %s, held_quantity = held_quantity - %s"
-            # Seats that are held already take no more room, even where the limit was lowered meanwhile.
-            " WHERE id = %s AND held_quantity >= %s AND (%s <= 0 OR max_quantity IS NULL"
-            " OR COALESCE(sold_quantity, 0) + held_quantity + %s <= max_quantity)",
-            order["quantity"],
-            held,
-            order["ticket_id"],
-            held,
-            order["quantity"] - held,
-            order["quantity"] - held,
-        )
-        if changed != 1:
-            raise DataInconsistent(
-                f"The {order['quantity']} seats of order {order_id} could not be counted: ticket {order['ticket_id']}"
-                " is gone, has fewer held seats than the order holds, or no room. Nothing was changed."
-            )
-    return "counted"
+            result = "already_counted"
+        elif order["status"] != OrderStatus.PAID:
+            result = "not_due"
+        elif _count_seats_simply(tx, order):
+            result = "counted"
+        else:
+            found = _count_seats(tx, order)
+            alerts = counts_off.due_alerts(tx, order_id, of=OF_SEATS)
+            return TicketCount(result=found or ("cannot_count" if alerts else "still_off"), alerts=alerts)
+        alerts = counts_off.due_alerts(tx, order_id, of=OF_SEATS) if order["is_off"] else []
+    return TicketCount(result=result, alerts=alerts)
 
 
 def count_discount_use(database: Database, order_id: int) -> DiscountCount:
     """Move the order's use of its discount code from held to used, in one transaction.
 
-    Returns:
-        `counted` now, `already_counted` before, `no_discount` without a code, `not_due` for an order that is not
-        paid, or `used_up`: the order lapsed and was paid late, when others had taken the last use.
-
     Raises:
-        DataInconsistent: the code is gone, or has no held use though the order holds one.
         OrderNotFound: the order is gone.
         DatabaseUnavailable: try again.
     """
     with database.transaction() as tx:
         order = lock_order(
-            tx,
-            order_id,
-            "id, status, discount_code_id, code_held, discount_counted_at",
-            gone=f"Order {order_id} is gone, its discount use cannot be counted.",
+            tx, order_id, _COLUMNS, gone=f"Order {order_id} is gone, its discount use cannot be counted."
         )
-        if order["discount_code_id"] is None:
-            return "no_discount"
+        result: DiscountResult
         if order["discount_counted_at"] is not None:
-            return "already_counted"
-        if order["status"] != OrderStatus.PAID:
-            return "not_due"
-        held = order["code_held"]
-        changed = tx.change(
-            "UPDATE discount_codes SET used_count = COALESCE(used_count, 0) + 1, held_count = held_count - %s"
-            " WHERE id = %s AND held_count >= %s AND (%s <= 0 OR max_uses IS NULL"
-            " OR COALESCE(used_count, 0) + held_count + %s <= max_uses)",
-            held,
-            order["discount_code_id"],
-            held,
-            1 - held,
-            1 - held,
-        )
-        if changed != 1:
-            return _explain_uncounted(order_id, order["discount_code_id"], held=held)
-        tx.change(
-            "UPDATE ticket_orders SET discount_counted_at = UTC_TIMESTAMP(6), code_held = 0"
-            " WHERE id = %s AND discount_counted_at IS NULL",
-            order_id,
-        )
+            result = "already_counted"
+        elif order["discount_code_id"] is None and not order["code_held"]:
+            result = "no_discount"
+        elif order["status"] != OrderStatus.PAID:
+            result = "not_due"
+        elif _count_use_simply(tx, order):
+            result = "counted"
+        else:
+            found = _count_use(tx, order)
+            alerts = counts_off.due_alerts(tx, order_id, of=OF_USES)
+            return DiscountCount(result=found or ("cannot_count" if alerts else "still_off"), alerts=alerts)
+        alerts = counts_off.due_alerts(tx, order_id, of=OF_USES) if order["is_off"] else []
+    return DiscountCount(result=result, alerts=alerts)
+
+
+def _count_seats_simply(tx: Transaction, order: Row) -> bool:
+    """Count all seats by one guarded statement; False, and nothing changed, where they do not fit."""
+    quantity, held, ticket_id = order["quantity"], order["held_quantity"], order["ticket_id"]
+    if quantity <= 0 or (held and holds.held_ticket(order) != ticket_id):
+        return False
+    changed = tx.change(
+        "UPDATE tickets SET sold_quantity = COALESCE(sold_quantity, 0) + %s, held_quantity = held_quantity - %s"
+        # Seats that are held already take no more room, even where the limit was lowered meanwhile.
+        " WHERE id = %s AND held_quantity >= %s AND (%s <= 0 OR max_quantity IS NULL"
+        " OR COALESCE(sold_quantity, 0) + held_quantity + %s <= max_quantity)",
+        quantity,
+        held,
+        ticket_id,
+        held,
+        quantity - held,
+        quantity - held,
+    )
+    if changed == 1:
+        _mark_seats(tx, order, Claim(ticket_id, quantity))
+    return changed == 1
+
+
+def _count_use_simply(tx: Transaction, order: Row) -> bool:
+    """Count the use by one guarded statement; False, and nothing changed, where it does not fit."""
+    held, code_id = order["code_held"], order["discount_code_id"]
+    if code_id is None or (held and holds.held_code(order) != code_id):
+        return False
+    changed = tx.change(
+        "UPDATE discount_codes SET used_count = COALESCE(used_count, 0) + 1, held_count = held_count - %s"
+        " WHERE id = %s AND held_count >= %s AND (%s <= 0 OR max_uses IS NULL"
+        " OR COALESCE(used_count, 0) + held_count + %s <= max_uses)",
+        held,
+        code_id,
+        held,
+        1 - held,
+        1 - held,
+    )
+    if changed == 1:
+        _mark_use(tx, order, Claim(code_id, 1))
+    return changed == 1
+
+
+def _count_seats(tx: Transaction, order: Row) -> Literal["counted"] | None:
+    """Count what can be; None: nothing can."""
+    wanted = Claim(order["ticket_id"], max(order["quantity"], 0))
+    held = Claim(holds.held_ticket(order), order["held_quantity"]) if order["held_quantity"] else None
+    found = plan("seats", wanted, held, _lock(tx, TICKETS, wanted, held))
+    _carry_out(tx, order, TICKETS, found)
+    if found.counted is None:
+        return None
+    _mark_seats(tx, order, found.counted)
     return "counted"
 
 
-def _explain_uncounted(order_id: int, code_id: int, *, held: int) -> DiscountCount:
-    if not held:
-        return "used_up"
-    raise DataInconsistent(
-        f"The discount use of order {order_id} could not be counted: code {code_id} is gone or has no held use."
-        " Nothing was changed."
+def _count_use(tx: Transaction, order: Row) -> Literal["counted", "no_discount", "used_up"] | None:
+    """Count the use where it can be; None: it cannot."""
+    held_code = holds.held_code(order) if order["code_held"] else None
+    if order["discount_code_id"] is None:
+        # The code was taken off the order since: what it holds goes back, nothing is counted.
+        holds.give_back_code_use(tx, order)
+        return "no_discount"
+    wanted, held = Claim(order["discount_code_id"], 1), None if held_code is None else Claim(held_code, 1)
+    found = plan("use", wanted, held, _lock(tx, CODES, wanted, held))
+    _carry_out(tx, order, CODES, found)
+    if found.counted is None:
+        return None if found.offs else "used_up"
+    _mark_use(tx, order, found.counted)
+    return "counted"
+
+
+def _lock(tx: Transaction, counter: Counter, wanted: Claim, held: Claim | None) -> dict[int, Counts | None]:
+    ids = {wanted.row_id} if held is None else {wanted.row_id, held.row_id}
+    # The lower id first: no two orders that were moved to and fro wait for each other in a circle.
+    return {row_id: counters.lock(tx, counter, row_id) for row_id in sorted(ids)}
+
+
+def _carry_out(tx: Transaction, order: Row, counter: Counter, found: Plan) -> None:
+    for move in found.moves:
+        reason = counters.move(tx, counter, move.row_id, counted=move.counted, held=move.held)
+        if reason is not None:
+            raise DataInconsistent(f"{counter.table} {move.row_id} changed while it was locked: {reason}.")
+    for off in found.offs:
+        counts_off.record(tx, order["id"], off)
+
+
+def _mark_seats(tx: Transaction, order: Row, counted: Claim) -> None:
+    tx.change(
+        "UPDATE ticket_orders SET ticket_counted_at = UTC_TIMESTAMP(6), counted_ticket_id = %s, counted_quantity = %s,"
+        " held_quantity = 0, held_ticket_id = NULL WHERE id = %s AND ticket_counted_at IS NULL",
+        counted.row_id,
+        counted.amount,
+        order["id"],
     )
+    if order["is_off"] and counted == Claim(order["ticket_id"], order["quantity"]):
+        counts_off.settle(tx, order["id"], "count_seats")
+
+
+def _mark_use(tx: Transaction, order: Row, counted: Claim) -> None:
+    tx.change(
+        "UPDATE ticket_orders SET discount_counted_at = UTC_TIMESTAMP(6), counted_code_id = %s,"
+        " code_held = 0, held_code_id = NULL WHERE id = %s AND discount_counted_at IS NULL",
+        counted.row_id,
+        order["id"],
+    )
+    if order["is_off"] and counted.row_id == order["discount_code_id"]:
+        counts_off.settle(tx, order["id"], "count_use")

@@ -13,7 +13,7 @@ import msgspec
 from ticketing import money
 from ticketing.alerts import Alert
 from ticketing.database import Database, Row, Transaction
-from ticketing.orders import history
+from ticketing.orders import counts_off, history
 from ticketing.payments import ledger, refunds
 from ticketing.stripe.events import DisputeEvent
 
@@ -33,12 +33,13 @@ _INQUIRY_PREFIX: Final = "warning_"
 
 
 class DisputeRecorded(msgspec.Struct, kw_only=True):
-    """The alert that is due and its sentence, and the order's status after the task."""
+    """The alert that is due and its sentence, the order's status after the task, and what else is to be told."""
 
     alert: DisputeAlert
     sentence: str
     status: str
     changed: bool
+    alerts: list[Alert] = []
 
 
 def record_dispute(database: Database, order_id: int, dispute: DisputeEvent) -> DisputeRecorded:
@@ -46,7 +47,6 @@ def record_dispute(database: Database, order_id: int, dispute: DisputeEvent) -> 
 
     Raises:
         OrderNotFound: the order is gone.
-        DataInconsistent: a counter says that less is held or counted than the order took.
         DatabaseUnavailable: try again.
     """
     alert = _alert(dispute)
@@ -65,8 +65,9 @@ def record_dispute(database: Database, order_id: int, dispute: DisputeEvent) -> 
             settled = _lose(tx, order, dispute)
             status, changed = settled.status, settled.changed
         ended = _ended_as(tx, order_id, dispute) if alert == "DisputeOpened" else None
+        alerts = counts_off.due_alerts(tx, order_id)
     sentence = _sentence(order_id, dispute, alert, status) if ended is None else _late(order_id, dispute, ended, status)
-    return DisputeRecorded(alert=ended or alert, sentence=sentence, status=status, changed=changed)
+    return DisputeRecorded(alert=ended or alert, sentence=sentence, status=status, changed=changed, alerts=alerts)
 
 
 def alert_of(order_id: int, dispute: DisputeEvent, recorded: DisputeRecorded) -> Alert:

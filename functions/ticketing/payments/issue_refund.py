@@ -12,9 +12,10 @@ from typing import Protocol
 import msgspec
 
 from ticketing import money
+from ticketing.alerts import Alert
 from ticketing.database import Database, Transaction
 from ticketing.errors import RefundFailed
-from ticketing.orders import history
+from ticketing.orders import counts_off, history
 from ticketing.payments import ledger, refunds
 from ticketing.payments.ledger import LedgerPayment
 from ticketing.stripe.client import StripeRefused
@@ -32,13 +33,17 @@ class Refunds(Protocol):
 
 
 class RefundedPayment(msgspec.Struct, kw_only=True):
-    """What went back. `refund_id` is None where nothing had been paid; `amount_minor` is what was refunded in all."""
+    """What went back. `refund_id` is None where nothing had been paid; `amount_minor` is what was refunded in all.
+
+    `alerts`: what an operator must know besides; it is recorded all the same.
+    """
 
     refund_id: str | None
     amount_minor: int
     currency: str
     amount: str
     payment_key: str
+    alerts: list[Alert] = []
 
 
 def refundable_payments(database: Database, order_id: int) -> list[LedgerPayment]:
@@ -82,7 +87,6 @@ def refund_payment(
         StripeUnavailable: try again.
         ConfigurationError: the API key may not refund.
         OrderNotFound: the order is gone.
-        DataInconsistent: a counter says that less is held or counted than the order took.
         DatabaseUnavailable: try again; the refund may have been made.
     """
     with database.transaction() as tx:
@@ -94,7 +98,10 @@ def refund_payment(
     made = _make(stripe, order_id, payment, failed)
     with database.transaction() as tx:
         _record(tx, order_id, made, event_id)
-    return _refunded(payment, made[0].refund_id, sum(refund.amount_minor for refund in made))
+        alerts = counts_off.open_alerts(tx, order_id)
+    refunded = _refunded(payment, made[0].refund_id, sum(refund.amount_minor for refund in made))
+    refunded.alerts = alerts
+    return refunded
 
 
 def _choose(

@@ -7,9 +7,10 @@ from typing import Final
 import msgspec
 
 from ticketing import money
+from ticketing.alerts import Alert
 from ticketing.database import Database, Row, Transaction
 from ticketing.errors import DataInconsistent, RefundFailed
-from ticketing.orders import give_back, history
+from ticketing.orders import counts_off, give_back, history
 from ticketing.orders import lock as order_lock
 from ticketing.orders.status import LIVE, OrderStatus
 from ticketing.payments import ledger
@@ -26,13 +27,14 @@ ORDER_COLUMNS: Final = (
 class RefundRecorded(msgspec.Struct, kw_only=True):
     """The order's status afterwards, whether this changed it, and how much of the payment went back so far.
 
-    `refunded_minor` is in minor units of the payment's `currency`.
+    `refunded_minor` is in minor units of the payment's `currency`. `alerts`: what a person must know besides.
     """
 
     status: str
     changed: bool
     refunded_minor: int
     currency: str
+    alerts: list[Alert] = []
 
 
 def record_refund(database: Database, order_id: int, reported: ChargeEvent | RefundEvent) -> RefundRecorded:
@@ -46,16 +48,19 @@ def record_refund(database: Database, order_id: int, reported: ChargeEvent | Ref
         RefundFailed: it was recorded that Stripe could not carry out the refund.
         OrderMismatch: the refund is known as another order's.
         OrderNotFound: the order is gone.
-        DataInconsistent: a counter says that less is held or counted than the order took.
         DatabaseUnavailable: try again.
     """
     with database.transaction() as tx:
         order = lock_order(tx, order_id)
         recorded = apply(tx, order, reported, cause=reported.event_id)
-    # Of a refund that fails Stripe sends refund.failed, whatever else it sends; of a cancelled one only refund.updated.
-    if isinstance(reported, RefundEvent) and (reported.event_type == "refund.failed" or reported.status == "canceled"):
-        raise RefundFailed(_failed_sentence(order_id, reported, recorded))
-    return recorded
+        # Of a refund that fails Stripe sends refund.failed, whatever else it sends; of a cancelled one only
+        # refund.updated.
+        if not isinstance(reported, RefundEvent) or not (
+            reported.event_type == "refund.failed" or reported.status == "canceled"
+        ):
+            recorded.alerts = counts_off.due_alerts(tx, order_id)
+            return recorded
+    raise RefundFailed(_failed_sentence(order_id, reported, recorded))
 
 
 def lock_order(tx: Transaction, order_id: int) -> Row:

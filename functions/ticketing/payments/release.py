@@ -6,9 +6,10 @@ from typing import Literal
 
 import msgspec
 
+from ticketing.alerts import Alert
 from ticketing.database import Database
 from ticketing.errors import OrderNotFound
-from ticketing.orders import history, holds
+from ticketing.orders import counts_off, history, holds
 from ticketing.orders.lock import lock_order
 from ticketing.orders.status import OrderStatus
 
@@ -18,10 +19,11 @@ _AWAIT_SECONDS = 24 * 3600
 
 
 class OrderMove(msgspec.Struct, kw_only=True):
-    """The order's status after the task, and whether the task changed it."""
+    """The order's status after the task, whether the task changed it, and the alert that is due."""
 
     status: str
     changed: bool
+    alerts: list[Alert] = []
 
 
 def release_order(
@@ -36,7 +38,6 @@ def release_order(
 
     Raises:
         OrderNotFound: the order is gone.
-        DataInconsistent: a counter says that less is held than this order holds.
         DatabaseUnavailable: try again.
     """
     ends = ("pending", "processing") if lost_as == "failed" else ("pending",)
@@ -44,7 +45,7 @@ def release_order(
         order = lock_order(
             tx,
             order_id,
-            "id, status, ticket_id, held_quantity, discount_code_id, code_held",
+            f"{holds.COLUMNS}, status",
             gone=f"Order {order_id} is gone, nothing can be given back.",
         )
         changed = order["status"] in ends
@@ -66,7 +67,8 @@ def release_order(
                 entry=lost_as if changed else f"{lost_as}_ignored",
                 stripe_event_id=stripe_event_id,
             )
-    return OrderMove(status=lost_as if changed else order["status"], changed=changed)
+        alerts = counts_off.due_alerts(tx, order_id)
+    return OrderMove(status=lost_as if changed else order["status"], changed=changed, alerts=alerts)
 
 
 def mark_order_processing(database: Database, order_id: int, *, stripe_event_id: str) -> OrderMove:

@@ -136,8 +136,8 @@ def test_a_payment_moves_the_order_and_its_hold_once(database: Database) -> None
     order_id = create_order(database, ticket_id=ticket_id, quantity=3, discount_code_id=code_id)
     for changed, counted in ((True, "counted"), (False, "already_counted")):
         assert pay(database, order_id) == PaidOrder(status="paid", changed=changed)
-        assert count_ticket_sale(database, order_id) == counted
-        assert count_discount_use(database, order_id) == counted
+        assert count_ticket_sale(database, order_id).result == counted
+        assert count_discount_use(database, order_id).result == counted
         assert ticket_counts(database, ticket_id) == (3, 0)
         assert code_counts(database, code_id) == (1, 0)
     order = row_of(database, "ticket_orders", order_id)
@@ -148,7 +148,7 @@ def test_a_payment_moves_the_order_and_its_hold_once(database: Database) -> None
 def test_an_order_without_code_has_no_use_to_count(database: Database) -> None:
     order_id = create_order(database)
     pay(database, order_id)
-    assert count_discount_use(database, order_id) == "no_discount"
+    assert count_discount_use(database, order_id).result == "no_discount"
 
 
 def test_an_order_that_needed_no_payment_is_paid_by_its_session(database: Database) -> None:
@@ -187,7 +187,7 @@ def test_a_late_payment_without_seats_is_an_alert_and_no_ticket(database: Databa
             pay(database, order_id)
     assert row_of(database, "ticket_orders", order_id)["status"] == after
     assert ticket_counts(database, ticket_id) == (0, 1)
-    assert count_ticket_sale(database, order_id) == "not_due"
+    assert count_ticket_sale(database, order_id).result == "not_due"
 
 
 def test_a_late_payment_with_a_used_up_code_is_paid_and_the_code_keeps_its_bound(database: Database) -> None:
@@ -195,7 +195,7 @@ def test_a_late_payment_with_a_used_up_code_is_paid_and_the_code_keeps_its_bound
     order_id = create_order(database, discount_code_id=code_id, hold=False, status="expired")
     create_order(database, discount_code_id=code_id)
     assert pay(database, order_id).changed
-    assert count_discount_use(database, order_id) == "used_up"
+    assert count_discount_use(database, order_id).result == "used_up"
     assert code_counts(database, code_id) == (0, 1)
 
 
@@ -247,22 +247,6 @@ def test_an_order_that_is_gone_is_not_found_by_any_task(database: Database) -> N
         release_order(database, order_id, lost_as="failed", stripe_event_id="evt_1")
 
 
-def test_a_count_that_would_leave_its_bounds_changes_nothing(database: Database) -> None:
-    code_id = create_code(database)
-    order_id = create_order(database, discount_code_id=code_id)
-    pay(database, order_id)
-    ticket_id = row_of(database, "ticket_orders", order_id)["ticket_id"]
-    with database.transaction() as tx:
-        tx.change("UPDATE tickets SET held_quantity = 0 WHERE id = %s", ticket_id)
-        tx.change("UPDATE discount_codes SET held_count = 0 WHERE id = %s", code_id)
-    with pytest.raises(DataInconsistent, match="seats of order"):
-        count_ticket_sale(database, order_id)
-    with pytest.raises(DataInconsistent, match="discount use of order"):
-        count_discount_use(database, order_id)
-    order = row_of(database, "ticket_orders", order_id)
-    assert (order["ticket_counted_at"], order["discount_counted_at"], order["held_quantity"]) == (None, None, 1)
-
-
 @pytest.mark.parametrize("limit", [1, 0])
 def test_what_is_held_is_counted_even_where_the_limit_was_lowered_meanwhile(database: Database, limit: int) -> None:
     code_id = create_code(database)
@@ -272,8 +256,8 @@ def test_what_is_held_is_counted_even_where_the_limit_was_lowered_meanwhile(data
         tx.change("UPDATE tickets SET max_quantity = %s WHERE id = %s", limit, ticket_id)
         tx.change("UPDATE discount_codes SET max_uses = 0 WHERE id = %s", code_id)
     pay(database, order_id)
-    assert count_ticket_sale(database, order_id) == "counted"
-    assert count_discount_use(database, order_id) == "counted"
+    assert count_ticket_sale(database, order_id).result == "counted"
+    assert count_discount_use(database, order_id).result == "counted"
     assert ticket_counts(database, ticket_id) == (2, 0)
     assert code_counts(database, code_id) == (1, 0)
 
@@ -346,13 +330,3 @@ def test_what_an_operator_cancelled_gives_its_hold_back(database: Database, lost
         assert moved == OrderMove(status="cancelled", changed=False)
     assert ticket_counts(database, ticket_id) == (0, 0)
     assert code_counts(database, code_id) == (0, 0)
-
-
-def test_a_hold_that_the_counters_do_not_know_is_not_given_back_twice(database: Database) -> None:
-    order_id = create_order(database, quantity=2)
-    ticket_id = row_of(database, "ticket_orders", order_id)["ticket_id"]
-    with database.transaction() as tx:
-        tx.change("UPDATE tickets SET held_quantity = 1 WHERE id = %s", ticket_id)
-    with pytest.raises(DataInconsistent, match="holds 2 seats"):
-        release_order(database, order_id, lost_as="failed", stripe_event_id="evt_1")
-    assert row_of(database, "ticket_orders", order_id)["status"] == "pending"

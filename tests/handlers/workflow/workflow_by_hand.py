@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ticketing.alerts import Alert
 from ticketing.database import Database
 from ticketing.errors import PermanentError
 from ticketing.event_bus import BusEvent, PutResult
@@ -18,38 +19,54 @@ from ticketing.payments.release import mark_order_processing, release_order
 from ticketing.stripe.events import ChargeEvent, IgnoredEvent, OrderEvent, RefundEvent, SessionEvent, read_event
 
 
-def run_workflow(database: Database, envelope: object, *, find_session: FindSession | None = None) -> str:
-    """One execution; gives how it ended: the outcome, `foreign`, or the alert's error."""
+def run_workflow(
+    database: Database,
+    envelope: object,
+    *,
+    find_session: FindSession | None = None,
+    told: list[Alert] | None = None,
+) -> str:
+    """One execution; gives how it ended: the outcome, `foreign`, or the alert's error.
+
+    `told` gets the alerts of steps that succeed.
+    """
     try:
-        return _run(database, envelope, find_session)
+        return _run(database, envelope, find_session, [] if told is None else told)
     except PermanentError as error:
         return type(error).__name__
 
 
-def _run(database: Database, envelope: object, find_session: FindSession | None) -> str:
+def _run(database: Database, envelope: object, find_session: FindSession | None, told: list[Alert]) -> str:
     payment = read_event(envelope, livemode=False)
     if isinstance(payment, IgnoredEvent):
         return "ignored"
     found = look_up_order(database, payment, find_session=find_session)
-    return _act(database, found.order_id, payment) if isinstance(found, FoundOrder) else "foreign"
+    return _act(database, found.order_id, payment, told) if isinstance(found, FoundOrder) else "foreign"
 
 
-def _act(database: Database, order_id: int, event: OrderEvent) -> str:
+def _act(database: Database, order_id: int, event: OrderEvent, told: list[Alert]) -> str:
     if isinstance(event, ChargeEvent | RefundEvent):
-        return record_refund(database, order_id, event).status
+        recorded = record_refund(database, order_id, event)
+        told += recorded.alerts
+        return recorded.status
     if not isinstance(event, SessionEvent):
-        return record_dispute(database, order_id, event).alert
+        dispute = record_dispute(database, order_id, event)
+        told += dispute.alerts
+        return dispute.alert
     match event.outcome:
         case "paid":
-            result = mark_order_paid(database, order_id, event).status
-            count_ticket_sale(database, order_id)
-            count_discount_use(database, order_id)
-            return result
+            paid = mark_order_paid(database, order_id, event)
+            told += paid.alerts
+            told += count_ticket_sale(database, order_id).alerts
+            told += count_discount_use(database, order_id).alerts
+            return paid.status
         case "awaiting":
             return mark_order_processing(database, order_id, stripe_event_id=event.event_id).status
         case _:
             assert event.lost_as is not None
-            return release_order(database, order_id, lost_as=event.lost_as, stripe_event_id=event.event_id).status
+            moved = release_order(database, order_id, lost_as=event.lost_as, stripe_event_id=event.event_id)
+            told += moved.alerts
+            return moved.status
 
 
 class WorkflowBus:

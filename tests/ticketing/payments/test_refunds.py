@@ -28,7 +28,7 @@ from tests.ticketing.paid_orders import (
     status,
 )
 from ticketing.database import Database
-from ticketing.errors import DataInconsistent, DuplicatePayment, PaymentForClosedOrder, RefundFailed
+from ticketing.errors import DuplicatePayment, PaymentForClosedOrder, RefundFailed
 from ticketing.payments.accept import mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.refunds import record_refund
@@ -83,8 +83,8 @@ def test_a_refund_before_the_counts_gives_the_hold_back_and_nothing_is_counted_l
     order, code = order_with_code(database)
     pay(database, order, count=False)
     refund_charge(database, order, 4000)
-    assert count_ticket_sale(database, order) == "not_due"
-    assert count_discount_use(database, order) == "not_due"
+    assert count_ticket_sale(database, order).result == "not_due"
+    assert count_discount_use(database, order).result == "not_due"
     assert (seats(database, order), code_uses(database, code)) == ((0, 0), (0, 0))
 
 
@@ -344,24 +344,6 @@ def test_a_release_and_a_refund_at_once_give_the_hold_back_once(connect: Connect
             for future in [threads.submit(refund_now), threads.submit(release_now)]:
                 future.result()
         assert (seats(databases[0], order), code_uses(databases[0], code)) == ((0, 0), (0, 0))
-
-
-@pytest.mark.parametrize(
-    ("table", "sql"),
-    [
-        ("tickets", "UPDATE tickets SET sold_quantity = 1"),
-        ("discount_codes", "UPDATE discount_codes SET used_count = 0"),
-    ],
-)
-def test_a_counter_that_is_too_low_changes_nothing_and_says_so(database: Database, table: str, sql: str) -> None:
-    order, _ = order_with_code(database)
-    pay(database, order)
-    with database.transaction() as tx:
-        tx.change(sql)
-    with pytest.raises(DataInconsistent):
-        refund_charge(database, order, 4000)
-    assert status(database, order) == "paid"
-    assert refunded(database, order) == Decimal("0.00")
 
 
 @pytest.mark.parametrize("goes_back_first", ["the second payment", "the one that paid the order"])
