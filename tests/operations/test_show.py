@@ -10,7 +10,7 @@ from local.aws.cloud import LocalCloud
 from local.aws.lambda_answers import InvokeResult, function_error, throttled
 from local.aws.lambda_pool import Invocation
 from local.aws.lambda_workers import Proceed
-from tests.factories import create_order, create_ticket, row_of
+from tests.factories import create_order, row_of
 from tests.operations.conftest import Cachao, paid_event
 from tests.workflow.conftest import Ended, Run
 from ticketing.database import Database
@@ -126,13 +126,16 @@ def test_an_execution_names_the_step_that_failed_not_the_one_that_caught_it(
     assert '"payment_status": "paid"' in full
 
 
-def test_two_counts_that_fail_beside_each_other_are_both_named(run: Run, cachao: Cachao, database: Database) -> None:
-    ticket_id = create_ticket(database)
-    order_id = create_order(database, ticket_id=ticket_id)
-    with database.transaction() as tx:
-        tx.change("UPDATE tickets SET held_quantity = 0 WHERE id = %s", ticket_id)
-        tx.change("UPDATE ticket_orders SET discount_code_id = 4711, code_held = 1 WHERE id = %s", order_id)
-    ended = run(paid_event(database, order_id))
+def test_two_counts_that_fail_beside_each_other_are_both_named(
+    run: Run, cachao: Cachao, database: Database, cloud: LocalCloud
+) -> None:
+    def fail_to_count(invocation: Invocation, proceed: Proceed) -> InvokeResult:
+        if "Count" in invocation.function.name:
+            return function_error("DataInconsistent", f"{invocation.function.name} broke.")
+        return proceed(invocation)
+
+    cloud.lambdas.interceptors.append(fail_to_count)
+    ended = run(paid_event(database, create_order(database)))
     shown = cachao("show", ended.name, json=True).data
     assert sorted(shown["failed_steps"]) == ["CountDiscountUse", "CountTicketSale"]
 

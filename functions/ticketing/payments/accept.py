@@ -26,7 +26,7 @@ from ticketing.stripe.events import SessionEvent
 Role = Literal["accepted", "duplicate", "sold_out", "closed_order"]
 
 
-class PaidOrder(msgspec.Struct, kw_only=True):
+class PaidOrder(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What became of the order: `paid` (now or before, by this payment) or `refunded` (the money went back).
 
     `alerts`: what a person must know besides.

@@ -31,7 +31,7 @@ DiscountResult = Literal["counted", "already_counted", "not_due", "no_discount",
 _COLUMNS: Final = f"{holds.COLUMNS}, status, quantity, ticket_counted_at, discount_counted_at, {counts_off.IS_OFF}"
 
 
-class TicketCount(msgspec.Struct, kw_only=True):
+class TicketCount(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What became of the order's seats, and the alert that is due about them.
 
     `counted` now, `already_counted` before, `not_due`: the order is not paid (it was refunded meanwhile),
@@ -43,7 +43,7 @@ class TicketCount(msgspec.Struct, kw_only=True):
     alerts: list[Alert] = []
 
 
-class DiscountCount(msgspec.Struct, kw_only=True):
+class DiscountCount(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What became of the order's use of a discount code, and the alert that is due about it.
 
     Besides those of `TicketCount`: `no_discount` without a code, or `used_up`: the order lapsed and was paid late, when

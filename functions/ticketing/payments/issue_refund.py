@@ -32,7 +32,7 @@ class Refunds(Protocol):
         """Give the refunds that did not fail, the newest first."""
 
 
-class RefundedPayment(msgspec.Struct, kw_only=True):
+class RefundedPayment(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What went back. `refund_id` is None where nothing had been paid; `amount_minor` is what was refunded in all.
 
     `alerts`: what an operator must know besides; it is recorded all the same.

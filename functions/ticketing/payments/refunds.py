@@ -24,7 +24,7 @@ ORDER_COLUMNS: Final = (
 )
 
 
-class RefundRecorded(msgspec.Struct, kw_only=True):
+class RefundRecorded(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The order's status afterwards, whether this changed it, and how much of the payment went back so far.
 
     `refunded_minor` is in minor units of the payment's `currency`. `alerts`: what a person must know besides.

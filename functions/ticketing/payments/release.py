@@ -18,7 +18,7 @@ from ticketing.orders.status import OrderStatus
 _AWAIT_SECONDS = 24 * 3600
 
 
-class OrderMove(msgspec.Struct, kw_only=True):
+class OrderMove(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The order's status after the task, whether the task changed it, and the alert that is due."""
 
     status: str

@@ -8,9 +8,12 @@ from __future__ import annotations
 import functools
 from typing import Final
 
+import msgspec
+
+from ticketing.alerts import Alert
 from ticketing.database import Database
 from ticketing.errors import PermanentError, StripeUnavailable
-from ticketing.orders import give_back, history
+from ticketing.orders import counts_off, give_back, history
 from ticketing.orders.lock import lock_order
 from ticketing.orders.status import OrderStatus
 from ticketing.reconciliation.repair import ReconciledItem, retried
@@ -47,7 +50,9 @@ def settle_cancelled(database: Database, sessions: RateLimitedSessions, *, dry_r
                 # Only who has not paid can still have an open one.
                 if session_id is not None and (order["held_quantity"] or order["code_held"]):
                     sessions.expire(session_id)
-                retried(functools.partial(_give_back, database, order_id, session_id))
+                off = retried(functools.partial(_give_back, database, order_id, session_id))
+                if off:
+                    row = msgspec.structs.replace(row, action="reported", note=" ".join(alert.message for alert in off))
         except StripeUnavailable as error:
             row = ReconciledItem(
                 order_id=order_id, session_id=session_id, finding="unanswered", action="left", note=str(error)
@@ -60,11 +65,12 @@ def settle_cancelled(database: Database, sessions: RateLimitedSessions, *, dry_r
     return rows
 
 
-def _give_back(database: Database, order_id: int, session_id: str | None) -> None:
+def _give_back(database: Database, order_id: int, session_id: str | None) -> list[Alert]:
     with database.transaction() as tx:
         order = lock_order(tx, order_id, f"{give_back.COLUMNS}, status", gone=f"Order {order_id} is gone.")
         if order["status"] != OrderStatus.CANCELLED:
-            return
+            return []
         give_back.give_back_everything(tx, order)
         tx.change("UPDATE ticket_orders SET hold_expires_at = NULL WHERE id = %s", order_id)
         history.record(tx, order_id=order_id, entry="cancelled", stripe_event_id=f"reconcile_{session_id or order_id}")
+        return counts_off.open_alerts(tx, order_id)

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
+from ticketing.alerts import Alert
 from ticketing.database import Database, Transaction
 from ticketing.errors import DatabaseUnavailable, PermanentError
 from ticketing.event_bus import BusEvent, EventBus
@@ -124,7 +125,9 @@ class Repair:
         action, note = self._decide(answer)
         if not self._dry_run:
             try:
-                retried(lambda: self._act(answer, action))
+                off = retried(lambda: self._act(answer, action))
+                if off:
+                    action, note = "reported", " ".join(alert.message for alert in off)
             except PermanentError as error:
                 # One order that cannot be mended must not keep the others waiting.
                 action, note = "failed", str(error)
@@ -151,7 +154,8 @@ class Repair:
             action = "left"
         return action, note
 
-    def _act(self, answer: Answer, action: Action) -> None:
+    def _act(self, answer: Answer, action: Action) -> list[Alert]:
+        """Do it; gives what cannot be counted though it is done."""
         order = answer.order
         if answer.session_id is not None and order.session_id is None:
             self._store_session(order.order_id, answer.session_id)
@@ -159,10 +163,11 @@ class Repair:
         if action == "released":
             # A processing order whose session is gone for good cannot be paid any more either.
             failed = answer.finding == "payment_failed" or order.status == OrderStatus.PROCESSING
-            release_order(
+            moved = release_order(
                 self._database, order.order_id, lost_as="failed" if failed else "expired", stripe_event_id=cause
             )
-        elif action == "marked_processing":
+            return moved.alerts
+        if action == "marked_processing":
             mark_order_processing(self._database, order.order_id, stripe_event_id=cause)
         elif answer.finding in {"payment_awaited", "session_missing"}:
             self._ask_again(order.order_id, self._now + timedelta(seconds=_DAY_SECONDS))
@@ -172,6 +177,7 @@ class Repair:
         elif answer.finding == "open" and answer.session is not None and order.hold_expires_at is None:
             ends = datetime.fromtimestamp(answer.session["expires_at"], tz=UTC).replace(tzinfo=None)
             self._ask_again(order.order_id, ends)
+        return []
 
     def _send(self, answers: Sequence[Answer]) -> list[ReconciledItem]:
         if self._dry_run:

@@ -30,7 +30,7 @@ from ticketing.orders import counts_off, history
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.issue_refund import refund_payment
 from ticketing.payments.release import release_order
-from ticketing.stripe.refunds import MadeRefund
+from ticketing.stripe.objects import Refund
 
 _executions = itertools.count(1)
 Step = Callable[["Shop"], object]
@@ -432,11 +432,11 @@ def test_an_order_of_the_version_before_gives_back_what_its_columns_say(shop: Sh
 class Stripe:
     """Gives back what is asked, as Stripe does."""
 
-    def refund(self, payment_intent_id: str, *, order_id: int, idempotency_key: str) -> MadeRefund | None:
+    def refund(self, payment_intent_id: str, *, order_id: int, idempotency_key: str) -> Refund | None:
         del payment_intent_id, order_id, idempotency_key
-        return MadeRefund(refund_id="re_1", amount_minor=4000, currency="eur", status="succeeded", charge_id="ch_1")
+        return Refund(refund_id="re_1", amount_minor=4000, currency="eur", status="succeeded", charge_id="ch_1")
 
-    def made_before(self, payment_intent_id: str) -> list[MadeRefund]:
+    def made_before(self, payment_intent_id: str) -> list[Refund]:
         raise NotImplementedError(payment_intent_id)
 
 

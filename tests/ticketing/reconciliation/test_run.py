@@ -19,9 +19,9 @@ from tests.factories import create_code, create_order, create_ticket, row_of
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus
 from tests.ticketing.paid_orders import code_uses, entries, order_row, pay, refund_charge, refunded, seats, status
 from ticketing.database import Database
-from ticketing.errors import DatabaseUnavailable, StripeUnavailable
+from ticketing.errors import DatabaseUnavailable, DataInconsistent, StripeUnavailable
 from ticketing.event_bus import BusEvent, PutResult
-from ticketing.payments.release import release_order
+from ticketing.payments.release import OrderMove, release_order
 from ticketing.reconciliation import run as reconciliation
 from ticketing.reconciliation.repair import ReconciledItem
 from ticketing.reconciliation.run import Options, Report, reconcile
@@ -471,12 +471,31 @@ def test_an_event_that_the_bus_did_not_take_is_due_again(shop: Shop) -> None:
     assert len(shop.run().rows) == 2
 
 
-def test_one_order_that_cannot_be_mended_keeps_no_other_waiting(shop: Shop) -> None:
+def test_an_order_whose_counter_cannot_follow_is_ended_and_told(shop: Shop) -> None:
     broken, whole = shop.order(), shop.order()
     shop.session(broken, status="expired")
     shop.session(whole, status="expired")
     with shop.database.transaction() as tx:
         tx.change("UPDATE tickets SET held_quantity = 0 WHERE id = %s", order_row(shop.database, broken)["ticket_id"])
+    report = shop.run()
+    assert {row.order_id: row.action for row in report.rows} == {broken: "reported", whole: "released"}
+    [note] = [row.note for row in report.rows if row.order_id == broken]
+    assert f"1 seat of order {broken} is not taken back from what is held" in note
+    assert (status(shop.database, broken), status(shop.database, whole)) == ("expired", "expired")
+    assert shop.run().rows == []
+
+
+def test_one_order_that_cannot_be_mended_keeps_no_other_waiting(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, whole = shop.order(), shop.order()
+    shop.session(broken, status="expired")
+    shop.session(whole, status="expired")
+
+    def release(database: Database, order_id: int, **named: Any) -> OrderMove:
+        if order_id == broken:
+            raise DataInconsistent("nobody knows")
+        return release_order(database, order_id, **named)
+
+    monkeypatch.setattr("ticketing.reconciliation.run.repair.release_order", release)
     report = shop.run()
     assert {row.order_id: row.action for row in report.rows} == {broken: "failed", whole: "released"}
 
@@ -636,14 +655,14 @@ def test_a_paid_order_that_is_cancelled_gives_its_counts_back_once(shop: Shop) -
     assert (seats(shop.database, order), status(shop.database, order)) == ((0, 0), "cancelled")
 
 
-def test_a_cancelled_order_whose_counter_is_wrong_does_not_keep_the_others(shop: Shop) -> None:
+def test_a_cancelled_order_whose_counter_is_wrong_is_settled_and_told(shop: Shop) -> None:
     wrong, right = shop.order(), shop.order()
     with shop.database.transaction() as tx:
         tx.change("UPDATE tickets SET held_quantity = 0 WHERE id = %s", order_row(shop.database, wrong)["ticket_id"])
     for order in (wrong, right):
         cancel(shop.database, order)
     found = {row.order_id: (row.finding, row.action) for row in shop.run().rows}
-    assert found == {wrong: ("cancelled", "failed"), right: ("cancelled", "released")}
+    assert found == {wrong: ("cancelled", "reported"), right: ("cancelled", "released")}
 
 
 def test_while_stripe_is_silent_a_cancelled_order_keeps_its_hold(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
