@@ -433,8 +433,10 @@ class Stripe:
     """Gives back what is asked, as Stripe does."""
 
     def refund(self, payment_intent_id: str, *, order_id: int, idempotency_key: str) -> Refund | None:
-        del payment_intent_id, order_id, idempotency_key
-        return Refund(refund_id="re_1", amount_minor=4000, currency="eur", status="succeeded", charge_id="ch_1")
+        del order_id, idempotency_key
+        return Refund(
+            refund_id="re_1", amount_minor=4000, currency="eur", status="succeeded", payment_intent_id=payment_intent_id
+        )
 
     def made_before(self, payment_intent_id: str) -> list[Refund]:
         raise NotImplementedError(payment_intent_id)

@@ -495,7 +495,7 @@ def test_one_order_that_cannot_be_mended_keeps_no_other_waiting(shop: Shop, monk
             raise DataInconsistent("nobody knows")
         return release_order(database, order_id, **named)
 
-    monkeypatch.setattr("ticketing.reconciliation.run.repair.release_order", release)
+    monkeypatch.setattr("ticketing.reconciliation.repair.release_order", release)
     report = shop.run()
     assert {row.order_id: row.action for row in report.rows} == {broken: "failed", whole: "released"}
 
