@@ -122,6 +122,7 @@ class Deliverer:
         destination: The event bus, for the envelope.
         deliver: Takes an EventBridge envelope; raises when it was not taken.
         webhook: A webhook address, or None.
+        first_wait: Seconds until an event that was not taken is sent again; it doubles each time.
         threads: How many deliveries run at once; with more than one the order is lost, as at Stripe.
     """
 
@@ -132,12 +133,15 @@ class Deliverer:
         deliver: Callable[[JsonObject], None] | None,
         webhook: Webhook | None,
         threads: int = 1,
+        *,
+        first_wait: float = FIRST_WAIT_SECONDS,
     ) -> None:
         """Take what to deliver and where to; see the class."""
         self._store = store
         self._destination = destination
         self._deliver = deliver
         self._webhook = webhook
+        self._first_wait = first_wait
         # What is pending for a door that this run does not have waits for a run that has it.
         self._doors = ("event_bus" if deliver else None, "webhook" if webhook else None)
         self._changed = threading.Condition()
@@ -215,7 +219,7 @@ class Deliverer:
             if claim is not None:
                 self._attempt(*claim)
                 continue
-            pause = 0.1 if self._pending() else 5.0
+            pause = min(0.1, self._first_wait / 2) if self._pending() else 5.0
             with self._changed:
                 if self._stopping:
                     return
@@ -275,7 +279,7 @@ class Deliverer:
             logger.error("Event %s: gave up delivering to the %s after 3 days: %s", event_id, door, reason)
             self._mark(delivery_id, attempts, first, state="given_up", error=reason)
             return
-        wait = min(FIRST_WAIT_SECONDS * 2 ** min(attempts - 1, 20), LONGEST_WAIT_SECONDS)
+        wait = min(self._first_wait * 2 ** min(attempts - 1, 20), LONGEST_WAIT_SECONDS)
         logger.warning(
             "Event %s: delivery to the %s failed (attempt %d), next one in %.1f s: %s",
             event_id,

@@ -1,5 +1,7 @@
 """The HTTP server: loopback, a thread for each connection, quiet."""
 
+import contextlib
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +9,10 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+
+# How long stopping takes at most.
+_POLL_SECONDS = 0.5
 
 
 class _Handler(WSGIRequestHandler):
@@ -33,6 +39,7 @@ class Server:
 
     def __init__(self, app: "WSGIApplication", host: str, port: int) -> None:
         """Bind the address; see the class."""
+        self._host = host
         self._server: BaseWSGIServer = make_server(host, port, app, threaded=True, request_handler=_Handler)
         self._thread = threading.Thread(target=self._serve, name="stripe-stand-in", daemon=True)
 
@@ -47,9 +54,15 @@ class Server:
 
     def stop(self) -> None:
         """Stop listening."""
-        self._server.shutdown()
+        stopping = threading.Thread(target=self._server.shutdown, daemon=True)
+        stopping.start()
+        while stopping.is_alive():
+            # The server looks whether it is to stop when somebody connects, or at its next poll.
+            with contextlib.suppress(OSError):
+                socket.create_connection((self._host, self.port), timeout=1).close()
+            stopping.join(timeout=0.005)
         self._thread.join(timeout=5)
         self._server.server_close()
 
     def _serve(self) -> None:
-        self._server.serve_forever(poll_interval=0.02)
+        self._server.serve_forever(poll_interval=_POLL_SECONDS)

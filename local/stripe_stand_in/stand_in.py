@@ -13,7 +13,7 @@ from local.stripe_stand_in.api import Api
 from local.stripe_stand_in.app import App
 from local.stripe_stand_in.context import API_VERSION, Context
 from local.stripe_stand_in.control import Control
-from local.stripe_stand_in.deliveries import Deliverer, Webhook
+from local.stripe_stand_in.deliveries import FIRST_WAIT_SECONDS, Deliverer, Webhook
 from local.stripe_stand_in.event_destinations import EventDestination, Payload
 from local.stripe_stand_in.faults import Faults
 from local.stripe_stand_in.rate_limit import RateLimit
@@ -49,6 +49,7 @@ class StripeStandIn(World):
         rate_limit: API requests allowed within a second; None: any number.
         settle_delay: Seconds until a bank debit's result, or a late refund's, is known.
         delivery_threads: Deliveries at once; one keeps the events in order.
+        first_wait: Seconds until an event that was not taken is sent again; it doubles each time.
         account_id: The account's id.
         api_version: The version named in events and answers. Objects have this version's shape only.
     """
@@ -72,6 +73,7 @@ class StripeStandIn(World):
         rate_limit: int | None = None,
         settle_delay: float = 2.0,
         delivery_threads: int = 1,
+        first_wait: float = FIRST_WAIT_SECONDS,
         account_id: str = "acct_1LocalStandIn0001",
         api_version: str = API_VERSION,
     ) -> None:
@@ -90,7 +92,7 @@ class StripeStandIn(World):
                 events_from=tuple(webhook_events_from),
                 payload=webhook_payload,
             )
-        deliverer = Deliverer(self._store, destination, deliver, webhook, delivery_threads)
+        deliverer = Deliverer(self._store, destination, deliver, webhook, delivery_threads, first_wait=first_wait)
         context = Context(
             store=self._store,
             clock=clock,

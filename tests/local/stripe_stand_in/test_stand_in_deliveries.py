@@ -23,7 +23,7 @@ def _wait(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
     while not condition():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.002)
 
 
 def test_a_webhooks_signature_holds(door: Door) -> None:
@@ -52,6 +52,7 @@ def test_a_webhook_that_refuses_gets_the_event_again(door: Door, status: int) ->
         webhook_url=door.url,
         webhook_signing_secret=SECRET,
         webhook_events=["checkout.session.completed"],
+        first_wait=0.01,
     ) as stand_in:
         _pay_one(stand_in)
         _wait(lambda: len(door.received) >= 2)
@@ -64,11 +65,11 @@ def test_a_webhook_that_refuses_gets_the_event_again(door: Door, status: int) ->
 def test_nothing_is_lost_while_the_bus_is_down(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     bus.refusing = True
-    with StripeStandIn(bus) as stand_in:
+    with StripeStandIn(bus, first_wait=0.01) as stand_in:
         _pay_one(stand_in)
         _pay_one(stand_in)
         _wait(lambda: bus.tries >= 3)
-        assert not stand_in.wait_until_delivered(timeout=0.1)
+        assert not stand_in.wait_until_delivered(timeout=0.01)
         assert "the bus is down" in caplog.text
         assert "buyer@example.com" not in caplog.text
         bus.refusing = False
