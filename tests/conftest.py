@@ -35,6 +35,8 @@ TABLES = (
     "order_payments",
     "idempotency_keys",
     "reported_sessions",
+    "resent_events",
+    "event_scans",
     "ticket_orders",
     "discount_codes",
     "ticket_discounts",

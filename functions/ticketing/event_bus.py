@@ -26,6 +26,8 @@ _MOST_ENTRIES: Final = 10
 _ENTRY_BYTES: Final = 256
 _TRIES: Final = 5
 _TOO_LARGE: Final = "TooLarge"
+# EventBridge's own words for an entry that it will never take.
+_FINAL: Final = frozenset({_TOO_LARGE, "InvalidArgument", "MalformedDetail"})
 
 
 class BusEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +54,7 @@ class PutResult(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_final(self) -> bool:
         """Tell whether this event would be refused again."""
-        return self.error == _TOO_LARGE
+        return self.error in _FINAL
 
 
 class EventBus(Protocol):

@@ -25,6 +25,7 @@ from ticketing.operators.inspection import database_health
 from ticketing.reconciliation import metrics as found_payments
 from ticketing.reconciliation.repair import NEED_A_PERSON, ReconciledItem
 from ticketing.reconciliation.run import DEFAULT_REQUESTS_PER_SECOND, Options, Report, RunCursor, reconcile
+from ticketing.stripe.event_list import StripeEventList
 from ticketing.stripe.sessions import StripeSessions
 
 # What follows the deadline at worst: the requests that are under way (up to 10 seconds for the name, 3 for each of its
@@ -81,6 +82,7 @@ def _reconcile(given: ReconcileOrdersInput) -> Report:
                 cursor=given.cursor,
                 requests_per_second=given.requests_per_second,
             ),
+            events=StripeEventList(stripe_access.client(network_retries=0)),
             deadline=begun + min(seconds, given.seconds or seconds),
             on_item=on_item,
         )

@@ -16,6 +16,7 @@ Finding = Literal[
     "open",
     "no_session",
     "session_missing",
+    "refused",
     "unanswered",
 ]
 
@@ -70,12 +71,6 @@ def payment_key(session: SessionObject) -> str:
     if isinstance(intent, dict):
         intent = intent.get("id")
     return str(intent or session["id"])
-
-
-def order_reference(session: SessionObject) -> str | None:
-    """Give what a session says its order is: `metadata.order_id`, else `client_reference_id`; unchecked."""
-    value = (session.get("metadata") or {}).get("order_id") or session.get("client_reference_id")
-    return value if isinstance(value, str) else None
 
 
 def _is_refunded_in_full(charge: dict[str, Any] | None) -> bool:

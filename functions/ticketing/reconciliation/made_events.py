@@ -17,6 +17,11 @@ def event_id(session_id: str) -> str:
     return f"{_EVENT_ID_PREFIX}{session_id}"
 
 
+def is_made(stripe_event_id: str) -> bool:
+    """Tell whether reconciliation made an event of this id."""
+    return stripe_event_id.startswith(_EVENT_ID_PREFIX)
+
+
 def events_of_paid_session(session: SessionObject, *, order_id: int) -> list[BusEvent]:
     """Give the events that a paid session should have caused: what was refunded of it, then that it was completed.
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from ticketing.database import Database
 from ticketing.reconciliation import made_events
+from ticketing.reconciliation.event_search import EVENT_MISSING
 from ticketing.reconciliation.repair import ReconciledItem, retried
 
 # MariaDB would take more; a backlog has tens of thousands.
@@ -27,7 +28,8 @@ def count(database: Database, rows: Iterable[ReconciledItem], *, seconds: float)
     """
     delayed, sent = 0, []
     for row in rows:
-        if row.action == "marked_processing":
+        if row.action == "marked_processing" or (row.finding == EVENT_MISSING and row.action == "event_sent"):
+            # Each is sent once, ever.
             delayed += 1
         elif row.action == "event_sent" and row.session_id is not None:
             sent.append(made_events.event_id(row.session_id))

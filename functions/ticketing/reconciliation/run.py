@@ -6,7 +6,7 @@ is not due any more. See docs/rules.md, "Seats".
 
 One run: what was cancelled; then page by page the orders that are due (`due_orders`: pending past their time, then
 processing, then those that say no time; or all since a date); then, page by page, the sessions that Stripe says were
-paid. A `RunCursor` says where in that it stands: `orders` None is the last part.
+paid; then Stripe's events, for those that never arrived (`event_search`). A `RunCursor` says where in that it stands.
 
 A run ends at its deadline, whatever Stripe does: no question is begun after it, and the cursor stays before the first
 order, or payment, that was not asked about. What is settled is told at once, since the run may fail afterwards.
@@ -28,6 +28,8 @@ from ticketing.errors import StripeUnavailable
 from ticketing.event_bus import EventBus
 from ticketing.reconciliation import cancelled_orders, due_orders, session_search, unrecorded_payments
 from ticketing.reconciliation.due_orders import Cursor, DueOrder
+from ticketing.reconciliation.event_scan import EventCursor
+from ticketing.reconciliation.event_search import EventList, EventSearch, RateLimitedEvents
 from ticketing.reconciliation.findings import Finding, finding_of
 from ticketing.reconciliation.repair import Answer, ReconciledItem, Repair
 from ticketing.reconciliation.session_search import Sessions
@@ -60,11 +62,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunCursor(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a run came: through the orders, or (`orders` None) through Stripe's sessions. `now` is its beginning."""
+    """How far a run came. `now` is its beginning.
+
+    Through the orders; or (`orders` None) through Stripe's sessions; or (`events` set) through Stripe's events.
+    """
 
     now: datetime
     orders: Cursor | None
     after_session: str | None = None
+    events: EventCursor | None = None
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,23 +100,25 @@ class Report(msgspec.Struct, kw_only=True):
     rows: list[ReconciledItem]
 
 
-def reconcile(
+def reconcile(  # noqa: PLR0913 -- what it works on, then how, by name
     database: Database,
     sessions: Sessions,
     bus: EventBus,
     options: Options,
     *,
     deadline: float = math.inf,
+    events: EventList | None = None,
     on_item: Callable[[ReconciledItem], None] = lambda _: None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Report:
-    """Ask Stripe about each order that is due, do what its answer calls for, and look for payments nobody knows.
+    """Ask Stripe about each order that is due, do what its answer calls for, and look for what the shop does not know.
 
     Args:
         database: the shop's; used by the calling thread only.
         sessions: Stripe's Checkout Sessions; asked by several threads.
         bus: where events for the workflow are put.
         options: what to do.
+        events: Stripe's list of events, to look for those that never arrived; None: it is not looked through.
         deadline: when the run is to end, by `time.monotonic`. The requests that are under way then are waited for.
         on_item: given each row as soon as it is settled, so also when the run fails later. Not in a dry run.
         progress: told after each page.
@@ -121,17 +129,20 @@ def reconcile(
         DatabaseUnavailable: try again; what was done stays done.
     """
     pace = RateLimiter(options.requests_per_second, deadline=deadline)
-    return _Run(database, sessions, bus, options, pace, on_item, progress).go()
+    run = _Run(database, sessions, bus, options, pace, events=events, on_item=on_item, progress=progress)
+    return run.go()
 
 
 class _Run:
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- as `reconcile`
         self,
         database: Database,
         sessions: Sessions,
         bus: EventBus,
         options: Options,
         pace: RateLimiter,
+        *,
+        events: EventList | None,
         on_item: Callable[[ReconciledItem], None],
         progress: Callable[[Progress], None],
     ) -> None:
@@ -141,6 +152,15 @@ class _Run:
         self._on_item = on_item
         self._progress = progress
         self._sessions = session_search.RateLimitedSessions(sessions, pace)
+        self._event_search = EventSearch(
+            database,
+            None if events is None else RateLimitedEvents(events, pace),
+            self._sessions,
+            bus,
+            since=options.since,
+            dry_run=options.dry_run,
+            note=self._note,
+        )
         now = options.cursor.now if options.cursor is not None else datetime.now(UTC).replace(tzinfo=None)
         self._cursor: RunCursor | None = options.cursor or RunCursor(now=now, orders=Cursor(now=now))
         self._repair = Repair(database, bus, now=now, dry_run=options.dry_run, close_missing=options.close_missing)
@@ -180,8 +200,11 @@ class _Run:
 
     def _step(self, cursor: RunCursor, threads: ThreadPoolExecutor) -> RunCursor | None:
         """Do one page, or as much of it as there is time for, and give the cursor after it; None at the end."""
+        if cursor.events is not None:
+            return self._at_events(cursor, self._event_search.step(cursor.events, now=cursor.now, threads=threads))
         if cursor.orders is None:
-            return self._step_through_payments(cursor, threads)
+            after_page = self._step_through_payments(cursor, threads)
+            return after_page or self._at_events(cursor, self._event_search.begin(cursor.now))
         orders, after = due_orders.read_page(
             self._database,
             cursor.orders,
@@ -199,13 +222,16 @@ class _Run:
                 after = due_orders.cursor_behind(after, answers[-1].order, since=self._options.since)
         return RunCursor(now=cursor.now, orders=after)
 
+    def _at_events(self, cursor: RunCursor, events: EventCursor | None) -> RunCursor | None:
+        return RunCursor(now=cursor.now, orders=None, events=events) if events is not None else None
+
     def _ask_page(self, orders: Sequence[DueOrder], threads: ThreadPoolExecutor) -> list[Answer]:
         """Ask about orders; gives the answers about those before the first one that could not be asked about in time.
 
         What was answered about those behind it is asked again: the cursor can stand at one place only.
         """
         try:
-            known = session_search.find_missing(self._sessions, orders)
+            known = session_search.find_missing(self._database, self._sessions, orders)
         except DeadlineExceeded:
             return []
         answers: list[Answer] = []

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from datetime import UTC, timedelta
 from typing import Any, Final, Literal, Protocol
 
+from ticketing.database import Database
+from ticketing.reconciliation import owners
 from ticketing.reconciliation.due_orders import DueOrder
-from ticketing.reconciliation.findings import PAID_STATUSES, is_disputed, order_reference, payment_key
-from ticketing.stripe.objects import SessionObject
+from ticketing.reconciliation.findings import PAID_STATUSES, is_disputed, payment_key
+from ticketing.stripe.objects import SessionIdentity, SessionObject, identity_of
 from ticketing.stripe.rate_limit import RateLimiter
 
 # A checkout makes the order and then, within seconds, its session. But the live shop's database may have written
@@ -37,6 +39,9 @@ class Sessions(Protocol):
         after: str | None = None,
     ) -> tuple[list[SessionObject], bool]:
         """Give a page of the sessions of a span of time (Unix seconds), newest first, and whether more follow."""
+
+    def of_payment(self, payment_intent_id: str) -> SessionIdentity | None:
+        """Give the session that a PaymentIntent belongs to; None: it was not paid in Checkout."""
 
 
 class RateLimitedSessions:
@@ -76,8 +81,12 @@ class RateLimitedSessions:
             )
         )
 
+    def of_payment(self, payment_intent_id: str) -> SessionIdentity | None:
+        """As `Sessions.of_payment`."""
+        return self._pace.ask(lambda: self._sessions.of_payment(payment_intent_id))
 
-def find_missing(sessions: RateLimitedSessions, orders: Iterable[DueOrder]) -> dict[int, str]:
+
+def find_missing(database: Database, sessions: RateLimitedSessions, orders: Iterable[DueOrder]) -> dict[int, str]:
     """Find the sessions of those orders that do not know theirs, because their checkout stopped half-way.
 
     Returns:
@@ -96,20 +105,15 @@ def find_missing(sessions: RateLimitedSessions, orders: Iterable[DueOrder]) -> d
             created_until=int((max(times) + _AROUND).timestamp()),
             after=after,
         )
+        with database.transaction() as tx:
+            owned = owners.orders_of(tx, [identity_of(session) for session in page])
         for session in page:
-            _keep_best(found, wanted, session)
+            order_id = owned.get(session["id"])
+            if order_id in wanted and (order_id not in found or _rank(session) > _rank(found[order_id])):
+                found[order_id] = session
         if not more:
             return {order_id: str(session["id"]) for order_id, session in found.items()}
         after = str(page[-1]["id"])
-
-
-def _keep_best(found: dict[int, SessionObject], wanted: dict[int, DueOrder], session: SessionObject) -> None:
-    reference = order_reference(session)
-    if reference is None or not reference.isascii() or not reference.isdecimal():
-        return
-    order_id = int(reference)
-    if order_id in wanted and (order_id not in found or _rank(session) > _rank(found[order_id])):
-        found[order_id] = session
 
 
 def _rank(session: SessionObject) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -13,9 +13,10 @@ from ticketing.database import Database, Transaction
 from ticketing.database import Row as OrderRow
 from ticketing.orders.numbers import order_id_of
 from ticketing.orders.status import LIVE, OrderStatus
-from ticketing.reconciliation.findings import PAID_STATUSES, order_reference, payment_key
+from ticketing.reconciliation import owners
+from ticketing.reconciliation.findings import PAID_STATUSES, payment_key
 from ticketing.reconciliation.repair import ReconciledItem
-from ticketing.stripe.objects import SessionObject
+from ticketing.stripe.objects import SessionObject, identity_of
 
 # How far back a run looks that was not given a date. A Checkout Session lives for 24 hours at most, and a run may be
 # late by some.
@@ -90,7 +91,7 @@ def remember_told(database: Database, session_ids: Sequence[str]) -> None:
 def report(payment: UnrecordedPayment) -> ReconciledItem:
     """Say what an operator has to know of a payment that belongs to no order."""
     claim = (
-        f"its metadata names order {payment.reference}, which does not exist"
+        f"its metadata names order {payment.reference}, and nothing else says that it is this order's"
         if payment.reference
         else "it names no order: another shop of this account, or an order that is gone"
     )
@@ -112,29 +113,16 @@ def _known_keys(tx: Transaction, keys: Sequence[str]) -> set[str]:
 
 
 def _orders_of(tx: Transaction, sessions: Sequence[SessionObject]) -> dict[str, OrderRow]:
-    """Give the sessions' orders by session id: by what the session says, else by what an order says."""
-    columns = "id, status, stripe_checkout_session_id, stripe_payment_intent_id"
-    references = {
-        session["id"]: order_id
-        for session in sessions
-        if (order_id := order_id_of(order_reference(session))) is not None
-    }
-    found: dict[str, OrderRow] = {}
-    ids = [session["id"] for session in sessions]
-    for row in tx.all(
-        f"SELECT {columns} FROM ticket_orders WHERE stripe_checkout_session_id IN ({_marks(ids)})",  # noqa: S608 -- %s only
-        *ids,
-    ):
-        found[row["stripe_checkout_session_id"]] = row
-    if references:
-        wanted: list[Any] = list(set(references.values()))
-        rows = tx.all(
-            f"SELECT {columns} FROM ticket_orders WHERE id IN ({_marks(wanted)})",  # noqa: S608 -- %s only
-            *wanted,
-        )
-        by_id = {row["id"]: row for row in rows}
-        found |= {session: by_id[order] for session, order in references.items() if order in by_id}
-    return found
+    """Give the orders of those sessions that are ours, by session id."""
+    owned = owners.orders_of(tx, [identity_of(session) for session in sessions])
+    if not owned:
+        return {}
+    rows = tx.all(
+        "SELECT id, status, stripe_checkout_session_id, stripe_payment_intent_id FROM ticket_orders WHERE id IN %s",
+        tuple(set(owned.values())),
+    )
+    by_id = {row["id"]: row for row in rows}
+    return {session: by_id[order] for session, order in owned.items() if order in by_id}
 
 
 def _is_settled(order: OrderRow, session: SessionObject) -> bool:
@@ -150,7 +138,7 @@ def _is_settled(order: OrderRow, session: SessionObject) -> bool:
 
 
 def _unrecorded(session: SessionObject, order: OrderRow | None) -> UnrecordedPayment:
-    reference = order_reference(session)
+    reference = identity_of(session).order_reference
     return UnrecordedPayment(
         session_id=session["id"],
         payment_key=payment_key(session),

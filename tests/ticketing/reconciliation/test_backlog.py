@@ -43,7 +43,7 @@ def test_a_backlog_of_pending_orders_comes_right_in_one_run(database: Database) 
     seeds = (
         SessionSeed(
             amount_total=2000,
-            metadata={"order_id": str(order)},
+            metadata={"order_id": str(order), "event_id": "1", "ticket_id": str(ticket)},
             session_id=f"cs_test_backlog{order}",
             status="complete" if order % 2 else "expired",
             created=now - SPREAD_SECONDS - 3600 + order * (SPREAD_SECONDS // ORDERS),

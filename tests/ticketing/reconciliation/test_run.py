@@ -26,6 +26,7 @@ from ticketing.reconciliation import run as reconciliation
 from ticketing.reconciliation.repair import ReconciledItem
 from ticketing.reconciliation.run import Options, Report, reconcile
 from ticketing.stripe.client import client
+from ticketing.stripe.event_list import StripeEventList
 from ticketing.stripe.rate_limit import RateLimiter
 from ticketing.stripe.sessions import StripeSessions
 
@@ -67,13 +68,18 @@ class Shop:
     def session(self, order: int, **seed: Any) -> str:
         """A session of the order at Stripe, as its checkout would have opened it."""
         row = order_row(self.database, order)
-        fields = {"metadata": {"order_id": str(order)}, "session_id": row["stripe_checkout_session_id"], **seed}
+        metadata = {"order_id": str(order), "event_id": str(row["event_id"]), "ticket_id": str(row["ticket_id"])}
+        fields = {"metadata": metadata, "session_id": row["stripe_checkout_session_id"], **seed}
         minor = int(row["total_amount"] * 100)
         return self.stand_in.seed_session(SessionSeed(amount_total=minor, **fields))
 
     def run(self, **options: Any) -> Report:
         return reconcile(
-            self.database, StripeSessions(self.api), self.bus, Options(requests_per_second=FAST, **options)
+            self.database,
+            StripeSessions(self.api),
+            self.bus,
+            Options(requests_per_second=FAST, **options),
+            events=StripeEventList(self.api),
         )
 
 
@@ -229,18 +235,48 @@ def test_an_order_without_a_session_is_closed(shop: Shop) -> None:
     assert (status(shop.database, order), seats(shop.database, order)) == ("expired", (0, 0))
 
 
-@pytest.mark.parametrize("named_by", ["metadata", "client_reference_id"])
-def test_a_session_whose_id_was_not_stored_is_found_at_stripe(shop: Shop, named_by: str) -> None:
-    order = shop.order(stripe_checkout_session_id=None)
-    naming: dict[str, Any] = {"metadata": {}, "client_reference_id": str(order)}
-    if named_by == "metadata":
-        naming = {"metadata": {"order_id": str(order)}}
+@pytest.mark.parametrize("mark", [None, "m" * 32])
+def test_a_session_whose_id_was_not_stored_is_found_at_stripe(shop: Shop, mark: str | None) -> None:
+    order = shop.order(stripe_checkout_session_id=None, order_mark=mark)
+    naming = {} if mark is None else {"metadata": {"order_id": str(order), "order_mark": mark}}
     shop.session(order, status="expired", session_id="cs_test_first", **naming)
     session = shop.session(order, session_id="cs_test_second", **naming)
     shop.session(order, status="expired", session_id="cs_test_third", **naming)
     assert done(shop.run()) == {("paid", "event_sent")}
     assert status(shop.database, order) == "paid"
     assert order_row(shop.database, order)["stripe_checkout_session_id"] == session
+
+
+FOREIGN = [
+    ({}, "{order}"),
+    ({"order_id": "{order}"}, "{order}"),
+    ({"order_id": "{order}", "event_id": "99", "ticket_id": "{ticket}"}, None),
+    ({"order_id": "{order}", "order_mark": "of another shop"}, None),
+]
+
+
+@pytest.mark.parametrize("status_there", ["open", "complete"])
+@pytest.mark.parametrize(("metadata", "reference"), FOREIGN)
+def test_a_session_that_is_not_ours_is_neither_expired_nor_taken_for_the_orders(
+    shop: Shop, metadata: dict[str, str], reference: str | None, status_there: Any
+) -> None:
+    """Another application of the account numbers its orders, too."""
+    order = shop.order(stripe_checkout_session_id=None)
+    texts = {"order": str(order), "ticket": str(order_row(shop.database, order)["ticket_id"])}
+    session = shop.stand_in.seed_session(
+        SessionSeed(
+            amount_total=2000,
+            status=status_there,
+            metadata={name: text.format(**texts) for name, text in metadata.items()},
+            client_reference_id=reference and reference.format(**texts),
+        )
+    )
+    found = {(row.order_id, row.finding) for row in shop.run().rows}
+    assert found - {(None, "unknown_session")} == {(order, "no_session")}
+    assert shop.stand_in.session(session)["status"] == status_there
+    assert (status(shop.database, order), seats(shop.database, order)) == ("expired", (0, 0))
+    assert order_row(shop.database, order)["stripe_checkout_session_id"] is None
+    assert shop.bus.types == []
 
 
 def test_the_session_is_found_though_the_live_shops_clock_was_local(shop: Shop) -> None:

@@ -27,7 +27,7 @@ from ticketing.reconciliation.repair import Repair
 from ticketing.reconciliation.run import Options, Report, reconcile
 from ticketing.stripe import rate_limit
 from ticketing.stripe.client import client
-from ticketing.stripe.objects import SessionObject
+from ticketing.stripe.objects import SessionIdentity, SessionObject
 from ticketing.stripe.rate_limit import RateLimiter
 from ticketing.stripe.sessions import StripeSessions
 
@@ -83,6 +83,9 @@ class SlowSessions:
         return known.get(session_id, {"id": session_id, "status": "expired"})
 
     def disputes_of(self, payment_intent_id: str) -> list[dict[str, Any]]:
+        raise AssertionError(payment_intent_id)
+
+    def of_payment(self, payment_intent_id: str) -> SessionIdentity | None:
         raise AssertionError(payment_intent_id)
 
     def expire(self, session_id: str) -> bool:
