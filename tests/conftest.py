@@ -19,6 +19,7 @@ from local.aws.cloud import LocalCloud
 from local.aws.template import load_template
 from local.database.mariadb import MariaDB
 from local.stripe_stand_in import StripeStandIn
+from tests.certificates import make_certificate
 from tests.sizes import FULL
 from ticketing.database import FOR_REQUESTS, Database, Timeouts, connector
 from ticketing.schema.runner import apply_migrations
@@ -127,6 +128,23 @@ def _aws_models_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", create_loader)
         yield
+
+
+@pytest.fixture(scope="module")
+def certificates() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="cachao-tls-"))
+    authority = make_certificate(folder, "authority", signed_by=None)
+    make_certificate(folder, "server", signed_by=authority, address="127.0.0.1")
+    make_certificate(folder, "stranger", signed_by=None)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def tls_server(certificates: Path) -> Iterator[MariaDB]:
+    options = [f"--ssl-cert={certificates / 'server.pem'}", f"--ssl-key={certificates / 'server.key'}"]
+    with MariaDB(certificates / "mariadb", port=0, durable=False, options=options) as server:
+        yield server
 
 
 # --- The whole template on one machine ------------------------------------------------------------------------------

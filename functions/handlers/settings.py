@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import msgspec
 import pymysql
@@ -17,7 +18,7 @@ from pymysql.connections import Connection
 from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
-from ticketing.database import FOR_MIGRATIONS, FOR_REQUESTS, Timeouts, connector
+from ticketing.database import FOR_MIGRATIONS, FOR_REQUESTS, Timeouts, connector, is_let_in_over_tls
 from ticketing.errors import ConfigurationError, DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ _WRONG_SECRET = frozenset(
 )
 _LOGIN_REFUSED = frozenset({ER.ACCESS_DENIED_ERROR, 1698})  # 1698: ER_ACCESS_DENIED_NO_PASSWORD_ERROR
 _NO_SUCH_DATABASE = frozenset({ER.BAD_DB_ERROR, ER.DBACCESS_DENIED_ERROR})
+
+
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
 class DatabaseSecret(msgspec.Struct):
@@ -49,6 +53,14 @@ class StripeSecret(msgspec.Struct):
 
     api_key: str
     webhook_signing_secret: str = ""
+
+
+class _Login(TypedDict):
+    host: str
+    port: int
+    user: str
+    password: str
+    name: str
 
 
 def required(name: str) -> str:
@@ -79,9 +91,16 @@ def stripe_secret() -> StripeSecret:
     """Give Stripe's keys.
 
     Raises:
-        ConfigurationError: the secret has another shape.
+        ConfigurationError: the secret has another shape, or its key is none of Stripe's.
     """
-    return _secret("STRIPE_SECRET_ARN", StripeSecret)
+    secret = _secret("STRIPE_SECRET_ARN", StripeSecret)
+    if not _PRINTABLE.fullmatch(secret.api_key):
+        # Sent as it is, an error of the HTTP client would quote it.
+        raise ConfigurationError(
+            "The api_key in the secret of STRIPE_SECRET_ARN has a blank, a line break or another character that no key"
+            " of Stripe's has."
+        )
+    return secret
 
 
 def connect_to_database(timeouts: Timeouts = FOR_REQUESTS) -> Connection[DictCursor]:
@@ -98,16 +117,22 @@ def connect_to_database(timeouts: Timeouts = FOR_REQUESTS) -> Connection[DictCur
         if error.args[0] not in _LOGIN_REFUSED:
             raise
     # The password was rotated since it was fetched: fetch it anew, once.
+    secret = _secret("DATABASE_SECRET_ARN", DatabaseSecret, fresh=True)
     try:
-        return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret, fresh=True), timeouts)
+        return _connect(secret, timeouts)
     except pymysql.err.OperationalError as error:
         if error.args[0] not in _LOGIN_REFUSED:
             raise
+    if _ca_file() is None and is_let_in_over_tls(**_login(secret)):
+        raise ConfigurationError(
+            "The database lets the user in the secret of DATABASE_SECRET_ARN in over TLS only, and DATABASE_TLS is off:"
+            " set the parameter DatabaseTls to verify, and deploy."
+        )
     # A rotation changes the password first and the secret a moment later: the retries outlast that
     # (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets_strategies.html).
     raise DatabaseUnavailable(
         "The database refuses the user or the password in the secret of DATABASE_SECRET_ARN: it is being rotated, or it"
-        " is wrong."
+        " is wrong, or the user must show a certificate (REQUIRE X509), which is not supported."
     )
 
 
@@ -129,23 +154,30 @@ def connect_for_migrations() -> Connection[DictCursor]:
 
 
 def _connect(secret: DatabaseSecret, timeouts: Timeouts) -> Connection[DictCursor]:
-    connect = connector(
-        host=secret.host,
-        port=secret.port,
-        user=secret.username,
-        password=secret.password,
-        name=secret.dbname,
-        ca_file=_ca_file(),
-        timeouts=timeouts,
-    )
+    connect = connector(**_login(secret), ca_file=_ca_file(), timeouts=timeouts)
     try:
         return connect()
+    except UnicodeError:
+        # The error's own text quotes what it could not write, which may be the password.
+        raise ConfigurationError(
+            "The secret of DATABASE_SECRET_ARN has a host that is no name, or text that is no Unicode."
+        ) from None
     except pymysql.err.OperationalError as error:
         if error.args[0] not in _NO_SUCH_DATABASE:
             raise
         raise ConfigurationError(
             f"There is no database {secret.dbname}, or the user in the secret of DATABASE_SECRET_ARN may not use it."
         ) from None
+
+
+def _login(secret: DatabaseSecret) -> _Login:
+    return {
+        "host": secret.host,
+        "port": secret.port,
+        "user": secret.username,
+        "password": secret.password,
+        "name": secret.dbname,
+    }
 
 
 def _ca_file() -> str | None:
@@ -174,6 +206,8 @@ def _secret(variable: str, kind: type[T], *, fresh: bool = False) -> T:
         raise _not_fetched(variable, error.__context__) from None
     try:
         return msgspec.json.decode(text, type=kind, strict=False)
+    except UnicodeError:
+        raise ConfigurationError(f"The secret of {variable} has text that is no Unicode.") from None
     except msgspec.DecodeError as error:
         # msgspec names the field and the type, never the value.
         raise ConfigurationError(f"The secret of {variable} has not the expected shape: {error}.") from None

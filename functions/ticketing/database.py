@@ -283,7 +283,7 @@ def connector(
             host=host,
             port=port,
             user=user,
-            password=password,
+            password=password.encode(),  # a text the driver would send as latin-1, or fail and quote it
             database=name,
             charset="utf8mb4",
             cursorclass=DictCursor,
@@ -303,6 +303,28 @@ def connector(
         return connection
 
     return connect
+
+
+def is_let_in_over_tls(*, host: str, port: int, user: str, password: str, name: str) -> bool:
+    """Tell whether the server takes this login over TLS, where it refused it without.
+
+    A user who must use TLS (`REQUIRE SSL`, `require_secure_transport`) is refused as one with a wrong password is. The
+    server's certificate is not looked at: the same login was just offered in the open.
+    """
+    try:
+        pymysql.connect(
+            host=host,
+            port=port,
+            user=user,
+            password=password.encode(),
+            database=name,
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_CONNECT_SECONDS,
+            ssl={"check_hostname": False, "verify_mode": "none"},
+        ).close()
+    except (pymysql.err.MySQLError, OSError):
+        return False
+    return True
 
 
 @contextlib.contextmanager

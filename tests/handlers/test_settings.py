@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
+import msgspec
 import pymysql
 import pytest
 from moto import mock_aws
@@ -220,6 +222,61 @@ def test_a_database_that_is_not_there_or_not_granted_is_told(
     finally:
         root.query("DROP USER 'stranger'@'127.0.0.1'")
         root.close()
+
+
+@pytest.mark.parametrize("password", ["pä", "geheim€x", "пароль", "🎟", "a'b\\"])
+def test_a_password_may_have_any_characters(
+    put_secret: PutSecret, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    monkeypatch.setenv("DATABASE_TLS", "off")
+    with rotating_user(mariadb) as root:
+        with root.cursor() as cursor:
+            cursor.execute("ALTER USER 'rotating'@'127.0.0.1' IDENTIFIED BY %s", (password,))
+        put_secret("DATABASE_SECRET_ARN", database_secret(mariadb, username="rotating", password=password))
+        settings.connect_to_database().close()
+        put_secret("DATABASE_SECRET_ARN", database_secret(mariadb, username="rotating", password=f"{password}!"))
+        settings._secrets.cache_clear()
+        with pytest.raises(DatabaseUnavailable, match="refuses the user or the password") as caught:
+            settings.connect_to_database()
+    assert password not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["host", "username", "password", "dbname"])
+def test_what_cannot_be_written_is_not_quoted(monkeypatch: pytest.MonkeyPatch, mariadb: MariaDB, field: str) -> None:
+    monkeypatch.setenv("DATABASE_TLS", "off")
+    secret = msgspec.convert({**database_secret(mariadb), field: "geheim" * 20 + "\ud800"}, settings.DatabaseSecret)
+    monkeypatch.setattr(settings, "_secret", lambda *_, **__: secret)
+    with pytest.raises(ConfigurationError) as caught:
+        settings.connect_to_database()
+    assert "geheim" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_user_who_must_use_tls_is_told_so_and_not_that_its_password_is_wrong(
+    put_secret: PutSecret, tls_server: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_TLS", "off")
+    root = tls_server.connect(user="root", database="mysql")
+    root.query("CREATE USER 'private'@'127.0.0.1' IDENTIFIED BY 'pä' REQUIRE SSL")
+    root.query(f"GRANT SELECT ON `{tls_server.name}`.* TO 'private'@'127.0.0.1'")
+    root.close()
+    put_secret("DATABASE_SECRET_ARN", database_secret(tls_server, username="private", password="pä"))
+    with pytest.raises(
+        ConfigurationError, match=r"over TLS only, and DATABASE_TLS is off: set .* DatabaseTls to verify"
+    ):
+        settings.connect_to_database()
+    put_secret("DATABASE_SECRET_ARN", database_secret(tls_server, username="private", password="wrong"))
+    with pytest.raises(DatabaseUnavailable, match="refuses the user or the password"):
+        settings.connect_to_database()
+
+
+@pytest.mark.parametrize(
+    "key", ["sk_test_geheim€x", "sk_test_geheimä", "sk_test_geheim\n", " sk_test_geheim", "geheim\r\nX: b", ""]
+)
+def test_a_key_that_is_none_of_stripes_is_not_quoted(put_secret: PutSecret, key: str) -> None:
+    put_secret("STRIPE_SECRET_ARN", {"api_key": key})
+    with pytest.raises(ConfigurationError, match="that no key of Stripe's has") as caught:
+        settings.stripe_secret()
+    assert "geheim" not in str(caught.value)
 
 
 def test_a_server_that_is_away_is_not_asked_for_its_password_again(
