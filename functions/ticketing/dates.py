@@ -72,6 +72,11 @@ def begins_within(days: int, *, start_date: Bound, end_date: Bound, now: datetim
     return start is not None and now > start - timedelta(days=days)
 
 
+def is_date(bound: Bound) -> bool:
+    """Tell whether there is a date at all."""
+    return _start(bound) is not None
+
+
 def earliest_valid_day(now: datetime) -> date:
     """Give the earliest day that is not over everywhere yet. `now` is UTC without a zone."""
     return (now - _LAST_ZONE).date()

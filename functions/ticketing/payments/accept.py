@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Final, Literal
 
 import msgspec
 
-from ticketing import money
+from ticketing import dates, money
 from ticketing.alerts import Alert
 from ticketing.database import Database, Row, Transaction
 from ticketing.errors import (
@@ -22,6 +23,15 @@ from ticketing.orders.lock import lock_order
 from ticketing.orders.status import CLOSED, LAPSED, LIVE, OrderStatus
 from ticketing.payments import ledger, refunds
 from ticketing.stripe.events import SessionEvent
+
+_EVENT: Final = (
+    "(SELECT e.{0} FROM events AS e WHERE e.id ="
+    " COALESCE((SELECT t.event_id FROM tickets AS t WHERE t.id = ticket_orders.ticket_id), ticket_orders.event_id))"
+    " AS event_{0}"
+)
+# What it locks is the order's row alone.
+_COLUMNS: Final = f"{refunds.ORDER_COLUMNS}, {_EVENT.format('start_date')}, {_EVENT.format('end_date')}"
+_PAID_LATE: Final = "paid_after_event"
 
 Role = Literal["accepted", "duplicate", "sold_out", "closed_order"]
 
@@ -61,13 +71,15 @@ def mark_order_paid(database: Database, order_id: int, payment: SessionEvent) ->
         order = lock_order(
             tx,
             order_id,
-            refunds.ORDER_COLUMNS,
+            _COLUMNS,
             gone=f"Order {order_id} was there a moment ago and is gone. Payment: {payment.payment_key}.",
         )
         verdict = _settle(tx, order, payment)
         if verdict.result is not None and verdict.result.status == "refunded":
             # What its refund could not give back. Of a paid order the counts speak.
             verdict.result.alerts = counts_off.due_alerts(tx, order_id)
+        elif verdict.result is not None and (verdict.result.changed or _told_late_before(tx, order_id)):
+            verdict.result.alerts = _late_alerts(tx, order, payment)
     if verdict.error is not None:
         raise verdict.error
     if verdict.result is None:
@@ -105,8 +117,8 @@ def _accept(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
     if order["discount_code_id"] is not None and not code_held:
         # The buyer paid the reduced price in good faith: without a use left the order is paid all the same,
         # and the code's count stays within its bound.
-        code_id = order["discount_code_id"]
-        code_held = int(holds.take_code_use(tx, code_id=code_id))
+        code_held = int(holds.take_code_use(tx, code_id=order["discount_code_id"]))
+        code_id = order["discount_code_id"] if code_held else None
     # What it holds stays what was taken, also where an operator has changed the order since: the counts look at both.
     changed = tx.change(
         "UPDATE ticket_orders SET status = 'paid', paid_at = UTC_TIMESTAMP(6), stripe_payment_intent_id = %s,"
@@ -124,6 +136,42 @@ def _accept(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
     _remember(tx, order, payment, "accepted")
     _record(tx, order, payment, "paid")
     return _Verdict(PaidOrder(status="paid", changed=True))
+
+
+def _late_alerts(tx: Transaction, order: Row, payment: SessionEvent) -> list[Alert]:
+    """Give the alert about a payment that Stripe took when the event was over, by the payment's own time."""
+    if payment.as_of is None or not payment.charged_minor:
+        return []
+    paid_at = datetime.fromtimestamp(payment.as_of, UTC)
+    start_date, end_date = order["event_start_date"], order["event_end_date"]
+    if not dates.is_event_over(start_date=start_date, end_date=end_date, now=dates.utc_naive(paid_at)):
+        return []
+    _record(tx, order, payment, _PAID_LATE)
+    over = f"it ended {end_date}" if dates.is_date(end_date) else f"it began {start_date}, and has no end date"
+    amount = _amount(payment)
+    return [
+        Alert(
+            name="PaidAfterEvent",
+            message=f"Order {order['id']} was paid by {payment.payment_key} ({amount}) at {paid_at:%Y-%m-%d %H:%M} UTC,"
+            f" when its event was over ({over}). The order is paid and counted.",
+            money_taken=f"yes, {amount}",
+            what_to_do="ask the buyer. Who was not there gets the money back with:"
+            f" cachao refund {order['id']} --end-order.",
+        )
+    ]
+
+
+def _told_late_before(tx: Transaction, order_id: int) -> bool:
+    """Tell whether this very execution has found the payment late: a step that is tried again answers the same."""
+    return (
+        tx.one(
+            "SELECT 1 FROM order_history WHERE order_id = %s AND entry = %s AND execution_id = %s LIMIT 1",
+            order_id,
+            _PAID_LATE,
+            history.writing_execution(),
+        )
+        is not None
+    )
 
 
 def _refuse(

@@ -39,9 +39,16 @@ def events_of_paid_session(session: SessionObject, *, order_id: int) -> list[Bus
         body = _of_order(dispute, order_id, session)
         events.append(_event("charge.dispute.closed", dispute["id"], body, livemode=session["livemode"]))
     elif charge is None or refunded < charge["amount"]:
-        events.append(
-            _event("checkout.session.completed", session["id"], _collapsed(session), livemode=session["livemode"])
+        # As Stripe's own event: when the money was taken, not when the session was opened.
+        paid_at = (charge or session)["created"]
+        completed = _event(
+            "checkout.session.completed",
+            session["id"],
+            _collapsed(session),
+            livemode=session["livemode"],
+            created=paid_at,
         )
+        events.append(completed)
     return events
 
 
@@ -57,13 +64,15 @@ def _collapsed(session: SessionObject) -> SessionObject:
     return {**stripes_own, "payment_intent": intent["id"] if isinstance(intent, dict) else intent}
 
 
-def _event(event_type: str, about: str, body: dict[str, Any], *, livemode: bool) -> BusEvent:
+def _event(
+    event_type: str, about: str, body: dict[str, Any], *, livemode: bool, created: int | None = None
+) -> BusEvent:
     detail = {
         "id": event_id(about),
         "object": "event",
         "type": event_type,
         "livemode": livemode,
-        "created": body["created"],
+        "created": body["created"] if created is None else created,
         "data": {"object": body},
     }
     return BusEvent(detail_type=event_type, detail=json.dumps(detail, separators=(",", ":")))

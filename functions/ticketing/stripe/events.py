@@ -35,12 +35,13 @@ _LOST_AS: Final[dict[str, Literal["failed", "expired"]]] = {
 
 
 class SessionEvent(Session, kw_only=True, omit_defaults=True, tag_field="object", tag="checkout.session"):
-    """What became of a Checkout Session; `lost_as`: its payment failed, or it expired."""
+    """What became of a Checkout Session, and when (`as_of`); `lost_as`: its payment failed, or it expired."""
 
     outcome: Literal["paid", "awaiting", "lost"]
     event_id: str
     event_type: str
     livemode: bool
+    as_of: int | None = None
     lost_as: Literal["failed", "expired"] | None = None
 
 
@@ -222,6 +223,7 @@ def _read_session(event: _Event, body: object) -> SessionEvent | IgnoredEvent:
         event_id=event.id,
         event_type=event.type,
         livemode=event.livemode,
+        as_of=fields.time(event.created),
         session_id=session.id,
         order_reference=fields.reference(session.metadata, "order_id"),
         event_reference=fields.reference(session.metadata, "event_id"),
