@@ -26,6 +26,7 @@ _COPIED = (
     "cancel_url",
     "client_reference_id",
     "customer_email",
+    "excluded_payment_method_types",
     "locale",
     "submit_type",
 )

@@ -5,6 +5,7 @@ Source: docs.stripe.com/api/checkout/sessions/create.
 
 from collections.abc import Iterable
 
+from local.stripe_stand_in.choices import EXCLUDABLE_METHODS, LOCALES, METHODS
 from local.stripe_stand_in.parameters import (
     ArrayOf,
     Check,
@@ -68,7 +69,7 @@ _invoice_creation = HashOf({"enabled": boolean()}, required=["enabled"], known_t
 
 SESSION_FIELDS: dict[str, Check] = {
     "adaptive_pricing": HashOf({"enabled": boolean()}),
-    "allowed_payment_method_types": ArrayOf(string()),
+    "allowed_payment_method_types": ArrayOf(OneOf(*METHODS)),
     "automatic_tax": HashOf({"enabled": boolean()}, required=["enabled"], known_to_stripe=lambda: ("liability",)),
     "billing_address_collection": OneOf("auto", "required"),
     "cancel_url": url(),
@@ -76,12 +77,12 @@ SESSION_FIELDS: dict[str, Check] = {
     "currency": string(),
     "customer_creation": OneOf("always", "if_required"),
     "customer_email": email(),
-    "excluded_payment_method_types": ArrayOf(string()),
+    "excluded_payment_method_types": ArrayOf(OneOf(*EXCLUDABLE_METHODS)),
     "expand": ArrayOf(string()),
     "expires_at": integer(0),
     "invoice_creation": _invoice_creation,
     "line_items": ArrayOf(_line_item),
-    "locale": string(),
+    "locale": OneOf(*LOCALES),
     "metadata": metadata(),
     "mode": OneOf("payment", "setup", "subscription"),
     "payment_intent_data": _payment_intent_data,

@@ -186,5 +186,18 @@ def _may_be_null(described: Json) -> bool:
     )
 
 
+def has(name: str) -> bool:
+    """Whether this release has a class of that name: early ones have no `v2.core.Event`."""
+    try:
+        return bool(_find(name))
+    except (ImportError, AttributeError):
+        return False
+
+
 if __name__ == "__main__":
-    json.dump({"version": stripe.VERSION, **dump(requests=sys.argv[1:])}, sys.stdout, indent=1, sort_keys=True)
+    json.dump(
+        {"version": stripe.VERSION, **dump(filter(has, OBJECTS), filter(has, sys.argv[1:]))},
+        sys.stdout,
+        indent=1,
+        sort_keys=True,
+    )

@@ -17,7 +17,7 @@ import requests
 from local.stripe_stand_in import EventDestination, PaymentSeed, SessionSeed, StripeStandIn, WebhookEndpoint
 from local.stripe_stand_in.api import ROUTES, Route
 from local.stripe_stand_in.ids import thin_event_id
-from local.stripe_stand_in.parameters import ArrayOf, CreatedRange, HashOf, OneOf, integer, metadata
+from local.stripe_stand_in.parameters import ArrayOf, CreatedRange, HashOf, OneOf, integer, metadata, string
 from tests.local.stripe_stand_in.support import KEY, Clock
 from tests.stripe_types.check import Types
 from tests.stripe_types.dump import OBJECTS, Json, dump
@@ -78,27 +78,31 @@ def unlike(check: Any, described: Json, path: str) -> Iterator[str]:
     """Say where a check of the stand-in takes something else than the package can send."""
     choices = described["of"] if described["kind"] == "union" else [described]
     if isinstance(check, HashOf | CreatedRange):
-        fields = next((choice["fields"] for choice in choices if choice["kind"] == "object"), None)
-        if fields is None:
-            yield f"{path}: no hash"
-            return
-        known = set(check.known_to_stripe()) if isinstance(check, HashOf) else set()
-        for name in (check.fields.keys() | known) - fields.keys():
-            yield f"{path}.{name}: unknown"
-        for name in fields.keys() - check.fields.keys() - known:
-            yield f"{path}.{name}: neither taken nor known to be Stripe's"
-        required = set(check.required) if isinstance(check, HashOf) else set()
-        for name in {name for name, field in fields.items() if not field["optional"]} - required:
-            yield f"{path}.{name}: required"
-        for name in check.fields.keys() & fields.keys():
-            yield from unlike(check.fields[name], fields[name]["type"], f"{path}.{name}")
+        fields: Json = next((choice["fields"] for choice in choices if choice["kind"] == "object"), {})
+        yield from _unlike_hash(check, fields, path)
     elif isinstance(check, ArrayOf):
         [of] = [choice["of"] for choice in choices if choice["kind"] == "list"]
         yield from unlike(check.item, of, path)
-    elif isinstance(check, OneOf):
-        values: list[Any] = next((choice["values"] for choice in choices if choice["kind"] == "enum"), [])
-        for choice in set(check.choices) - set(values):
-            yield f"{path}: {choice} is none of its values"
+    else:
+        values = {value for choice in choices if choice["kind"] == "enum" for value in choice["values"]} - {""}
+        if isinstance(check, OneOf):
+            for choice in set(check.choices) ^ values:
+                yield f"{path}: {choice} is {'none of its values' if choice in check.choices else 'not taken'}"
+        elif values:
+            yield f"{path}: any text is taken"
+
+
+def _unlike_hash(check: HashOf | CreatedRange, fields: Json, path: str) -> Iterator[str]:
+    known = set(check.known_to_stripe()) if isinstance(check, HashOf) else set()
+    for name in (check.fields.keys() | known) - fields.keys():
+        yield f"{path}.{name}: unknown"
+    for name in fields.keys() - check.fields.keys() - known:
+        yield f"{path}.{name}: neither taken nor known to be Stripe's"
+    required = set(check.required) if isinstance(check, HashOf) else set()
+    for name in {name for name, field in fields.items() if not field["optional"]} - required:
+        yield f"{path}.{name}: required"
+    for name in check.fields.keys() & fields.keys():
+        yield from unlike(check.fields[name], fields[name]["type"], f"{path}.{name}")
 
 
 def test_every_request_takes_what_the_package_can_send() -> None:
@@ -115,7 +119,9 @@ def test_every_request_takes_what_the_package_can_send() -> None:
 def test_a_request_that_the_package_cannot_send_is_seen() -> None:
     described = DUMPED["params.RefundCreateParams"]
     wrong = HashOf({"ammount": integer(), "reason": OneOf("duplicate", "whim"), "metadata": metadata()})
-    assert {"x.ammount: unknown", "x.reason: whim is none of its values"} < set(unlike(wrong, described, "x"))
+    found = set(unlike(wrong, described, "x"))
+    assert {"x.ammount: unknown", "x.reason: whim is none of its values", "x.reason: fraudulent is not taken"} < found
+    assert "x.reason: any text is taken" in set(unlike(HashOf({"reason": string()}), described, "x"))
 
 
 @pytest.mark.parametrize("room", ["functions", "operations"])

@@ -102,6 +102,8 @@ def test_a_paid_session_expands_to_its_payment_and_charge(
             "allowed_payment_method_types",
         ),
         ({"payment_method_types": ["card"]}, "parameter_unknown", "payment_method_types"),
+        ({"excluded_payment_method_types": ["sepa"]}, None, "excluded_payment_method_types[0]"),
+        ({"locale": "klingon"}, None, "locale"),
         ({"expand": ["customer"]}, None, "expand"),
         ({"line_items": [{"quantity": 1}]}, "parameter_missing", "line_items[0][price_data]"),
     ],
