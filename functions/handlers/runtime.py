@@ -26,8 +26,9 @@ from ticketing.errors import InvalidEvent, PermanentError, TicketingError
 from ticketing.orders import history
 from ticketing.schema.version import require_current_schema
 
-# Settings come from POWERTOOLS_* and LOG_LEVEL in template.yaml. UTC, as everything here.
-logger = Logger(utc=True)
+# Settings come from POWERTOOLS_* and LOG_LEVEL in template.yaml. UTC, as everything here. Not under the stack's name,
+# as Powertools would: it drops each line of every logger whose name has that in it, for a stack "stripe" the package's.
+logger = Logger(service="cachao.functions", utc=True)
 metrics = Metrics()
 database = Database(connect_to_database, check=require_current_schema)
 
@@ -51,8 +52,7 @@ def task(kind: type[Given]) -> Callable[[Callable[[Given], object]], Handler]:
     def decorate(work: Callable[[Given], object]) -> Handler:
         @functools.wraps(work)
         def handler(event: Any, context: Any) -> Any:  # noqa: ANN401 -- Lambda hands over anything
-            logger.clear_state()
-            logger.append_keys(function_request_id=getattr(context, "aws_request_id", None))
+            begin_log(context)
             try:
                 given = _read(event, kind)
                 _trace(given)
@@ -69,6 +69,15 @@ def task(kind: type[Given]) -> Callable[[Callable[[Given], object]], Handler]:
         return handler
 
     return decorate
+
+
+def begin_log(context: object) -> None:
+    """Forget what the last invocation put on every line, and put there what each one has."""
+    logger.clear_state()
+    logger.append_keys(
+        service=os.environ.get("POWERTOOLS_SERVICE_NAME", ""),
+        function_request_id=getattr(context, "aws_request_id", None),
+    )
 
 
 def count_metric(name: str) -> None:

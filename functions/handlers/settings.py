@@ -19,7 +19,13 @@ from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
 from ticketing.database import FOR_MIGRATIONS, FOR_REQUESTS, Timeouts, connector, is_let_in_over_tls
-from ticketing.errors import ConfigurationError, DatabaseUnavailable
+from ticketing.errors import (
+    ConfigurationError,
+    DatabaseUnavailable,
+    RetryableError,
+    StripeUnavailable,
+    TicketingError,
+)
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SecretsProvider
@@ -92,8 +98,9 @@ def stripe_secret() -> StripeSecret:
 
     Raises:
         ConfigurationError: the secret has another shape, or its key is none of Stripe's.
+        StripeUnavailable: it cannot be fetched right now, so Stripe cannot be asked.
     """
-    secret = _secret("STRIPE_SECRET_ARN", StripeSecret)
+    secret = _secret("STRIPE_SECRET_ARN", StripeSecret, away=StripeUnavailable)
     if not _PRINTABLE.fullmatch(secret.api_key):
         # Sent as it is, an error of the HTTP client would quote it.
         raise ConfigurationError(
@@ -112,12 +119,12 @@ def connect_to_database(timeouts: Timeouts = FOR_REQUESTS) -> Connection[DictCur
         pymysql.err.MySQLError: the database does not answer.
     """
     try:
-        return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret), timeouts)
+        return _connect(_secret("DATABASE_SECRET_ARN", DatabaseSecret, away=DatabaseUnavailable), timeouts)
     except pymysql.err.OperationalError as error:
         if error.args[0] not in _LOGIN_REFUSED:
             raise
     # The password was rotated since it was fetched: fetch it anew, once.
-    secret = _secret("DATABASE_SECRET_ARN", DatabaseSecret, fresh=True)
+    secret = _secret("DATABASE_SECRET_ARN", DatabaseSecret, away=DatabaseUnavailable, fresh=True)
     try:
         return _connect(secret, timeouts)
     except pymysql.err.OperationalError as error:
@@ -144,7 +151,7 @@ def connect_with_the_secret_as_it_is() -> Connection[DictCursor]:
         DatabaseUnavailable: as `connect_to_database`.
         pymysql.err.MySQLError: the database does not answer.
     """
-    _secret("DATABASE_SECRET_ARN", DatabaseSecret, fresh=True)
+    _secret("DATABASE_SECRET_ARN", DatabaseSecret, away=DatabaseUnavailable, fresh=True)
     return connect_to_database()
 
 
@@ -195,7 +202,8 @@ def _ca_file() -> str | None:
     return str(path)
 
 
-def _secret(variable: str, kind: type[T], *, fresh: bool = False) -> T:
+def _secret(variable: str, kind: type[T], *, away: type[RetryableError], fresh: bool = False) -> T:
+    """Give a secret; where Secrets Manager does not answer, `away` says what cannot be reached without it."""
     arn = required(variable)
     # Imported here: it brings boto3, which the functions that need no secret must not pay for.
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415 -- see above
@@ -203,7 +211,7 @@ def _secret(variable: str, kind: type[T], *, fresh: bool = False) -> T:
     try:
         text: Any = _secrets().get(arn, max_age=_SECRET_SECONDS, force_fetch=fresh)
     except GetParameterError as error:
-        raise _not_fetched(variable, error.__context__) from None
+        raise _not_fetched(variable, error.__context__, away) from None
     try:
         return msgspec.json.decode(text, type=kind, strict=False)
     except UnicodeError:
@@ -224,7 +232,7 @@ def _secrets() -> SecretsProvider:
     )
 
 
-def _not_fetched(variable: str, reason: BaseException | None) -> ConfigurationError | DatabaseUnavailable:
+def _not_fetched(variable: str, reason: BaseException | None, away: type[RetryableError]) -> TicketingError:
     from botocore.exceptions import ClientError  # noqa: PLC0415 -- as slow to import
 
     code = reason.response["Error"]["Code"] if isinstance(reason, ClientError) else type(reason).__name__
@@ -233,6 +241,4 @@ def _not_fetched(variable: str, reason: BaseException | None) -> ConfigurationEr
             f"The secret of {variable} cannot be read: {code}. Does it exist, may this function's role read it, and use"
             " the key with which it is encrypted (docs/deploy.md, 1)?"
         )
-    return DatabaseUnavailable(
-        f"The secret of {variable} could not be fetched: {code}. Is there a way to Secrets Manager?"
-    )
+    return away(f"The secret of {variable} could not be fetched: {code}. Is there a way to Secrets Manager?")

@@ -18,7 +18,7 @@ def client(
 
     Raises:
         ConfigurationError: `STRIPE_API_BASE`, `STRIPE_SECRET_ARN` or the secret is missing or malformed.
-        DatabaseUnavailable: the secret cannot be fetched right now.
+        StripeUnavailable: the secret cannot be fetched right now.
     """
     return stripe_client.client(
         stripe_secret().api_key,

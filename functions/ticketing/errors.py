@@ -31,7 +31,7 @@ class SchemaOutdated(DatabaseUnavailable):
 
 
 class StripeUnavailable(RetryableError):
-    """Stripe did not answer in time, answered with a 5xx, or asked to slow down."""
+    """Stripe did not answer in time, with a 5xx, or asked to slow down; or the secret with its key is out of reach."""
 
 
 class InvalidEvent(PermanentError):

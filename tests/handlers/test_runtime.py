@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -211,3 +214,31 @@ def test_a_trace_that_cannot_be_annotated_loses_no_payment(log: Log, monkeypatch
     [warning] = [line for line in log.lines if line["level"] == "WARNING"]
     assert warning["order_id"] == 12
     assert "trace" in warning["message"]
+
+
+_STACKS = """
+import logging, sys
+logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s:%(message)s")
+from handlers import runtime
+for name in ("stripe", "ticketing.stripe.client", "botocore.credentials", "a"):
+    logging.getLogger(name).warning("heard")
+runtime.begin_log(None)
+runtime.logger.info("ours")
+"""
+
+
+@pytest.mark.parametrize("stack", ["stripe", "s", "botocore"])
+def test_a_stack_whose_name_is_part_of_a_loggers_silences_nobody(stack: str) -> None:
+    """Powertools drops every line of a logger that has the service's name in its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", _STACKS],
+        env={**os.environ, "POWERTOOLS_SERVICE_NAME": stack, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    heard = [line.partition(":")[0] for line in done.stderr.splitlines() if line.endswith(":heard")]
+    assert heard == ["stripe", "ticketing.stripe.client", "botocore.credentials", "a"]
+    [ours] = done.stdout.splitlines()  # and once only: not by the runtime's handler, too
+    assert (json.loads(ours)["message"], json.loads(ours)["service"]) == ("ours", stack)
+    assert "ours" not in done.stderr

@@ -18,7 +18,7 @@ from moto import mock_aws
 from handlers import settings
 from local.database.mariadb import MariaDB
 from ticketing.database import Database
-from ticketing.errors import ConfigurationError, DatabaseUnavailable
+from ticketing.errors import ConfigurationError, DatabaseUnavailable, StripeUnavailable
 
 PutSecret = Callable[[str, object], None]
 
@@ -128,8 +128,11 @@ def test_secrets_manager_that_cannot_be_reached_may_be_there_later(
 ) -> None:
     put_secret("STRIPE_SECRET_ARN", {"api_key": "sk_test_1"})
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    with pytest.raises(DatabaseUnavailable, match="could not be fetched: EndpointConnectionError"):
+    with pytest.raises(StripeUnavailable, match="STRIPE_SECRET_ARN could not be fetched: EndpointConnectionError"):
         settings.stripe_secret()
+    monkeypatch.setenv("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:database")
+    with pytest.raises(DatabaseUnavailable, match="DATABASE_SECRET_ARN could not be fetched"):
+        settings.connect_to_database()
 
 
 def test_a_secret_is_fetched_once_in_a_while(put_secret: PutSecret) -> None:

@@ -25,7 +25,7 @@ from typing import Any, Final
 import msgspec
 
 from handlers.api import public_errors
-from handlers.runtime import Handler, count_metric, logger
+from handlers.runtime import Handler, begin_log, count_metric, logger
 from ticketing.errors import TicketingError
 
 # A checkout's body has a few hundred bytes.
@@ -133,8 +133,7 @@ def http_api(work: Work) -> Handler:
 
     @functools.wraps(work)
     def handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ANN401 -- Lambda hands over anything
-        logger.clear_state()
-        logger.append_keys(function_request_id=getattr(context, "aws_request_id", None))
+        begin_log(context)
         try:
             fields = work(_read(event, context))
         except TicketingError as error:

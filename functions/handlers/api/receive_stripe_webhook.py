@@ -18,6 +18,7 @@ from handlers.api.http import Request, http_api
 from handlers.api.public_errors import PublicError
 from handlers.runtime import count_metric, logger
 from handlers.settings import stripe_secret
+from ticketing.errors import StripeUnavailable
 from ticketing.event_bus import LARGEST_DETAIL, BusEvent, EventBridgeBus
 
 if TYPE_CHECKING:
@@ -55,7 +56,11 @@ def handler(request: Request) -> dict[str, object]:
 def _check_signature(body: bytes, signature: str | None) -> None:
     import stripe  # noqa: PLC0415 -- slow to import: not before the first event
 
-    secret = stripe_secret().webhook_signing_secret
+    try:
+        secret = stripe_secret().webhook_signing_secret
+    except StripeUnavailable as error:
+        # Not what a buyer is told when Stripe is away: here it is Stripe that asks.
+        raise public_errors.try_again() from error
     if not secret:
         # Where events come by the partner bus there is no such door. A 500 would let anybody raise the API's alarm.
         logger.warning("A webhook came, but the Stripe secret has no webhook_signing_secret")

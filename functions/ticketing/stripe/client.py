@@ -103,7 +103,7 @@ def stripe_errors(doing: str) -> Iterator[None]:
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         # The message would quote a part of the key.
         raise ConfigurationError(
-            f"Stripe does not let this API key {doing} ({type(error).__name__}, HTTP {error.http_status}):"
+            f"Stripe does not let this API key {doing} ({_named(error)}):"
             " look at the secret that STRIPE_SECRET_ARN names. One that was changed just now is read within five"
             " minutes."
         ) from None
@@ -113,18 +113,29 @@ def stripe_errors(doing: str) -> Iterator[None]:
             raise StripeUnavailable(f"Stripe could not be asked to {doing}: {_describe(error)}.") from None
         raise StripeRefused(
             f"Stripe refused to {doing}: {_describe(error)}.",
-            code=error.code,
+            code=_code(error),
             parameter=getattr(error, "param", None),
             http_status=status,
         ) from None
 
 
-def _describe(error: stripe.StripeError) -> str:
+def _named(error: stripe.StripeError) -> str:
     said = [type(error).__name__]
     if error.http_status is not None:
         said.append(f"HTTP {error.http_status}")
-    if error.code:
-        said.append(f"code {error.code}")
+    code = _code(error)
+    if code:
+        said.append(f"code {code}")
+    return ", ".join(said)
+
+
+def _code(error: stripe.StripeError) -> str | None:
+    """Give Stripe's code: for 401, 403, 409 and 429 the package has it in the error's object only."""
+    return error.code or (None if error.error is None else error.error.code)
+
+
+def _describe(error: stripe.StripeError) -> str:
+    said = [_named(error)]
     parameter = getattr(error, "param", None)
     if parameter:
         said.append(f"parameter {parameter}")

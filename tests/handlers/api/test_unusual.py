@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handlers.api import callers, create_checkout, get_order, receive_stripe_webhook
+from handlers.api import callers, create_checkout, get_order, http, receive_stripe_webhook
 from local.stripe_stand_in import StripeStandIn
 from tests.factories import create_ticket, row_of
 from tests.handlers.api.conftest import CHECKOUT, Api
@@ -100,6 +100,25 @@ def test_an_address_that_only_stripe_refuses(
     monkeypatch.setattr(StripeCheckoutSessions, "open", refuse)
     reply = api.checkout(ticket["event_id"], ticket["id"])
     assert (reply.status, reply.code) == (400, "invalid_request")
+    assert status_of_orders(database) == ["failed"]
+
+
+@pytest.mark.parametrize("code", ["amount_too_small", "amount_too_large"])
+def test_an_amount_that_only_stripe_knows_to_be_out_of_bounds(
+    api: Api, database: Database, ticket: dict[str, Any], monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """In a currency whose bounds our table does not have: the buyer is told so, and nobody is alarmed."""
+    counted: list[str] = []
+
+    def refuse(*_: Any, **__: Any) -> OpenSession:
+        raise StripeRefused("no", code=code, http_status=400)
+
+    monkeypatch.setattr(StripeCheckoutSessions, "open", refuse)
+    monkeypatch.setattr(http, "count_metric", counted.append)
+    reply = api.checkout(ticket["event_id"], ticket["id"])
+    assert (reply.status, reply.code) == (422, code)
+    assert "try again" not in reply.body["error"]
+    assert counted == []
     assert status_of_orders(database) == ["failed"]
 
 

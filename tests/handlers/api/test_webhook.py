@@ -17,6 +17,7 @@ from handlers.api import receive_stripe_webhook
 from handlers.settings import StripeSecret
 from tests.factories import stripe_event
 from tests.handlers.api.conftest import SIGNING_SECRET, Api, Reply
+from ticketing.errors import StripeUnavailable
 
 ROUTE = "POST /webhooks/stripe"
 EVENT = stripe_event("checkout.session.completed", {"id": "cs_test_1", "object": "checkout.session", "note": "é"})
@@ -139,6 +140,17 @@ def test_an_event_that_eventbridge_cannot_take_is_named(api: Api, bus: Stubber, 
     assert (reply.status, reply.code) == (413, "event_too_large")
     assert EVENT["id"] in logged.getvalue()
     assert "xxxx" not in logged.getvalue()
+
+
+def test_a_secret_out_of_reach_makes_stripe_send_it_again(
+    api: Api, bus: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> StripeSecret:
+        raise StripeUnavailable("The secret of STRIPE_SECRET_ARN could not be fetched.")
+
+    monkeypatch.setattr(receive_stripe_webhook, "stripe_secret", away)
+    reply = deliver(api, json.dumps(EVENT))
+    assert (reply.status, reply.code) == (503, "try_again")
 
 
 def test_a_door_without_a_signing_secret_is_none(
