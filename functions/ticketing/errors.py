@@ -9,6 +9,11 @@ A message is a sentence for an operator: it names orders, sessions and amounts, 
 
 from __future__ import annotations
 
+from typing import Final
+
+# The state machine splits an error's text here (statemachine/ticket_payment.asl.yaml, DescribeFailure).
+WHAT_TO_DO: Final = " What to do now: "
+
 
 class TicketingError(Exception):
     """Anything this shop raises on purpose."""
@@ -19,7 +24,15 @@ class RetryableError(TicketingError):
 
 
 class PermanentError(TicketingError):
-    """Will fail again however often it is tried: a person has to look."""
+    """Will fail again however often it is tried: a person has to look.
+
+    Its text is all that reaches the state machine. So what is to be done now, where only the step that failed knows it,
+    stands at its end, behind `WHAT_TO_DO`, and the alert shows it instead of the error's usual advice.
+    """
+
+    def __init__(self, sentence: str = "", *, what_to_do: str | None = None) -> None:
+        """Take what went wrong, and what to do now where that depends on more than the kind of error."""
+        super().__init__(sentence if what_to_do is None else f"{sentence}{WHAT_TO_DO}{what_to_do}")
 
 
 class DatabaseUnavailable(RetryableError):

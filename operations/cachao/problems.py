@@ -18,7 +18,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from ticketing.errors import ConfigurationError, StripeUnavailable, TicketingError
+from ticketing.errors import WHAT_TO_DO, ConfigurationError, StripeUnavailable, TicketingError
 
 FINE: Final = 0
 BROKEN: Final = 1
@@ -75,9 +75,10 @@ class FunctionFailed(Problem):
 
     def __init__(self, function: str, error: str, sentence: str) -> None:
         """Take the function's logical name in the template, its error's class and its sentence."""
+        said, _, to_do = sentence.partition(WHAT_TO_DO)
+        see = f"See docs/runbook.md#{error.lower().replace('.', '')}; cachao doctor says what else is broken."
         super().__init__(
-            f"{function} failed with {error}: {sentence}",
-            advice=f"See docs/runbook.md#{error.lower().replace('.', '')}; cachao doctor says what else is broken.",
+            f"{function} failed with {error}: {said}", advice=f"What to do now: {to_do} {see}" if to_do else see
         )
         self.error = error
 

@@ -14,11 +14,14 @@ from ticketing.database import Database
 Rows = dict[tuple[str, str, str], Any]
 
 # What differs between two runs that come to the same: numbers of rows, moments, which execution wrote.
-_NOT_COMPARED = frozenset({"created_at", "updated_at", "recorded_at", "reported_at", "execution_id"})
+_NOT_COMPARED = frozenset(
+    {"created_at", "updated_at", "recorded_at", "reported_at", "execution_id", "alerted_at", "alerted_execution_id"}
+)
 _KEYS = {
     "order_history": ("order_id", "entry", "stripe_event_id"),
     "order_payments": ("order_id", "payment_key"),
     "order_refunds": ("stripe_refund_id",),
+    "order_disputes": ("stripe_dispute_id",),
     "idempotency_keys": ("key_hash",),
     "reported_sessions": ("stripe_checkout_session_id",),
 }

@@ -54,7 +54,9 @@ def test_a_repeat_says_what_went_back_and_is_no_failure(
     first = cachao(*words, json=True)
     again = cachao(*words)
     assert again.exit_code == 0, again.notes
-    assert again.text == (f"Already refunded: 20.00 EUR of {second} by {first.data['refund_id']}; nothing to do.\n")
+    assert again.text == (
+        f"Already refunded: 20.00 EUR of {second} by refund {first.data['refund_id']}; nothing to do.\n"
+    )
     assert "--end-order" not in again.text + again.notes
     same = cachao(*words, json=True)
     told = {name: same.data[name] for name in first.data if name != "already_refunded"}
@@ -144,8 +146,9 @@ def test_while_a_dispute_is_open_nothing_is_refunded_unless_that_is_said(
     dispute(run, database, order_id, payment)
     refused = cachao("refund", order_id, "--end-order", "--yes")
     assert refused.exit_code == 2
-    assert f"A dispute of order {order_id} is open: dp_order{order_id}. Nothing was refunded." in refused.notes
-    assert "--although-disputed" in refused.notes
+    assert f"Dispute dp_order{order_id} of payment {payment} is open: the bank has taken the money" in refused.notes
+    assert "Nothing was refunded." in refused.notes
+    assert "--although-disputed" not in refused.notes
     assert "docs/runbook.md#disputeopened" in refused.notes
     asked = cachao("refund", order_id, "--end-order", "--although-disputed")
     assert asked.exit_code == 2
@@ -161,7 +164,10 @@ def test_an_inquiry_can_be_refunded_and_a_dispute_that_ended_is_none(
 ) -> None:
     inquired, payment = paid()
     dispute(run, database, inquired, payment, status="warning_needs_response")
-    assert cachao("refund", inquired, "--end-order", "--yes").exit_code == 2
+    refused = cachao("refund", inquired, "--end-order", "--yes")
+    assert refused.exit_code == 2
+    assert f"Inquiry dp_order{inquired} of payment {payment} is open: the money is still with the shop" in refused.notes
+    assert "--although-disputed" in refused.notes
     assert cachao("refund", inquired, "--end-order", "--although-disputed", "--yes").exit_code == 0
     assert status(database, inquired) == "refunded"
     won, payment = paid()
@@ -171,12 +177,52 @@ def test_an_inquiry_can_be_refunded_and_a_dispute_that_ended_is_none(
     assert cachao("refund", won, "--end-order", "--yes").exit_code == 0
 
 
-def test_where_an_order_has_two_payments_it_is_said_that_the_dispute_may_be_about_either(
+def test_a_dispute_stands_in_the_way_of_its_own_payment_only(
     cachao: Cachao, database: Database, run: Run, doubly_paid: tuple[int, str, str]
 ) -> None:
-    order_id, first, _ = doubly_paid
+    order_id, first, second = doubly_paid
     dispute(run, database, order_id, first)
-    refused = cachao("refund", order_id, "--yes")
-    assert refused.exit_code == 2
-    assert "Which of the payments it is about, Stripe's dashboard says." in refused.notes
-    assert cachao("refund", order_id, "--although-disputed", "--yes").exit_code == 0
+    refused = cachao("refund", order_id, "--payment", first, "--end-order", "--yes")
+    assert (refused.exit_code, f"of payment {first} is open" in refused.notes) == (2, True)
+    assert cachao("refund", order_id, "--yes", json=True).data["payment_key"] == second
+
+
+def test_what_stands_after_a_lost_dispute_was_won_is_refunded_without_ending_what_has_ended(
+    cachao: Cachao, database: Database, run: Run, paid: Paid
+) -> None:
+    order_id, payment = paid()
+    dispute(run, database, order_id, payment, "closed", status="lost")
+    dispute(run, database, order_id, payment, "closed", status="won")
+    answer = cachao("refund", order_id, "--yes", json=True)
+    assert (answer.exit_code, answer.data["payment_key"], answer.data["amount"]) == (0, payment, "20.00 EUR")
+
+
+# --- A part ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_part_goes_back_and_the_order_keeps_its_seats(cachao: Cachao, database: Database, paid: Paid) -> None:
+    order_id, payment = paid(quantity=4)
+    asked = cachao("refund", order_id, "--amount", "12.50")
+    assert asked.exit_code == 2
+    assert f"Refund 12.50 EUR of the 80.00 EUR that are left of payment {payment}" in asked.notes
+    assert "The order stays as it is, and keeps its seats." in asked.notes
+    answer = cachao("refund", order_id, "--amount", "12.50", "--yes", json=True)
+    assert (answer.exit_code, answer.data["amount"], answer.data["status"]) == (0, "12.50 EUR", "succeeded")
+    assert status(database, order_id) == "paid"
+    assert str(row_of(database, "ticket_orders", order_id)["refunded_amount"]) == "12.50"
+    again = cachao("refund", order_id, "--amount", "12.50")
+    assert "So far 12.50 EUR of 80.00 EUR went back, by refund re_" in again.notes
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "80", "80.01", "1.005", "twelve", "1e3", "NaN"])
+def test_what_is_no_part_is_said_so(cachao: Cachao, database: Database, paid: Paid, amount: str) -> None:
+    order_id, _ = paid(quantity=4)
+    answer = cachao("refund", order_id, f"--amount={amount}", "--yes")
+    assert answer.exit_code == 2, answer.notes
+    assert str(row_of(database, "ticket_orders", order_id)["refunded_amount"]) == "0.00"
+
+
+def test_a_part_and_the_end_of_the_order_are_two_things(cachao: Cachao, paid: Paid) -> None:
+    order_id, _ = paid()
+    answer = cachao("refund", order_id, "--amount", "5", "--end-order", "--yes")
+    assert (answer.exit_code, "say one of them" in answer.notes) == (2, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.factories import charge_of, dispute_of, envelope, read_as, refund_of, row_of, session_of
+from tests.factories import charge_of, dispute_of, envelope, read_as, refund_of, row_of, session_of, stripe_event
 from ticketing.database import Database, Row
 from ticketing.payments.accept import PaidOrder, mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
@@ -43,8 +43,14 @@ def refund_event(database: Database, order_id: int, event_type: str, amount: int
     return read_as(RefundEvent, envelope(event_type, refund))
 
 
-def dispute_event(database: Database, order_id: int, event_type: str, **fields: Any) -> DisputeEvent:
-    return read_as(DisputeEvent, envelope(event_type, dispute_of(order_row(database, order_id), **fields)))
+# When Stripe says what it says of a dispute, unless a test says otherwise.
+AT = 1795000000
+
+
+def dispute_event(database: Database, order_id: int, event_type: str, *, at: int = AT, **fields: Any) -> DisputeEvent:
+    body = dispute_of(order_row(database, order_id), **fields)
+    event = envelope(event_type, body, detail=stripe_event(event_type, body, created=at))
+    return read_as(DisputeEvent, event)
 
 
 def refund_charge(database: Database, order_id: int, amount_refunded: int, **fields: Any) -> RefundRecorded:
@@ -63,6 +69,13 @@ def dispute(database: Database, order_id: int, event_type: str, **fields: Any) -
     found = look_up_order(database, event)
     assert found.order_id is not None
     return record_dispute(database, found.order_id, event)
+
+
+def dispute_row(database: Database, order_id: int) -> Row:
+    with database.transaction() as tx:
+        row = tx.one("SELECT * FROM order_disputes WHERE order_id = %s ORDER BY created_at LIMIT 1", order_id)
+    assert row is not None
+    return row
 
 
 def seats(database: Database, order_id: int) -> tuple[int, int]:

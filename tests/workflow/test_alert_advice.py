@@ -94,10 +94,8 @@ def test_a_dispute_says_why_and_until_when(scene: Scene, run: Run, alerts: Alert
     dispute = dispute_of(order, payment_intent="pi_disputed", **why)
     assert run(envelope("charge.dispute.created", dispute)).status == "SUCCEEDED"
     [alert] = alerts()
-    assert (
-        "The bank's reason: fraudulent. Answer it in Stripe's dashboard before 2026-12-07 12:00 UTC.\n"
-        in (alert["Message"])
-    )
+    assert " the bank holds the money now. The bank's reason: fraudulent." in alert["Message"]
+    assert "\nWhat to do now: answer it in Stripe's dashboard before 2026-12-07 12:00 UTC, or" in alert["Message"]
     assert "\nPayment: pi_disputed\n" in alert["Message"]
 
 

@@ -68,11 +68,15 @@ def test_a_dispute_is_told_with_what_became_of_the_money(run: Run, alerts: Alert
     order = row_of(database, "ticket_orders", create_order(database))
     run(envelope("checkout.session.completed", session_of(order)))
     for event_type, status, told in (
-        ("charge.dispute.created", "needs_response", "The bank may take it back."),
-        ("charge.dispute.closed", "won", "It stays with the shop."),
-        ("charge.dispute.closed", "lost", "The bank has taken it back."),
+        (
+            "charge.dispute.created",
+            "needs_response",
+            "yes, and the bank has taken it back until the dispute is decided.",
+        ),
+        ("charge.dispute.closed", "lost", "yes. The bank has taken it back."),
+        ("charge.dispute.funds_reinstated", "won", "yes. It stands with the shop, and the buyer has no ticket."),
     ):
         ended = run(envelope(event_type, dispute_of(order, status=status)))
         assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
-        assert f"Was money taken: yes. {told}" in alerts()[-1]["Message"]
+        assert f"Was money taken: {told}" in alerts()[-1]["Message"]
     assert row_of(database, "ticket_orders", order["id"])["status"] == "refunded"

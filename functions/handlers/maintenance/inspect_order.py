@@ -28,6 +28,8 @@ class InspectOrderInput(TaskInput):
     session_id: str | None = None
     payment_intent_id: str | None = None
     refund_id: str | None = None
+    dispute_id: str | None = None
+    charge_id: str | None = None
     orders: OrdersWanted | None = None
     health: bool = False
 
@@ -57,6 +59,8 @@ def handler(given: InspectOrderInput) -> InspectOrderResult:
             payment_intent_id=given.payment_intent_id,
             stripe_event_id=given.stripe_event_id,
             refund_id=given.refund_id,
+            dispute_id=given.dispute_id,
+            charge_id=given.charge_id,
         )
     )
 

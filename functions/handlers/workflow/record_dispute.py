@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from handlers.runtime import TaskInput, count_metric, database, task
-from ticketing.alerts import Alert
-from ticketing.payments.disputes import alert_of, record_dispute
+from ticketing.payments.disputes import DisputeRecorded, record_dispute
 from ticketing.stripe.events import DisputeEvent
 
 
@@ -17,18 +14,10 @@ class RecordDisputeInput(TaskInput):
     payment: DisputeEvent
 
 
-class RecordDisputeResult(msgspec.Struct, kw_only=True):
-    """The order's status after the task, whether the task changed it, and the alerts that are due."""
-
-    status: str
-    changed: bool
-    alerts: list[Alert]
-
-
 @task(RecordDisputeInput)
-def handler(given: RecordDisputeInput) -> RecordDisputeResult:
-    """Raises OrderNotFound; DatabaseUnavailable is retried."""
+def handler(given: RecordDisputeInput) -> DisputeRecorded:
+    """Raises OrderNotFound, OrderMismatch; DatabaseUnavailable is retried."""
     recorded = record_dispute(database, given.order_id, given.payment)
-    count_metric(recorded.alert)
-    alert = alert_of(given.order_id, given.payment, recorded)
-    return RecordDisputeResult(status=recorded.status, changed=recorded.changed, alerts=[alert, *recorded.alerts])
+    if recorded.told is not None:
+        count_metric(recorded.told)
+    return recorded

@@ -28,9 +28,13 @@ _ORDER: Final = (
 )
 _PAYMENT: Final = (
     "payment_key, stripe_checkout_session_id, stripe_payment_intent_id, role, amount_minor, currency,"
-    " charge_refunded_minor, refunded_minor, created_at"
+    " charge_refunded_minor, refunded_minor, stripe_charge_id, created_at"
 )
 _REFUND: Final = "stripe_refund_id, payment_key, amount_minor, status, created_at"
+_DISPUTE: Final = (
+    "stripe_dispute_id, payment_key, stripe_charge_id, amount_minor, currency, status, phase, is_open, reason, due_by,"
+    " funds_withdrawn_at, funds_reinstated_at, reported_at, created_at"
+)
 _HISTORY: Final = "entry, stripe_event_id, stripe_object_id, amount_minor, execution_id, recorded_at"
 _TICKET: Final = "id, name, max_quantity, sold_quantity, held_quantity, is_active"
 # Not the code itself: what is read here gets into logs, and whoever reads the code there may use it.
@@ -48,6 +52,7 @@ class InspectedOrder(msgspec.Struct, kw_only=True):
     code: Row | None
     payments: list[Row]
     refunds: list[Row]
+    disputes: list[Row]
     history: list[Row]
 
 
@@ -62,7 +67,7 @@ class DatabaseHealth(msgspec.Struct, kw_only=True):
     without_hold: int
 
 
-def find_order(
+def find_order(  # noqa: PLR0913 -- one of them is given
     database: Database,
     *,
     order_id: int | None = None,
@@ -70,16 +75,22 @@ def find_order(
     payment_intent_id: str | None = None,
     stripe_event_id: str | None = None,
     refund_id: str | None = None,
+    dispute_id: str | None = None,
+    charge_id: str | None = None,
 ) -> InspectedOrder | None:
-    """Find an order by its id, or by the id of a Checkout Session, PaymentIntent, event or refund that belongs to it.
+    """Find an order by its id, or by the id of something at Stripe that belongs to it.
 
-    A dispute that was lost is kept as a refund, under its own id.
+    A charge is known as soon as an event of a refund or a dispute named it.
 
     Raises:
         DatabaseUnavailable: try again.
     """
     with database.transaction() as tx:
-        found = order_id or _order_of(tx, session_id, payment_intent_id, stripe_event_id, refund_id)
+        found = (
+            order_id
+            or _order_of(tx, session_id, payment_intent_id, stripe_event_id)
+            or _order_of_money_back(tx, refund_id, dispute_id, charge_id)
+        )
         order = found and tx.one(
             f"SELECT {_ORDER} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- constants
             found,
@@ -91,7 +102,13 @@ def find_order(
             ticket=_row(tx, _TICKET, "tickets", order["ticket_id"]),
             code=_row(tx, _CODE, "discount_codes", order["discount_code_id"]),
             payments=_rows(tx, _PAYMENT, "order_payments", order["id"], "id"),
-            refunds=_rows(tx, _REFUND, "order_refunds", order["id"], "created_at, stripe_refund_id"),
+            # A lost dispute was kept as a refund with the status `lost`, before disputes had a table of their own.
+            refunds=[
+                row
+                for row in _rows(tx, _REFUND, "order_refunds", order["id"], "created_at, stripe_refund_id")
+                if row["status"] != "lost"
+            ],
+            disputes=_rows(tx, _DISPUTE, "order_disputes", order["id"], "created_at, stripe_dispute_id"),
             history=_requests_first(_rows(tx, _HISTORY, "order_history", order["id"], "id")),
         )
 
@@ -135,7 +152,6 @@ def _order_of(
     session_id: str | None,
     payment_intent_id: str | None,
     stripe_event_id: str | None,
-    refund_id: str | None,
 ) -> int | None:
     if session_id is not None:
         # The second session that paid an order is not the order's own.
@@ -154,8 +170,20 @@ def _order_of(
         return _id(
             tx.one("SELECT order_id AS id FROM order_history WHERE stripe_event_id = %s LIMIT 1", stripe_event_id)
         )
+    return None
+
+
+def _order_of_money_back(
+    tx: Transaction, refund_id: str | None, dispute_id: str | None, charge_id: str | None
+) -> int | None:
     if refund_id is not None:
         return _id(tx.one("SELECT order_id AS id FROM order_refunds WHERE stripe_refund_id = %s", refund_id))
+    if dispute_id is not None:
+        return _id(tx.one("SELECT order_id AS id FROM order_disputes WHERE stripe_dispute_id = %s", dispute_id))
+    if charge_id is not None:
+        return _id(
+            tx.one("SELECT order_id AS id FROM order_payments WHERE stripe_charge_id = %s LIMIT 1", charge_id)
+        ) or _id(tx.one("SELECT order_id AS id FROM order_disputes WHERE stripe_charge_id = %s LIMIT 1", charge_id))
     return None
 
 

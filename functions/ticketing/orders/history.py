@@ -10,6 +10,8 @@ from ticketing.database import Transaction
 _LONGEST_ID: Final = 255
 # An ARN, as Step Functions names its executions; commands and schedules name themselves in words.
 _EXECUTION_PREFIX: Final = "arn:"
+# So begins the name of an execution that `cachao replay` starts.
+REPLAY_PREFIX: Final = "replay-"
 
 # A correlation id: every entry names the execution that wrote it, and no rule of the shop depends on it. So it is
 # not handed through all of them.
@@ -25,6 +27,16 @@ def writing_execution() -> str | None:
     """Give the execution of the state machine that writes; None: it is a command, a schedule or the API."""
     execution_id = _execution_id.get()
     return execution_id if execution_id is not None and execution_id.startswith(_EXECUTION_PREFIX) else None
+
+
+def execution_id() -> str | None:
+    """Give the execution that writes the entries now; None where nobody said."""
+    return _execution_id.get()
+
+
+def is_replay() -> bool:
+    """Tell whether an operator started the execution that writes now, to have an event handled again."""
+    return (execution_id() or "").rpartition(":")[2].startswith(REPLAY_PREFIX)
 
 
 def has(tx: Transaction, *, order_id: int, entry: str, stripe_event_id: str) -> bool:

@@ -21,7 +21,8 @@ from ticketing.errors import (
 from ticketing.orders import counts_off, history, holds
 from ticketing.orders.lock import lock_order
 from ticketing.orders.status import CLOSED, LAPSED, LIVE, OrderStatus
-from ticketing.payments import ledger, refunds
+from ticketing.payments import ledger, refunds, situation
+from ticketing.payments.situation import Situation
 from ticketing.stripe.events import SessionEvent
 
 _EVENT: Final = (
@@ -179,13 +180,13 @@ def _refuse(
     order: Row,
     payment: SessionEvent,
     role: Role,
-    error: Callable[[Row, SessionEvent], PermanentError],
+    error: Callable[[Row, SessionEvent, Situation], PermanentError],
 ) -> _Verdict:
     if _settle_what_went_back(tx, order, payment):
         return _Verdict(PaidOrder(status="refunded", changed=False))
     _remember(tx, order, payment, role)
     _record(tx, order, payment, role)
-    return _Verdict(error=error(order, payment))
+    return _Verdict(error=error(order, payment, situation.read(tx, order["id"], payment.payment_key)))
 
 
 def _is_payment_of(order: Row, payment: SessionEvent) -> bool:
@@ -249,23 +250,38 @@ def _amount(payment: SessionEvent) -> str:
     return money.format_amount(payment.charged_minor or 0, payment.charged_currency or "eur")
 
 
-def _duplicate(order: Row, payment: SessionEvent) -> PermanentError:
+def _refund_it(now: Situation) -> str:
+    if now.refunds or now.disputes:
+        return situation.went_back(now)
+    return f" Refund {situation.left(now)}." if now.left_minor else ""
+
+
+def _if_more_is_known(now: Situation) -> str | None:
+    """Say what to do where refunds or disputes of the payment are known; otherwise the alert's own advice is right."""
+    return situation.what_to_do(now) if now.refunds or now.disputes else None
+
+
+def _duplicate(order: Row, payment: SessionEvent, now: Situation) -> PermanentError:
     return DuplicatePayment(
         f"Order {order['id']} is paid by {order['stripe_payment_intent_id'] or order['stripe_checkout_session_id']}"
         f" and was paid again by {payment.payment_key} ({_amount(payment)}). Nothing was counted."
-        f" Refund {_amount(payment)} of {payment.payment_key}."
+        f"{_refund_it(now)}",
+        what_to_do=_if_more_is_known(now),
     )
 
 
-def _sold_out(order: Row, payment: SessionEvent) -> PermanentError:
+def _sold_out(order: Row, payment: SessionEvent, now: Situation) -> PermanentError:
     return PaidButSoldOut(
         f"Order {order['id']} ({order['quantity']} seats of ticket {order['ticket_id']}) was paid by"
-        f" {payment.payment_key} after its hold had ended, and too few seats are left. Refund {_amount(payment)}."
+        f" {payment.payment_key} after its hold had ended, and too few seats are left."
+        f"{_refund_it(now)}",
+        what_to_do=_if_more_is_known(now),
     )
 
 
-def _closed(order: Row, payment: SessionEvent) -> PermanentError:
+def _closed(order: Row, payment: SessionEvent, now: Situation) -> PermanentError:
     return PaymentForClosedOrder(
         f"Order {order['id']} is {order['status']}, and {payment.payment_key} paid {_amount(payment)} for it."
-        f" The order stays {order['status']}."
+        f" The order stays {order['status']}.{_refund_it(now)}",
+        what_to_do=_if_more_is_known(now),
     )

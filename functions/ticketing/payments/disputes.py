@@ -1,172 +1,228 @@
-"""Records disputes, and ends an order whose payment was lost to one (docs/rules.md, "Order states").
+"""Records disputes, and settles the order whose payment a dispute took or gave back (docs/rules.md, "Order states").
 
+A dispute is a row of `order_disputes`. Its events come in any order and more than once: what Stripe said last counts,
+and operators are told once of each phase (`ticketing.stripe.states`).
 See https://docs.stripe.com/disputes/how-disputes-work and https://docs.stripe.com/api/disputes/object.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Final, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 
-from ticketing import money
-from ticketing.alerts import Alert
+from ticketing.alerts import Alert, AlertName
 from ticketing.database import Database, Row, Transaction
+from ticketing.errors import OrderMismatch
 from ticketing.orders import counts_off, history
-from ticketing.payments import ledger, refunds
+from ticketing.payments import dispute_messages, ledger, refunds, situation
 from ticketing.stripe.events import DisputeEvent
+from ticketing.stripe.states import (
+    CLOSED,
+    FUNDS_REINSTATED,
+    FUNDS_WITHDRAWN,
+    OPEN_PHASES,
+    DisputePhase,
+    is_later,
+    phase_of,
+)
 
-DisputeAlert = Literal["DisputeOpened", "DisputeWon", "DisputeLost", "DisputeClosed"]
-
-_ENTRIES: dict[DisputeAlert, str] = {
-    "DisputeOpened": "dispute_opened",
-    "DisputeWon": "dispute_won",
-    "DisputeLost": "dispute_lost",
-    "DisputeClosed": "dispute_closed",
+# What the order's history says of each phase.
+_ENTRIES: Final = {
+    DisputePhase.INQUIRY: "dispute_inquiry",
+    DisputePhase.INQUIRY_CLOSED: "dispute_inquiry_closed",
+    DisputePhase.OPENED: "dispute_opened",
+    DisputePhase.SETTLED: "dispute_closed",
+    DisputePhase.WON: "dispute_won",
+    DisputePhase.LOST: "dispute_lost",
 }
-
-# `prevented`: settled before it became a dispute, as a rule by giving the money back (Visa's Rapid Dispute Resolution).
-_ENDED_OTHERWISE: Final = frozenset({"prevented", "charge_refunded"})
-# An inquiry: a question before a dispute, for which no money is withdrawn.
-_INQUIRY_PREFIX: Final = "warning_"
+# The same event in another execution so soon is the other door's. A replay tells again, and so does what comes later:
+# nobody knows whether the first one's mail went out.
+_OTHER_DOOR: Final = timedelta(minutes=5)
 
 
 class DisputeRecorded(msgspec.Struct, kw_only=True):
-    """The alert that is due and its sentence, the order's status after the task, and what else is to be told."""
+    """The order's status afterwards, whether this changed it, and what a person must know.
 
-    alert: DisputeAlert
-    sentence: str
+    `told` is the name of the dispute's own alert, where one is due: the first of them.
+    """
+
     status: str
     changed: bool
-    alerts: list[Alert] = []
+    told: AlertName | None
+    alerts: list[Alert]
+
+
+class _Known(msgspec.Struct, kw_only=True):
+    """A dispute as an earlier event left it, and who was told of it. Times are UTC, without a zone."""
+
+    order_id: int
+    phase: DisputePhase
+    reported_at: datetime
+    funds_withdrawn_at: datetime | None
+    funds_reinstated_at: datetime | None
+    alerted_phase: str | None
+    alerted_event_id: str | None
+    alerted_execution_id: str | None
+    alerted_at: datetime | None
 
 
 def record_dispute(database: Database, order_id: int, dispute: DisputeEvent) -> DisputeRecorded:
-    """Record a dispute; a lost one goes on as a refund of the whole payment, in the same transaction.
+    """Record what Stripe says of a dispute, in one transaction.
+
+    A lost one counts as a refund, of the whole payment or of the disputed part; one that is won after that gives the
+    money back to the books. What Stripe said before it said what is known changes nothing and is not told.
 
     Raises:
+        OrderMismatch: the dispute is known as another order's.
         OrderNotFound: the order is gone.
         DatabaseUnavailable: try again.
     """
-    alert = _alert(dispute)
     with database.transaction() as tx:
         order = refunds.lock_order(tx, order_id)
+        known = _known(tx, order_id, dispute)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        as_of = now.replace(microsecond=0) if dispute.as_of is None else _utc(dispute.as_of)
+        phase = _phase(dispute, known)
+        is_news = known is None or _is_news(known, phase, as_of)
         history.record(
             tx,
             order_id=order_id,
-            entry=_ENTRIES[alert],
+            entry=_entry(dispute, known, phase),
             stripe_event_id=dispute.event_id,
             stripe_object_id=dispute.dispute_id,
             amount_minor=dispute.amount_minor,
         )
-        status, changed = order["status"], False
-        if alert == "DisputeLost":
-            settled = _lose(tx, order, dispute)
-            status, changed = settled.status, settled.changed
-        ended = _ended_as(tx, order_id, dispute) if alert == "DisputeOpened" else None
-        alerts = counts_off.due_alerts(tx, order_id)
-    sentence = _sentence(order_id, dispute, alert, status) if ended is None else _late(order_id, dispute, ended, status)
-    return DisputeRecorded(alert=ended or alert, sentence=sentence, status=status, changed=changed, alerts=alerts)
+        if is_news:
+            _remember(tx, order, dispute, phase, as_of)
+        _note_funds(tx, dispute, as_of)
+        status = _settle(tx, order, dispute, phase) if is_news else order["status"]
+        told, alerts = None, counts_off.due_alerts(tx, order_id)
+        if is_news and _is_due(known, phase, dispute.event_id, now):
+            alert = _alert(tx, order_id, dispute, before=None if known is None else known.phase)
+            told, alerts = alert.name, [alert, *alerts]
+            _note_alert(tx, dispute, phase)
+    return DisputeRecorded(status=status, changed=status != order["status"], told=told, alerts=alerts)
 
 
-def alert_of(order_id: int, dispute: DisputeEvent, recorded: DisputeRecorded) -> Alert:
-    """Say what became of the money, and what to do now."""
-    refund = f"cachao refund {order_id} --payment {dispute.payment_key} --end-order"
-    if_it_did = f"if it did, run: {refund}, or follow the runbook."
-    money_now, what_to_do = {
-        "DisputeOpened": (
-            "The bank may take it back.",
-            f"answer the dispute in the Stripe dashboard before its deadline ({dispute.dispute_id}).",
-        ),
-        "DisputeWon": ("It stays with the shop.", f"nothing in the shop; see the dispute ({dispute.dispute_id})."),
-        "DisputeLost": ("The bank has taken it back.", f"nothing in the shop; see the dispute ({dispute.dispute_id})."),
-        "DisputeClosed": (
-            "Whether it went back, only Stripe can tell.",
-            f"see in the Stripe dashboard whether the money went back ({dispute.dispute_id}); {if_it_did}",
-        ),
-    }[recorded.alert]
-    return Alert(name=recorded.alert, message=recorded.sentence, money_taken=f"yes. {money_now}", what_to_do=what_to_do)
-
-
-def _ended_as(tx: Transaction, order_id: int, dispute: DisputeEvent) -> DisputeAlert | None:
-    """Give how this dispute ended, where that was told before its beginning: events come in any order, and again."""
+def _known(tx: Transaction, order_id: int, dispute: DisputeEvent) -> _Known | None:
     row = tx.one(
-        "SELECT entry FROM order_history WHERE order_id = %s AND stripe_object_id = %s"
-        " AND entry IN ('dispute_won', 'dispute_lost', 'dispute_closed') ORDER BY id DESC LIMIT 1",
-        order_id,
+        "SELECT order_id, phase, reported_at, funds_withdrawn_at, funds_reinstated_at, alerted_phase, alerted_event_id,"
+        " alerted_execution_id, alerted_at FROM order_disputes WHERE stripe_dispute_id = %s",
         dispute.dispute_id,
     )
-    return None if row is None else next(alert for alert, entry in _ENTRIES.items() if entry == row["entry"])
-
-
-def _late(order_id: int, dispute: DisputeEvent, ended: DisputeAlert, status: str) -> str:
-    how = {"DisputeWon": "won", "DisputeLost": "lost"}.get(ended, "closed")
-    return (
-        f"That dispute {dispute.dispute_id}, payment {dispute.payment_key} of order {order_id}, was opened is told only"
-        f" now, or again: it has ended since, and was {how}. There is nothing to answer any more."
-        f" The order is {status}."
-    )
-
-
-def _alert(dispute: DisputeEvent) -> DisputeAlert:
-    # The status decides, whatever the event: a SEPA dispute is lost when it is opened.
-    if dispute.status == "lost":
-        return "DisputeLost"
-    # An inquiry that the bank dropped (warning_closed) is as good as won.
-    if dispute.status in {"won", "warning_closed"}:
-        return "DisputeWon"
-    if dispute.status in _ENDED_OTHERWISE or dispute.event_type == "charge.dispute.closed":
-        return "DisputeClosed"
-    return "DisputeOpened"
-
-
-def _lose(tx: Transaction, order: Row, dispute: DisputeEvent) -> refunds.RefundRecorded:
-    # The disputed amount may differ from the payment's by exchange rates: the whole payment counts as gone.
-    ledger.remember_refunded_early(
-        tx,
-        order_id=order["id"],
-        payment_key=dispute.payment_key,
-        stripe_payment_intent_id=dispute.payment_intent_id,
-        amount_minor=dispute.amount_minor,
-        currency=dispute.currency,
-    )
-    ledger.remember_refund(
-        tx,
-        refund_id=dispute.dispute_id,
-        order_id=order["id"],
-        payment_key=dispute.payment_key,
-        amount_minor=dispute.amount_minor,
-        status=ledger.LOST_TO_DISPUTE,
-    )
-    return refunds.settle_order(tx, order, dispute.payment_key, cause=dispute.event_id)
-
-
-def _deadline(dispute: DisputeEvent) -> str:
-    if dispute.due_by is None:
-        return "before its deadline"
-    return f"before {datetime.fromtimestamp(dispute.due_by, UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _sentence(order_id: int, dispute: DisputeEvent, alert: DisputeAlert, status: str) -> str:
-    amount = money.format_amount(dispute.amount_minor, dispute.currency)
-    what = f"Dispute {dispute.dispute_id} of {amount}, payment {dispute.payment_key} of order {order_id}"
-    if alert == "DisputeOpened":
-        money_now = (
-            "it is an inquiry, and the money is still with the shop"
-            if dispute.status.startswith(_INQUIRY_PREFIX)
-            else "the bank holds the money back"
+    if row is None:
+        return None
+    if row["order_id"] != order_id:
+        raise OrderMismatch(
+            f"Dispute {dispute.dispute_id} is one of order {row['order_id']}, but Stripe reports it for a payment of"
+            f" order {order_id}. Answer it in Stripe's dashboard. Nothing was changed."
         )
-        reason = f" The bank's reason: {dispute.reason}." if dispute.reason else ""
-        return (
-            f"{what}, was opened; {money_now}. The order stays {status}.{reason}"
-            f" Answer it in Stripe's dashboard {_deadline(dispute)}."
-        )
-    if alert == "DisputeWon":
-        return f"{what}, ended as {dispute.status}: the money stays with the shop. The order stays {status}."
-    if alert == "DisputeLost":
-        return f"{what}, was lost: the money went back to the buyer. The order is {status} now."
-    return (
-        f"{what}, was closed as {dispute.status}. The order stays {status}. See in Stripe's dashboard whether the money"
-        " went back: if it did, the ticket must not stay valid."
+    return msgspec.convert(row, _Known)
+
+
+def _phase(dispute: DisputeEvent, known: _Known | None) -> DisputePhase:
+    phase = phase_of(dispute.status, dispute.event_type)
+    if phase is DisputePhase.LOST and known is not None and known.phase is DisputePhase.WON:
+        # Its funds were reinstated, and its status may say `lost` for a while. Only the money, or its end, says more.
+        withdrawn, reinstated = known.funds_withdrawn_at, known.funds_reinstated_at
+        stands = reinstated is not None and (withdrawn is None or withdrawn <= reinstated)
+        if stands and dispute.event_type not in {FUNDS_WITHDRAWN, CLOSED}:
+            return DisputePhase.WON
+    return phase
+
+
+def _is_news(known: _Known, phase: DisputePhase, as_of: datetime) -> bool:
+    """Tell whether Stripe said this after what is known; of two of the same second, the later phase."""
+    if as_of != known.reported_at:
+        return as_of > known.reported_at
+    return phase is known.phase or is_later(phase, known.phase)
+
+
+def _entry(dispute: DisputeEvent, known: _Known | None, phase: DisputePhase) -> str:
+    if dispute.event_type in {FUNDS_WITHDRAWN, FUNDS_REINSTATED}:
+        return f"dispute_{dispute.event_type.rpartition('.')[2]}"
+    return "dispute_updated" if known is not None and known.phase is phase else _ENTRIES[phase]
+
+
+def _remember(tx: Transaction, order: Row, dispute: DisputeEvent, phase: DisputePhase, as_of: datetime) -> None:
+    tx.change(
+        "INSERT INTO order_disputes (stripe_dispute_id, order_id, payment_key, stripe_charge_id, amount_minor,"
+        " currency, status, phase, is_open, reason, due_by, reported_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON DUPLICATE KEY UPDATE stripe_charge_id = COALESCE(VALUES(stripe_charge_id), stripe_charge_id),"
+        " amount_minor = VALUES(amount_minor), currency = VALUES(currency), status = VALUES(status),"
+        " phase = VALUES(phase), is_open = VALUES(is_open), reason = VALUES(reason), due_by = VALUES(due_by),"
+        " reported_at = VALUES(reported_at)",
+        dispute.dispute_id,
+        order["id"],
+        dispute.payment_key,
+        dispute.charge_id,
+        dispute.amount_minor,
+        dispute.currency,
+        dispute.status,
+        phase,
+        phase in OPEN_PHASES,
+        dispute.reason,
+        None if dispute.due_by is None else _utc(dispute.due_by),
+        as_of,
     )
+    ledger.remember_charge_id(
+        tx, order_id=order["id"], payment_key=dispute.payment_key, stripe_charge_id=dispute.charge_id
+    )
+
+
+def _note_funds(tx: Transaction, dispute: DisputeEvent, as_of: datetime) -> None:
+    """Note when the bank took the money last, and when it gave it back; an older event changes nothing."""
+    column = {FUNDS_WITHDRAWN: "funds_withdrawn_at", FUNDS_REINSTATED: "funds_reinstated_at"}.get(dispute.event_type)
+    if column is not None:
+        tx.change(
+            f"UPDATE order_disputes SET {column} = GREATEST(COALESCE({column}, %s), %s)"  # noqa: S608 -- constants
+            " WHERE stripe_dispute_id = %s",
+            as_of,
+            as_of,
+            dispute.dispute_id,
+        )
+
+
+def _settle(tx: Transaction, order: Row, dispute: DisputeEvent, phase: DisputePhase) -> str:
+    """Compute what the dispute means for its payment and order; gives the order's status."""
+    if phase is DisputePhase.LOST:
+        # How much was paid, a dispute does not say: its amount may be a part, or another one by exchange rates.
+        refunds.remember_payment(tx, order, dispute, paid_minor=None)
+    elif ledger.payment_of(tx, order["id"], dispute.payment_key) is None:
+        return str(order["status"])
+    return refunds.settle_order(tx, order, dispute.payment_key, cause=dispute.event_id).status
+
+
+def _is_due(known: _Known | None, phase: DisputePhase, event_id: str, now: datetime) -> bool:
+    """Tell whether operators are to be told of this phase by this execution."""
+    if known is None or known.alerted_phase != phase:
+        return True
+    if known.alerted_event_id != event_id:
+        return False
+    if known.alerted_execution_id == history.execution_id() or history.is_replay():
+        return True  # its task is repeated: nobody knows whether the first answer arrived
+    return known.alerted_at is None or now - known.alerted_at > _OTHER_DOOR
+
+
+def _note_alert(tx: Transaction, dispute: DisputeEvent, phase: DisputePhase) -> None:
+    tx.change(
+        "UPDATE order_disputes SET alerted_phase = %s, alerted_event_id = %s, alerted_execution_id = %s,"
+        " alerted_at = UTC_TIMESTAMP(6) WHERE stripe_dispute_id = %s",
+        phase,
+        dispute.event_id,
+        history.execution_id(),
+        dispute.dispute_id,
+    )
+
+
+def _alert(tx: Transaction, order_id: int, dispute: DisputeEvent, *, before: DisputePhase | None) -> Alert:
+    now = situation.read(tx, order_id, dispute.payment_key)
+    kept = next(known for known in now.disputes if known.stripe_dispute_id == dispute.dispute_id)
+    return dispute_messages.alert_of(kept, now, before=before)
+
+
+def _utc(moment: int) -> datetime:
+    return datetime.fromtimestamp(moment, UTC).replace(tzinfo=None)

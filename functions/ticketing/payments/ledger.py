@@ -7,44 +7,24 @@ Works inside a caller's transaction that has locked the order row. Amounts are m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-import msgspec
-
-from ticketing import money
-from ticketing.database import Row, Transaction
+from ticketing.database import Transaction
 from ticketing.errors import OrderMismatch
-from ticketing.stripe.objects import NOTHING_WENT_BACK
+from ticketing.payments.standing import (
+    LedgerDispute,
+    LedgerPayment,
+    LedgerRefund,
+    disputes_in,
+    lost_amount,
+    payments_in,
+    refunds_in,
+    standing_refund,
+)
+from ticketing.stripe.states import NOTHING_WENT_BACK, SUCCEEDED
 
-# Not one of Stripe's refund statuses: the bank took the whole payment back (`ticketing.payments.disputes`).
-LOST_TO_DISPUTE: Final = "lost"
-
-# Payments that can pay an order. The others' money must go back, or its payment event did not come yet.
-CARRYING_ROLES: Final = frozenset({"accepted", "duplicate"})
-
-
-# What `ticket_orders.refunded_amount` holds. No order costs so much; a charge that says so must not end the
-# transaction that records it.
-_LARGEST_AMOUNT: Final = Decimal("99999999.99")
-
-
-class LedgerPayment(msgspec.Struct, kw_only=True):
-    """One payment of an order. `amount_minor` 0: nothing had to be paid, or the amount is not known yet."""
-
-    payment_key: str
-    stripe_payment_intent_id: str | None
-    role: str
-    amount_minor: int
-    currency: str
-    refunded_minor: int
-    stripe_checkout_session_id: str | None = None
-
-    @property
-    def went_back(self) -> bool:
-        """Tell whether all of it was refunded."""
-        return 0 < self.amount_minor <= self.refunded_minor
+# A lost dispute was kept as a refund with this status before `order_disputes` was (migration 0013).
+_LOST: Final = "lost"
 
 
 def payments_of(tx: Transaction, order_id: int) -> list[LedgerPayment]:
@@ -54,7 +34,28 @@ def payments_of(tx: Transaction, order_id: int) -> list[LedgerPayment]:
         " stripe_checkout_session_id FROM order_payments WHERE order_id = %s ORDER BY id",
         order_id,
     )
-    return [LedgerPayment(**row) for row in rows]
+    return payments_in(rows)
+
+
+def refunds_of(tx: Transaction, order_id: int) -> list[LedgerRefund]:
+    """Give the refunds of an order's payments, the oldest first."""
+    rows = tx.all(
+        "SELECT stripe_refund_id, payment_key, amount_minor, status FROM order_refunds"
+        " WHERE order_id = %s AND status <> %s ORDER BY created_at, stripe_refund_id",
+        order_id,
+        _LOST,
+    )
+    return refunds_in(rows)
+
+
+def disputes_of(tx: Transaction, order_id: int) -> list[LedgerDispute]:
+    """Give the disputes of an order's payments, the oldest first."""
+    rows = tx.all(
+        "SELECT stripe_dispute_id, payment_key, amount_minor, currency, status, phase, reason, due_by"
+        " FROM order_disputes WHERE order_id = %s ORDER BY created_at, stripe_dispute_id",
+        order_id,
+    )
+    return disputes_in(rows)
 
 
 def payment_of(tx: Transaction, order_id: int, payment_key: str) -> LedgerPayment | None:
@@ -88,6 +89,19 @@ def remember_refunded_early(
     )
 
 
+def remember_charge_id(tx: Transaction, *, order_id: int, payment_key: str, stripe_charge_id: str | None) -> None:
+    """Note the charge of a payment, where an event names it: operators find the order by it."""
+    if stripe_charge_id is not None:
+        tx.change(
+            "UPDATE order_payments SET stripe_charge_id = %s WHERE order_id = %s AND payment_key = %s"
+            " AND NOT stripe_charge_id <=> %s",
+            stripe_charge_id,
+            order_id,
+            payment_key,
+            stripe_charge_id,
+        )
+
+
 def learn_amount(tx: Transaction, *, order_id: int, payment_key: str, amount_minor: int, currency: str) -> None:
     """Set the amount of a payment that was known only from its refund, now that its charge or session tells it."""
     tx.change(
@@ -118,12 +132,14 @@ def remember_refund(
     tx.change(
         "INSERT INTO order_refunds (stripe_refund_id, order_id, payment_key, amount_minor, status)"
         " VALUES (%s, %s, %s, %s, %s) ON DUPLICATE KEY UPDATE status ="
-        " IF(status IN ('failed', 'canceled') OR (status = 'succeeded' AND NOT %s), status, VALUES(status))",
+        " IF(status IN %s OR (status = %s AND NOT %s), status, VALUES(status))",
         refund_id,
         order_id,
         payment_key,
         amount_minor,
         status,
+        tuple(NOTHING_WENT_BACK),
+        SUCCEEDED,
         final,
     )
 
@@ -140,83 +156,37 @@ def remember_charge(tx: Transaction, *, order_id: int, payment_key: str, refunde
 
 
 def settle(tx: Transaction, *, order_id: int, payment_key: str) -> None:
-    """Compute from the stored facts how much of a payment stays refunded, and store it. The order is locked."""
+    """Compute from the stored facts how much of a payment stays away, and store it. The order is locked."""
     payment = tx.one(
-        "SELECT amount_minor, charge_refunded_minor FROM order_payments WHERE order_id = %s AND payment_key = %s",
+        "SELECT amount_minor, currency, charge_refunded_minor FROM order_payments"
+        " WHERE order_id = %s AND payment_key = %s",
         order_id,
         payment_key,
     )
     if payment is None:
         return
-    refunds = tx.all(
-        "SELECT amount_minor, status FROM order_refunds WHERE order_id = %s AND payment_key = %s", order_id, payment_key
-    )
+    refunds = [known for known in refunds_of(tx, order_id) if known.payment_key == payment_key]
+    disputes = [known for known in disputes_of(tx, order_id) if known.payment_key == payment_key]
+    paid = payment["amount_minor"]
     tx.change(
         "UPDATE order_payments SET refunded_minor = %s WHERE order_id = %s AND payment_key = %s",
         standing_refund(
-            paid=payment["amount_minor"],
+            paid=paid,
             charge_said=payment["charge_refunded_minor"],
-            refunds=[(refund["amount_minor"], refund["status"]) for refund in refunds],
+            refunds=[(refund.amount_minor, refund.status) for refund in refunds],
+            lost=lost_amount(paid=paid, currency=payment["currency"], disputes=disputes),
         ),
         order_id,
         payment_key,
     )
 
 
-def standing_refund(*, paid: int, charge_said: int, refunds: Iterable[tuple[int, str]]) -> int:
-    """Say how much of a payment stays refunded, in minor units; never more than the payment.
-
-    Two views of the same money may each be incomplete, so the larger counts: the refunds that did not fail; and
-    what the charge said at most, less the refunds that failed, as the charge may have counted them before they did.
-    Refunds of 10 and 10, the second failed, while the charge had said 20: both views say 10. What was lost to a
-    dispute is the whole payment.
-
-    Args:
-        paid: the payment's amount; 0 while nobody knows it.
-        charge_said: the most that its charge said was refunded.
-        refunds: amount and status of each.
-    """
-    stand = failed = 0
-    for amount, status in refunds:
-        if status == LOST_TO_DISPUTE and paid:
-            return paid
-        if status in NOTHING_WENT_BACK:
-            failed += amount
-        else:
-            stand += amount
-    refunded = max(stand, charge_said - failed, 0)
-    return min(refunded, paid) if paid else refunded
-
-
 def failed_refunds(tx: Transaction, *, order_id: int, payment_key: str) -> int:
     """Count the refunds of a payment that Stripe could not carry out."""
     row = tx.one(
-        "SELECT COUNT(*) AS failed FROM order_refunds"
-        " WHERE order_id = %s AND payment_key = %s AND status IN ('failed', 'canceled')",
+        "SELECT COUNT(*) AS failed FROM order_refunds WHERE order_id = %s AND payment_key = %s AND status IN %s",
         order_id,
         payment_key,
+        tuple(NOTHING_WENT_BACK),
     )
     return int(row["failed"]) if row else 0
-
-
-def refunded_amount(order: Row, payments: list[LedgerPayment]) -> Decimal:
-    """Give what went back of all the order's payments, in the order's currency.
-
-    With adaptive pricing the buyer was charged in another currency: then the same share of the order's total
-    (https://docs.stripe.com/payments/checkout/adaptive-pricing). `order` has `total_amount` and `currency`.
-    """
-    currency = order["currency"].lower()
-    minor = sum(
-        (_in_order_currency(payment, order["total_amount"], currency) for payment in payments),
-        start=Decimal(0),
-    )
-    amount = money.from_minor_units(int(minor.quantize(Decimal(1), rounding=ROUND_HALF_UP)), currency)
-    return min(amount, _LARGEST_AMOUNT)
-
-
-def _in_order_currency(payment: LedgerPayment, total: Decimal, currency: str) -> Decimal:
-    if payment.currency.lower() == currency:
-        return Decimal(payment.refunded_minor)
-    if payment.amount_minor == 0:
-        return Decimal(0)  # not known yet which share this is
-    return Decimal(money.to_minor_units(total, currency)) * payment.refunded_minor / payment.amount_minor

@@ -13,10 +13,11 @@ from ticketing.errors import DataInconsistent, RefundFailed
 from ticketing.orders import counts_off, give_back, history
 from ticketing.orders import lock as order_lock
 from ticketing.orders.status import LIVE, OrderStatus
-from ticketing.payments import ledger
-from ticketing.payments.ledger import CARRYING_ROLES, LedgerPayment
+from ticketing.payments import ledger, situation, standing
+from ticketing.payments.situation import Situation
+from ticketing.payments.standing import CARRYING_ROLES, LedgerPayment
 from ticketing.stripe.events import ChargeEvent, RefundEvent
-from ticketing.stripe.objects import Charge, Refund
+from ticketing.stripe.objects import Charge, Dispute, Refund
 
 # The columns of an order that `apply` and `settle_order` read.
 ORDER_COLUMNS: Final = (
@@ -60,7 +61,8 @@ def record_refund(database: Database, order_id: int, reported: ChargeEvent | Ref
         ):
             recorded.alerts = counts_off.due_alerts(tx, order_id)
             return recorded
-    raise RefundFailed(_failed_sentence(order_id, reported, recorded))
+        now = situation.read(tx, order_id, reported.payment_key)
+    raise refund_failed(now, reported)
 
 
 def lock_order(tx: Transaction, order_id: int) -> Row:
@@ -80,7 +82,7 @@ def apply(tx: Transaction, order: Row, reported: Charge | Refund, *, cause: str)
     `cause` is the Stripe event that told of it, for the order's history; the refund itself where none did.
     """
     order_id, key = order["id"], reported.payment_key
-    _remember_payment(tx, order, reported)
+    remember_payment(tx, order, reported, paid_minor=reported.amount_minor if isinstance(reported, Charge) else None)
     if isinstance(reported, Refund):
         went_back, entry, stripe_object = reported.amount_minor, f"refund_{reported.status}", reported.refund_id
         ledger.remember_refund(
@@ -112,24 +114,25 @@ def settle_order(tx: Transaction, order: Row, payment_key: str, *, cause: str) -
     """
     ledger.settle(tx, order_id=order["id"], payment_key=payment_key)
     payments = ledger.payments_of(tx, order["id"])
-    tx.change(
-        "UPDATE ticket_orders SET refunded_amount = %s WHERE id = %s",
-        ledger.refunded_amount(order, payments),
-        order["id"],
-    )
     this = next(known for known in payments if known.payment_key == payment_key)
-    status = order["status"]
+    status, carries = order["status"], order
     if this.went_back:
         if status in LIVE:
             # Of another session's payment it is written down only: the order waits for its own.
             if this.stripe_checkout_session_id in {None, order["stripe_checkout_session_id"]}:
                 status = _end_refunded(tx, order, this, cause)
-        elif status == OrderStatus.PAID and _pays(order, this, payments):
-            other = next((p for p in payments if p.role in CARRYING_ROLES and not p.went_back), None)
+        elif standing.pays(order, this, payments):
+            other = next((p for p in payments if p.role in CARRYING_ROLES and not p.went_back and p is not this), None)
             if other is None:
                 status = _end_refunded(tx, order, this, cause)
             else:
                 _carry_by(tx, order, other, cause)
+                carries = {**order, "stripe_payment_intent_id": other.stripe_payment_intent_id}
+    tx.change(
+        "UPDATE ticket_orders SET refunded_amount = %s WHERE id = %s",
+        standing.refunded_amount(carries, payments),
+        order["id"],
+    )
     return RefundRecorded(
         status=status,
         changed=status != order["status"],
@@ -138,41 +141,30 @@ def settle_order(tx: Transaction, order: Row, payment_key: str, *, cause: str) -
     )
 
 
-def _remember_payment(tx: Transaction, order: Row, reported: Charge | Refund) -> None:
-    """See to it that the refund's payment is known, with the amount as far as Stripe tells it."""
-    if isinstance(reported, Charge):
-        paid = reported.amount_minor
-    else:
-        # A refund does not say what was paid. In the order's own currency that is the order's total; in another
-        # one nobody knows until the charge or the payment's own event tells.
+def remember_payment(
+    tx: Transaction, order: Row, reported: Charge | Refund | Dispute, *, paid_minor: int | None
+) -> None:
+    """See to it that the payment of a refund, a charge or a dispute is known, with its amount as far as that is told.
+
+    `paid_minor` None: Stripe does not say what was paid. In the order's own currency that is the order's total; in
+    another one nobody knows until the charge or the payment's own event tells.
+    """
+    amount_minor = paid_minor
+    if amount_minor is None:
         same = reported.currency == order["currency"].lower()
-        paid = money.to_minor_units(order["total_amount"], order["currency"]) if same else 0
+        amount_minor = money.to_minor_units(order["total_amount"], order["currency"]) if same else 0
+    order_id, key = order["id"], reported.payment_key
     ledger.remember_refunded_early(
         tx,
-        order_id=order["id"],
-        payment_key=reported.payment_key,
+        order_id=order_id,
+        payment_key=key,
         stripe_payment_intent_id=reported.payment_intent_id,
-        amount_minor=paid,
+        amount_minor=amount_minor,
         currency=reported.currency,
     )
-    if isinstance(reported, Charge):
-        ledger.learn_amount(
-            tx,
-            order_id=order["id"],
-            payment_key=reported.payment_key,
-            amount_minor=paid,
-            currency=reported.currency,
-        )
-
-
-def _pays(order: Row, this: LedgerPayment, payments: list[LedgerPayment]) -> bool:
-    """Tell whether this payment is the one that the paid order leans on."""
-    stored = order["stripe_payment_intent_id"]
-    if stored is not None:
-        return bool(stored == this.payment_key)
-    # No PaymentIntent on the order: nothing had to be paid, which an accepted payment says; or an operator marked
-    # the order paid by hand, and then this is the payment he saw.
-    return this.role == "accepted" or not any(known.role == "accepted" for known in payments)
+    ledger.remember_charge_id(tx, order_id=order_id, payment_key=key, stripe_charge_id=reported.charge_id)
+    if paid_minor is not None:
+        ledger.learn_amount(tx, order_id=order_id, payment_key=key, amount_minor=paid_minor, currency=reported.currency)
 
 
 def _end_refunded(tx: Transaction, order: Row, this: LedgerPayment, cause: str) -> str:
@@ -217,14 +209,19 @@ def _carry_by(tx: Transaction, order: Row, other: LedgerPayment, cause: str) -> 
     )
 
 
-def _failed_sentence(order_id: int, refund: RefundEvent, recorded: RefundRecorded) -> str:
+def refund_failed(now: Situation, refund: Refund) -> RefundFailed:
+    """Give the error of a refund that Stripe could not carry out, from all that is known of its payment."""
     amount = money.format_amount(refund.amount_minor, refund.currency)
-    consequence = (
-        f"Order {order_id} is refunded and stays so: its seats are on sale again."
-        if recorded.status == OrderStatus.REFUNDED
-        else f"Order {order_id} stays {recorded.status}."
-    )
-    return (
-        f"Refund {refund.refund_id} of {amount}, payment {refund.payment_key}, ended as {refund.status}: the money is"
-        f" still with the shop. {consequence} Refund again, or pay the buyer back another way."
+    why = f" ({refund.failure_reason})" if refund.failure_reason else ""
+    to_do = situation.what_to_do(now, part_minor=refund.amount_minor)
+    if to_do.startswith("run: "):
+        to_do = (
+            f"see the reason in Stripe's dashboard. Where it can pass, {to_do} Where it cannot (a closed account), pay"
+            " the buyer in another way, once."
+        )
+    return RefundFailed(
+        f"Refund {refund.refund_id} of {amount}, payment {now.payment_key} of order {now.order_id}, ended as"
+        f" {refund.status}{why}: this money did not reach the buyer.{situation.went_back(now)}"
+        f" {situation.order_is(now)}",
+        what_to_do=to_do,
     )

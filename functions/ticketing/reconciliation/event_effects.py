@@ -16,7 +16,7 @@ from ticketing.orders.status import LIVE, OrderStatus
 from ticketing.payments import identity
 from ticketing.reconciliation import made_events
 from ticketing.stripe.events import ChargeEvent, DisputeEvent, OrderEvent, RefundEvent, SessionEvent
-from ticketing.stripe.objects import NOTHING_WENT_BACK
+from ticketing.stripe.states import NOTHING_WENT_BACK, DisputePhase, is_later, phase_of
 
 ORDER_COLUMNS: Final = f"{identity.COLUMNS}, status, stripe_payment_intent_id"
 # An event that reconciliation made says what Stripe said a moment before it was noted; what came after is not in it.
@@ -33,7 +33,7 @@ class OrderFacts(msgspec.Struct, kw_only=True):
     order: Row
     payments: dict[str, Row] = {}
     refunds: dict[str, Row] = {}
-    disputes: dict[str, set[str]] = {}
+    disputes: dict[str, Row] = {}
     resent: dict[str, int] = {}
     made: dict[str, int] = {}
 
@@ -81,10 +81,9 @@ def _read_money(tx: Transaction, ids: tuple[int, ...], facts: dict[int, OrderFac
     ):
         facts[row["order_id"]].refunds[row["stripe_refund_id"]] = row
     for row in tx.all(
-        "SELECT order_id, stripe_object_id, entry FROM order_history WHERE order_id IN %s AND entry LIKE 'dispute%%'",
-        ids,
+        "SELECT order_id, stripe_dispute_id, phase, reported_at FROM order_disputes WHERE order_id IN %s", ids
     ):
-        facts[row["order_id"]].disputes.setdefault(row["stripe_object_id"], set()).add(row["entry"])
+        facts[row["order_id"]].disputes[row["stripe_dispute_id"]] = row
 
 
 def _read_sent(tx: Transaction, ids: tuple[int, ...], facts: dict[int, OrderFacts]) -> None:
@@ -119,7 +118,7 @@ def is_missing(event: OrderEvent, created: int, facts: OrderFacts) -> bool:
         case RefundEvent():
             return not _covered(event.payment_key, created, facts) and _refund_missing(event, facts)
         case DisputeEvent():
-            return _dispute_missing(event, facts)
+            return _dispute_missing(event, created, facts)
 
 
 def _covered(payment_key: str, created: int, facts: OrderFacts) -> bool:
@@ -181,10 +180,13 @@ def _rank(status: str) -> int:
     return 1 if status == "succeeded" else 0
 
 
-def _dispute_missing(event: DisputeEvent, facts: OrderFacts) -> bool:
-    known = facts.disputes.get(event.dispute_id, set())
-    if event.status == "lost":
-        return "dispute_lost" not in known
-    if event.status in {"won", "warning_closed"}:
-        return "dispute_won" not in known
-    return not known
+def _dispute_missing(event: DisputeEvent, created: int, facts: OrderFacts) -> bool:
+    """Tell whether a dispute has come further than the order knows; what happens within a phase is no effect."""
+    known = facts.disputes.get(event.dispute_id)
+    if known is None:
+        return True
+    phase, before = phase_of(event.status, event.event_type), DisputePhase(known["phase"])
+    reported = int(known["reported_at"].replace(tzinfo=UTC).timestamp())
+    if phase is before or created < reported:
+        return False
+    return created > reported or is_later(phase, before)

@@ -12,16 +12,12 @@ its Checkout Session.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 # A Checkout Session as Stripe writes it, in plain dictionaries and lists.
 SessionObject = dict[str, Any]
-
-# A refund that ended so never becomes anything else, whatever arrives later
-# (https://docs.stripe.com/refunds#failed-refunds).
-NOTHING_WENT_BACK: Final = frozenset({"failed", "canceled"})
 
 
 class SessionIdentity(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -74,7 +70,7 @@ class Charge(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Refund(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One refund; `status` is Stripe's word."""
+    """One refund; `status` and `failure_reason` are Stripe's words."""
 
     refund_id: str
     status: str
@@ -82,6 +78,7 @@ class Refund(msgspec.Struct, kw_only=True, omit_defaults=True):
     currency: str
     payment_intent_id: str | None = None
     charge_id: str | None = None
+    failure_reason: str | None = None
 
     @property
     def payment_key(self) -> str:

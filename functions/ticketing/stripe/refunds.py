@@ -6,7 +6,8 @@ import uuid
 from typing import TYPE_CHECKING
 
 from ticketing.stripe.client import StripeRefused, stripe_errors
-from ticketing.stripe.objects import NOTHING_WENT_BACK, Refund
+from ticketing.stripe.objects import Refund
+from ticketing.stripe.states import NOTHING_WENT_BACK
 
 if TYPE_CHECKING:
     import stripe
@@ -20,8 +21,12 @@ class StripeRefunds:
         """Take the client of `client.client`."""
         self._client = client
 
-    def refund(self, payment_intent_id: str, *, order_id: int, idempotency_key: str) -> Refund | None:
-        """Refund all that is left of a payment; None when nothing is left, it was refunded before.
+    def refund(
+        self, payment_intent_id: str, *, order_id: int, idempotency_key: str, amount_minor: int | None = None
+    ) -> Refund | None:
+        """Refund all that is left of a payment, or a part; None when nothing is left, it was refunded before.
+
+        It may come back as `failed` or `canceled`: then nothing went back.
 
         Raises:
             StripeUnavailable: no answer; ask again with the same key.
@@ -30,18 +35,22 @@ class StripeRefunds:
         """
         try:
             with stripe_errors(f"refund {payment_intent_id}"):
-                made = self._create(payment_intent_id, order_id, idempotency_key)
+                made = self._create(payment_intent_id, order_id, idempotency_key, amount_minor)
         except StripeRefused as refusal:
             if refusal.code == "charge_already_refunded":
                 return None
             raise
         return _as_refund(made, payment_intent_id)
 
-    def _create(self, payment_intent_id: str, order_id: int, idempotency_key: str) -> stripe.Refund:
+    def _create(
+        self, payment_intent_id: str, order_id: int, idempotency_key: str, amount_minor: int | None
+    ) -> stripe.Refund:
         import stripe  # noqa: PLC0415 -- slow to import; see stripe_client
 
         # The order's id, so that the refund's own events find it without asking anybody.
         params: RefundCreateParams = {"payment_intent": payment_intent_id, "metadata": {"order_id": str(order_id)}}
+        if amount_minor is not None:
+            params["amount"] = amount_minor
         try:
             return self._client.v1.refunds.create(params=params, options={"idempotency_key": idempotency_key})
         except stripe.StripeError as error:
@@ -79,4 +88,5 @@ def _as_refund(refund: stripe.Refund, payment_intent_id: str) -> Refund:
         currency=refund.currency,
         payment_intent_id=payment_intent_id,
         charge_id=charge if charge is None or isinstance(charge, str) else charge.id,
+        failure_reason=getattr(refund, "failure_reason", None),
     )

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from ticketing.orders.history import REPLAY_PREFIX
+
 _LONGEST: Final = 80
 # What is left of the original's name beside `replay-` and a number of up to three digits. EventBridge's own names,
 # `<event id>_<another id>`, lose their last few characters and stay unique.
-_LONGEST_ROOT: Final = _LONGEST - len("replay-999-")
-_REPLAY = re.compile(r"replay-(\d{1,3})-(.+)\Z")
+_LONGEST_ROOT: Final = _LONGEST - len(f"{REPLAY_PREFIX}999-")
+_REPLAY = re.compile(REPLAY_PREFIX + r"(\d{1,3})-(.+)\Z")
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -43,7 +45,7 @@ def number_of(name: str) -> int:
 
 def replay_name(root: str, number: int) -> str:
     """Name the replay of this number of an original (`root_of`)."""
-    return f"replay-{number}-{root}"
+    return f"{REPLAY_PREFIX}{number}-{root}"
 
 
 def dead_letter_name(event_id: str) -> str:

@@ -21,6 +21,7 @@ from cachao.view import orders as order_view
 from ticketing.errors import InvalidEvent
 from ticketing.orders.numbers import order_id_of
 from ticketing.orders.status import LIVE, OrderStatus
+from ticketing.payments import standing
 from ticketing.stripe.events import IgnoredEvent, OrderEvent, SessionEvent, read_event
 
 _AT_ONCE: Final = 8
@@ -118,17 +119,16 @@ def settles(inspected: dict[str, Any], payment: OrderEvent) -> bool:
     """Tell whether the order, as InspectOrder shows it, has nothing left to do for this payment's event."""
     order = inspected["order"]
     status = str(order["status"])
-    known = next((one for one in inspected["payments"] if one["payment_key"] == payment.payment_key), None)
-    if known is not None and 0 < known["amount_minor"] <= known["refunded_minor"]:
+    payments = standing.payments_in(inspected["payments"])
+    known = next((one for one in payments if one.payment_key == payment.payment_key), None)
+    if known is not None and known.went_back:
         # The money is back; an order that still leans on this payment has not been told.
-        leans = status == OrderStatus.PAID and order["stripe_payment_intent_id"] == payment.payment_key
-        return status not in LIVE and not leans
+        return status not in LIVE and not standing.pays(order, known, payments)
     if not isinstance(payment, SessionEvent):
         return False
     if payment.outcome == "paid":
         # A second payment of a paid order has another role, and stays open until it is refunded.
-        accepted = known is not None and known["role"] == "accepted"
-        return accepted and status == OrderStatus.PAID and _is_counted(order)
+        return known is not None and standing.pays(order, known, payments) and _is_counted(order)
     if payment.outcome == "lost":
         return status not in LIVE
     return status != OrderStatus.PENDING and bool(order["stripe_checkout_session_id"] == payment.session_id)

@@ -1,94 +1,145 @@
 """Which payment of an order an operator means to refund, and what to say where there is none or it is done already.
 
-Works on an order as `InspectOrder` shows it: `order`, `payments`, `refunds`, `history`.
+Works on an order as `InspectOrder` shows it: `order`, `payments`, `refunds`, `disputes`, `history`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from cachao.problems import USAGE, Problem
 from cachao.view.output import pluralize
 from ticketing import money
-from ticketing.payments.ledger import CARRYING_ROLES, LOST_TO_DISPUTE
-from ticketing.stripe.objects import NOTHING_WENT_BACK
+from ticketing.payments import situation, standing
+from ticketing.payments.situation import Situation
+from ticketing.payments.standing import CARRYING_ROLES, LedgerDispute, LedgerPayment
+from ticketing.stripe.states import DisputePhase
 
 Row = dict[str, Any]
 
-_DISPUTE_ENDED: Final = frozenset({"dispute_won", "dispute_lost", "dispute_closed"})
 
-
-def choose(inspected: Row, payment_key: str | None, *, end_order: bool) -> Row | None:
+def choose(inspected: Row, payment_key: str | None, *, end_order: bool) -> LedgerPayment | None:
     """Give the payment that is to go back; None where all that can be meant went back already.
 
     Raises:
         Problem: there is none, more than one, or it pays the order and nobody said that it is to end.
     """
-    payments = _named(inspected, payment_key)
-    standing = [known for known in payments if known["amount_minor"] > known["refunded_minor"]]
-    meant = [known for known in standing if payment_key or end_order or known["role"] != "accepted"]
+    order, named = inspected["order"], _named(inspected, payment_key)
+    left = [known for known in named if known.left_minor]
+    meant = [known for known in left if payment_key or end_order or not _pays(inspected, known)]
+    if len(meant) > 1:
+        raise Problem(
+            f"Order {order['id']} has more than one such payment: {_keys(meant)}.",
+            advice="Say --payment.",
+            exit_code=USAGE,
+        )
+    if meant and _pays(inspected, meant[0]) and not end_order:
+        raise Problem(
+            f"Payment {meant[0].payment_key} is what pays order {order['id']}. Nothing was refunded.",
+            advice=_instead(inspected),
+            exit_code=USAGE,
+        )
+    if meant:
+        return meant[0]
+    if not any(known.went_back for known in named):
+        raise _nothing_to_refund(inspected, left)
+    return None
+
+
+def choose_part(inspected: Row, payment_key: str | None) -> LedgerPayment:
+    """Give the payment of which a part is to go back: the named one, or the one that pays the order, or the only one.
+
+    Raises:
+        Problem: there is none of which anything is left, or more than one.
+    """
+    left = [known for known in _named(inspected, payment_key) if known.left_minor]
+    paying = [known for known in left if _pays(inspected, known)]
+    meant = paying if len(paying) == 1 else left
     if len(meant) > 1:
         raise Problem(
             f"Order {inspected['order']['id']} has more than one such payment: {_keys(meant)}.",
             advice="Say --payment.",
             exit_code=USAGE,
         )
-    if meant and meant[0]["role"] == "accepted" and not end_order:
-        raise Problem(
-            f"Payment {meant[0]['payment_key']} is what pays order {inspected['order']['id']}. Nothing was refunded.",
-            advice=_instead(inspected),
-            exit_code=USAGE,
-        )
-    if meant:
-        return meant[0]
-    if not any(_went_back(known) for known in payments):
-        raise _nothing_to_refund(inspected, standing)
-    return None
+    if not meant:
+        raise _nothing_to_refund(inspected, left)
+    return meant[0]
 
 
 def went_back(inspected: Row, payment_key: str | None) -> list[Row]:
-    """Give the payments that went back in full: as `RefundPayment` answers, and by which refunds."""
-    return [
-        {
-            "refund_id": refunds[-1]["stripe_refund_id"] if refunds else None,
-            "amount_minor": known["refunded_minor"],
-            "currency": known["currency"],
-            "amount": money.format_amount(known["refunded_minor"], known["currency"]),
-            "payment_key": known["payment_key"],
-            "by": ", ".join(_as_said(refund) for refund in refunds) or "what Stripe says of its charge",
-        }
-        for known in _named(inspected, payment_key)
-        if _went_back(known)
-        for refunds in [_refunds_of(inspected, known)]
-    ]
+    """Give the payments that went back in full: as `RefundPayment` answers, and by what."""
+    found = []
+    for known in _named(inspected, payment_key):
+        if known.went_back:
+            now = situation_of(inspected, known.payment_key)
+            refunds = [refund for refund in now.refunds if refund.went_back]
+            found.append(
+                {
+                    "refund_id": refunds[-1].stripe_refund_id if refunds else None,
+                    "amount_minor": known.refunded_minor,
+                    "currency": known.currency,
+                    "amount": money.format_amount(known.refunded_minor, known.currency),
+                    "payment_key": known.payment_key,
+                    "status": refunds[-1].status if refunds else None,
+                    "by": situation.by_what(now),
+                }
+            )
+    return found
 
 
-def consequence(inspected: Row, chosen: Row) -> str:
-    """Say what a refund of this payment does to the order; empty where it does nothing to it."""
-    if chosen["role"] != "accepted" or inspected["order"]["status"] != "paid":
+def consequence(inspected: Row, chosen: LedgerPayment) -> str:
+    """Say what a refund of all of this payment does to the order; empty where it does nothing to it."""
+    if not _pays(inspected, chosen):
         return ""
-    other = next((known for known in inspected["payments"] if _can_carry(known) and known is not chosen), None)
+    other = next(
+        (
+            known
+            for known in payments_of(inspected)
+            if known.role in CARRYING_ROLES and not known.went_back and known.payment_key != chosen.payment_key
+        ),
+        None,
+    )
     if other is not None:
-        return f" The order stays paid, by {other['payment_key']}."
+        return f" The order stays paid, by {other.payment_key}."
     return f" This payment pays the order: {_ending(inspected)}."
 
 
-def open_disputes(inspected: Row) -> list[str]:
-    """Give the disputes of an order that nobody has decided yet. Their events come in any order."""
-    ended = {entry["stripe_object_id"] for entry in inspected["history"] if entry["entry"] in _DISPUTE_ENDED}
-    opened = [entry["stripe_object_id"] for entry in inspected["history"] if entry["entry"] == "dispute_opened"]
-    return [str(dispute) for dispute in dict.fromkeys(opened) if dispute not in ended]
+def disputes_in_the_way(inspected: Row, payment: LedgerPayment) -> list[LedgerDispute]:
+    """Give the disputes of a payment that nobody has decided yet, those that hold its money first."""
+    disputes = [known for known in situation_of(inspected, payment.payment_key).disputes if known.is_open]
+    return sorted(disputes, key=lambda known: known.phase is not DisputePhase.OPENED)
 
 
-def _named(inspected: Row, payment_key: str | None) -> list[Row]:
-    order, payments = inspected["order"], inspected["payments"]
+def payments_of(inspected: Row) -> list[LedgerPayment]:
+    """Give the payments of an order."""
+    return standing.payments_in(inspected["payments"])
+
+
+def situation_of(inspected: Row, payment_key: str) -> Situation:
+    """Give all that is known of a payment."""
+    return situation.of_rows(
+        inspected["order"],
+        payment_key,
+        payments_of(inspected),
+        standing.refunds_in(inspected["refunds"]),
+        # A function of an older deployment knows no disputes.
+        standing.disputes_in(inspected.get("disputes", [])),
+    )
+
+
+def _pays(inspected: Row, payment: LedgerPayment) -> bool:
+    return standing.pays(inspected["order"], payment, payments_of(inspected))
+
+
+def _named(inspected: Row, payment_key: str | None) -> list[LedgerPayment]:
+    order, payments = inspected["order"], payments_of(inspected)
     if not payments:
         raise Problem(
             f"The shop knows no payment of order {order['id']} ({order['status']}). Nothing was refunded.",
             advice="Where an alert tells of one (AmountMismatch, OrderMismatch), refund that payment, the alert's"
             " pi_…, in Stripe's dashboard.",
         )
-    named: list[Row] = [known for known in payments if payment_key in {None, known["payment_key"]}]
+    named = [known for known in payments if payment_key in {None, known.payment_key}]
     if not named:
         raise Problem(
             f"Order {order['id']} has no payment {payment_key}. Nothing was refunded.",
@@ -97,29 +148,29 @@ def _named(inspected: Row, payment_key: str | None) -> list[Row]:
     return named
 
 
-def _nothing_to_refund(inspected: Row, standing: list[Row]) -> Problem:
+def _nothing_to_refund(inspected: Row, left: list[LedgerPayment]) -> Problem:
     order = inspected["order"]["id"]
-    unknown = [known for known in inspected["payments"] if known["refunded_minor"] and not known["amount_minor"]]
-    if unknown and not standing:
+    unknown = [known for known in payments_of(inspected) if known.amount_unknown]
+    if unknown and not left:
         return Problem(
             f"How much {_keys(unknown)} of order {order} was, the shop does not know yet. Nothing was refunded.",
             advice="Refund what is left of it in Stripe's dashboard.",
         )
-    if not standing:
+    if not left:
         return Problem(f"Nothing had to be paid for order {order}: there is nothing to refund.")
     return Problem(
-        f"Order {order} has no payment that is to go back: {_keys(standing)} pays it. Nothing was refunded.",
+        f"Order {order} has no payment that is to go back: {_keys(left)} pays it. Nothing was refunded.",
         advice=_instead(inspected),
     )
 
 
 def _instead(inspected: Row) -> str:
     """Advise whoever named, or met, the payment that pays the order; its end is offered only where it can be meant."""
-    order, payments = inspected["order"]["id"], inspected["payments"]
-    if any(known["role"] != "accepted" and known["amount_minor"] > known["refunded_minor"] for known in payments):
+    order, payments = inspected["order"]["id"], payments_of(inspected)
+    if any(known.left_minor and not _pays(inspected, known) for known in payments):
         return f"cachao refund {order} refunds what paid nothing."
-    if len(payments) == 1 and not payments[0]["refunded_minor"]:
-        left = money.format_amount(payments[0]["amount_minor"], payments[0]["currency"])
+    if len(payments) == 1 and not payments[0].refunded_minor:
+        left = money.format_amount(payments[0].amount_minor, payments[0].currency)
         return (
             f"To give its {left} back all the same: cachao refund {order} --end-order. Then {_ending(inspected)},"
             " and the buyer has no ticket any more."
@@ -132,28 +183,5 @@ def _ending(inspected: Row) -> str:
     return f"the order ends, and its {pluralize(seats, 'seat')} {'goes' if seats == 1 else 'go'} back on sale"
 
 
-def _went_back(known: Row) -> bool:
-    return bool(0 < known["amount_minor"] <= known["refunded_minor"])
-
-
-def _can_carry(known: Row) -> bool:
-    return known["role"] in CARRYING_ROLES and not _went_back(known)
-
-
-def _refunds_of(inspected: Row, known: Row) -> list[Row]:
-    return [
-        refund
-        for refund in inspected["refunds"]
-        if refund["payment_key"] == known["payment_key"] and refund["status"] not in NOTHING_WENT_BACK
-    ]
-
-
-def _as_said(refund: Row) -> str:
-    if refund["status"] == LOST_TO_DISPUTE:
-        return f"the lost dispute {refund['stripe_refund_id']}"
-    under_way = "" if refund["status"] == "succeeded" else f" ({refund['status']})"
-    return f"{refund['stripe_refund_id']}{under_way}"
-
-
-def _keys(payments: list[Row]) -> str:
-    return ", ".join(str(known["payment_key"]) for known in payments)
+def _keys(payments: list[LedgerPayment]) -> str:
+    return ", ".join(known.payment_key for known in payments)

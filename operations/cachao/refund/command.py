@@ -1,7 +1,8 @@
-"""`cachao refund`: gives a payment of an order back through Stripe, and records it."""
+"""`cachao refund`: gives a payment of an order, or a part of it, back through Stripe, and records it."""
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final
 
 import typer
@@ -12,13 +13,14 @@ from cachao.refund import choice
 from cachao.view import orders as order_view
 from cachao.view.output import escape
 from ticketing import money
+from ticketing.payments import situation
+from ticketing.payments.standing import LedgerPayment
+from ticketing.stripe.states import DisputePhase
 
-# https://docs.stripe.com/disputes/how-disputes-work: the bank takes a disputed amount at once; of an inquiry it takes
-# nothing, and Stripe lets it be refunded (`is_charge_refundable` of https://docs.stripe.com/api/disputes/object).
-_OF_A_DISPUTE: Final = (
-    "Where the bank has taken the money, Stripe refuses a refund (charge_disputed); where it is an inquiry, the money"
-    " is still there, and a refund of all of it settles the matter."
-)
+_ON_ITS_WAY: Final = {
+    "pending": "It is on its way; Stripe tells if it fails, and then an alert comes.",
+    "requires_action": "It waits for the buyer, to whom Stripe has written; if that fails, an alert comes.",
+}
 
 
 def refund(
@@ -28,6 +30,10 @@ def refund(
         str | None, typer.Option(help="Which of its payments (pi_…); without it the one that paid nothing.")
     ] = None,
     *,
+    amount: Annotated[
+        str | None,
+        typer.Option(help="Only so much of it, e.g. 12.50: the order stays paid, and keeps its seats."),
+    ] = None,
     end_order: Annotated[
         bool, typer.Option("--end-order", help="Also the payment that pays the order: its tickets go back on sale.")
     ] = False,
@@ -36,12 +42,16 @@ def refund(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Refund all that is left of a payment.
+    """Refund all that is left of a payment, or a part of it.
 
     For payments that could not become a ticket (PaidButSoldOut, DuplicatePayment, PaymentForClosedOrder) the order
     number suffices. Repeated, it refunds nothing more, says what went back, and ends with 0.
 
-    While a dispute is open nothing is refunded: the bank has taken the money, and it would be lost twice.
+    With --amount only that much goes back, of the payment that pays the order unless --payment names another. Repeated,
+    it refunds that much again: the question says what went back before.
+
+    While a dispute of the payment is open nothing is refunded: the bank has taken the money, and it would be lost
+    twice.
 
     [bold]Examples[/bold]
 
@@ -50,37 +60,92 @@ def refund(
         cachao refund 1234 --payment pi_3Q… --yes
 
         cachao refund 1234 --end-order
+
+        cachao refund 1234 --amount 12.50
     """
     context: CommandContext = ctx.obj
-    environment, output = context.environment, context.output
-    inspected = order_view.find(environment, str(order))
+    if amount is not None and end_order:
+        raise Problem("--amount leaves the order paid, --end-order ends it: say one of them.", exit_code=USAGE)
+    inspected = order_view.find(context.environment, str(order))
     if inspected is None:
         raise Problem(f"There is no order {order}. Nothing was refunded.")
-    chosen = choice.choose(inspected, payment, end_order=end_order)
+    chosen = (
+        choice.choose_part(inspected, payment)
+        if amount is not None
+        else choice.choose(inspected, payment, end_order=end_order)
+    )
     if chosen is None:
         _tell_what_went_back(context, choice.went_back(inspected, payment))
         return
-    disputed = _disputed(inspected, allowed=although_disputed)
-    left = money.format_amount(chosen["amount_minor"] - chosen["refunded_minor"], chosen["currency"])
-    output.confirm(
-        f"Refund {left} of payment {chosen['payment_key']}, order {order} ({inspected['order']['status']}),"
-        f" in {environment.name}?{choice.consequence(inspected, chosen)}{disputed}",
-        yes=yes,
-    )
-    refunded = environment.invoke(
+    disputed = _disputed(inspected, chosen, allowed=although_disputed)
+    part = None if amount is None else _minor(amount, chosen)
+    _confirm(context, inspected, chosen, part, disputed, yes=yes)
+    refunded = context.environment.invoke(
         "RefundPaymentFunction",
         {
             "execution_id": "cachao refund",
             "order_id": order,
-            "payment_key": chosen["payment_key"],
+            "payment_key": chosen.payment_key,
             "accepted_too": end_order,
+            "part": None if part is None else {"amount_minor": part, "refunded_minor": chosen.refunded_minor},
         },
     )
-    output.answer(
+    told = _ON_ITS_WAY.get(refunded["status"])
+    context.output.answer(
         {**refunded, "already_refunded": []},
-        f"{refunded['amount']} of payment {refunded['payment_key']} went back: refund {refunded['refund_id']}."
-        " The buyer's bank shows it within days.",
+        f"{refunded['amount']} of payment {refunded['payment_key']} {'goes' if told else 'went'} back:"
+        f" refund {refunded['refund_id']}. {told or 'The bank of the buyer shows it within days.'}",
     )
+
+
+def _confirm(
+    context: CommandContext,
+    inspected: dict[str, Any],
+    chosen: LedgerPayment,
+    part: int | None,
+    disputed: str,
+    *,
+    yes: bool,
+) -> None:
+    left = money.format_amount(chosen.left_minor, chosen.currency)
+    order = f"order {inspected['order']['id']} ({inspected['order']['status']})"
+    if part is None:
+        what = f"Refund {left} of payment {chosen.payment_key}, {order}, in {context.environment.name}?"
+        after = choice.consequence(inspected, chosen)
+    else:
+        before = situation.went_back(choice.situation_of(inspected, chosen.payment_key))
+        amount = money.format_amount(part, chosen.currency)
+        what = (
+            f"Refund {amount} of the {left} that are left of payment {chosen.payment_key}, {order},"
+            f" in {context.environment.name}?{before}"
+        )
+        after = " The order stays as it is, and keeps its seats."
+    context.output.confirm(f"{what}{after}{disputed}", yes=yes)
+
+
+def _minor(amount: str, payment: LedgerPayment) -> int:
+    """Give a part of a payment in minor units.
+
+    Raises:
+        Problem: it is no amount, finer than the currency's smallest coin, or not less than what is left.
+    """
+    left = money.format_amount(payment.left_minor, payment.currency)
+    try:
+        minor = money.to_minor_units(Decimal(amount.strip()), payment.currency)
+    except (InvalidOperation, ValueError, OverflowError):
+        raise Problem(
+            f"{amount!r} is no amount of {payment.currency.upper()}.",
+            advice="Write it as 12 or 12.50.",
+            exit_code=USAGE,
+        ) from None
+    if not 0 < minor < payment.left_minor:
+        raise Problem(
+            f"Of payment {payment.payment_key} {left} is left: a part is more than 0 and less than that."
+            " Nothing was refunded.",
+            advice="Without --amount all that is left goes back (with --end-order where it pays the order).",
+            exit_code=USAGE,
+        )
+    return minor
 
 
 def _tell_what_went_back(context: CommandContext, payments: list[dict[str, Any]]) -> None:
@@ -95,18 +160,28 @@ def _tell_what_went_back(context: CommandContext, payments: list[dict[str, Any]]
     )
 
 
-def _disputed(inspected: dict[str, Any], *, allowed: bool) -> str:
-    """Say in the question that a dispute is open; without leave nothing is refunded then."""
-    disputes = choice.open_disputes(inspected)
+def _disputed(inspected: dict[str, Any], payment: LedgerPayment, *, allowed: bool) -> str:
+    """Say in the question that a dispute of the payment is open; without leave nothing is refunded then."""
+    disputes = choice.disputes_in_the_way(inspected, payment)
     if not disputes:
         return ""
-    which = "" if len(inspected["payments"]) == 1 else " Which of the payments it is about, Stripe's dashboard says."
-    said = f"A dispute of order {inspected['order']['id']} is open: {', '.join(disputes)}.{which}"
+    first = disputes[0]
+    until = situation.deadline(first)
+    if first.phase is DisputePhase.OPENED:
+        said = (
+            f"Dispute {first.stripe_dispute_id} of payment {payment.payment_key} is open: the bank has taken the money,"
+            " and Stripe refuses a refund (charge_disputed). Paid back in another way it is lost twice."
+        )
+        advice = f"Answer or accept it in Stripe's dashboard {until}. See docs/runbook.md#disputeopened."
+    else:
+        said = (
+            f"Inquiry {first.stripe_dispute_id} of payment {payment.payment_key} is open: the money is still with the"
+            " shop, and a refund of all of it settles the matter."
+        )
+        advice = (
+            f"Answer it in Stripe's dashboard {until}; or say --although-disputed to refund."
+            " See docs/runbook.md#disputeopened."
+        )
     if allowed:
-        return f" {said} {_OF_A_DISPUTE}"
-    raise Problem(
-        f"{said} Nothing was refunded.",
-        advice=f"Answer or accept it in Stripe's dashboard. {_OF_A_DISPUTE} For an inquiry, or a payment that the"
-        " dispute is not about, say --although-disputed. See docs/runbook.md#disputeopened.",
-        exit_code=USAGE,
-    )
+        return f" {said}"
+    raise Problem(f"{said} Nothing was refunded.", advice=advice, exit_code=USAGE)

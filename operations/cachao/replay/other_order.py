@@ -17,6 +17,7 @@ from cachao.view.output import escape
 from ticketing import money
 from ticketing.errors import InvalidEvent
 from ticketing.orders.status import OrderStatus
+from ticketing.payments import standing
 from ticketing.stripe.events import SessionEvent, StripeEvent, read_event
 
 
@@ -70,9 +71,10 @@ def _objections(inspected: dict[str, Any], event: StripeEvent) -> Iterator[str]:
     if not isinstance(event, SessionEvent):
         return
     order, own = inspected["order"], inspected["order"]["stripe_checkout_session_id"]
-    known = {paid["payment_key"] for paid in inspected["payments"]}
+    payments = standing.payments_in(inspected["payments"])
+    this = next((known for known in payments if known.payment_key == event.payment_key), None)
     may_be_another = order["status"] == OrderStatus.PAID or (
-        order["status"] == OrderStatus.REFUNDED and event.payment_key in known
+        order["status"] == OrderStatus.REFUNDED and this is not None
     )
     if event.outcome == "paid" and own not in {None, event.session_id} and not may_be_another:
         yield f"Order {order['id']} belongs to another session, {own}: it will fail with OrderMismatch."
@@ -88,10 +90,12 @@ def _objections(inspected: dict[str, Any], event: StripeEvent) -> Iterator[str]:
             return
     if event.outcome != "paid":
         return
-    if order["status"] == OrderStatus.PAID:
+    if this is not None and this.went_back:
+        yield f"All of this payment went back already: order {order['id']} will stay {order['status']}."
+    elif order["status"] == OrderStatus.PAID:
         yield (
             f"Order {order['id']} is paid by this payment already: nothing will change."
-            if event.payment_key in known
+            if this is not None and standing.pays(order, this, payments)
             else f"Order {order['id']} is paid already: it will fail with DuplicatePayment."
         )
     elif order["status"] in {OrderStatus.REFUNDED, OrderStatus.CANCELLED}:

@@ -11,16 +11,19 @@ from cachao.aws.environment import Environment
 from cachao.problems import FunctionFailed
 from cachao.view.output import coloured, escape, moment, pluralize, table
 from ticketing import money
+from ticketing.payments import standing
 
-# InspectOrder's words for Stripe's ids. A dispute that was lost is kept as a refund, under its own id.
+# InspectOrder's words for Stripe's ids.
 _FIELDS: Final = {
     "cs": "session_id",
     "pi": "payment_intent_id",
     "evt": "stripe_event_id",
     "re": "refund_id",
     "pyr": "refund_id",
-    "dp": "refund_id",
-    "du": "refund_id",
+    "dp": "dispute_id",
+    "du": "dispute_id",
+    "ch": "charge_id",
+    "py": "charge_id",
 }
 
 
@@ -77,18 +80,22 @@ def render(inspected: dict[str, Any]) -> list[RenderableType]:
             for payment in inspected["payments"]
         ]
         shown.append(table("Payments", "payment", "role", "amount", "refunded", "recorded (UTC)", rows=rows))
+    currencies = {payment["payment_key"]: payment["currency"] for payment in inspected["payments"]}
     if inspected["refunds"]:
         rows = [
             [
                 escape(refund["stripe_refund_id"]),
                 escape(refund["payment_key"]),
-                _amount(refund["amount_minor"], order["currency"]),
+                # A refund is in the currency that the buyer was charged.
+                _amount(refund["amount_minor"], currencies.get(refund["payment_key"], order["currency"])),
                 escape(refund["status"]),
                 _time(refund["created_at"]),
             ]
             for refund in inspected["refunds"]
         ]
         shown.append(table("Refunds", "refund", "of payment", "amount", "status", "recorded (UTC)", rows=rows))
+    if inspected.get("disputes"):
+        shown.append(_disputes(inspected["disputes"]))
     if not inspected["history"]:
         return shown
     rows = [
@@ -103,6 +110,24 @@ def render(inspected: dict[str, Any]) -> list[RenderableType]:
     ]
     shown.append(table("What happened", "when (UTC)", "what", "Stripe event", "object", "execution", rows=rows))
     return shown
+
+
+def _disputes(disputes: list[dict[str, Any]]) -> RenderableType:
+    rows = [
+        [
+            escape(dispute["stripe_dispute_id"]),
+            escape(dispute["payment_key"]),
+            _amount(dispute["amount_minor"], dispute["currency"]),
+            escape(dispute["status"]),
+            escape(dispute["reason"] or ""),
+            _time(dispute["due_by"]) if dispute["is_open"] else "",
+            _time(dispute["funds_withdrawn_at"]),
+            _time(dispute["funds_reinstated_at"]),
+        ]
+        for dispute in disputes
+    ]
+    columns = ("dispute", "of payment", "amount", "status", "reason", "answer by (UTC)", "taken (UTC)", "back (UTC)")
+    return table("Disputes", *columns, rows=rows)
 
 
 def _facts(inspected: dict[str, Any]) -> list[tuple[str, str]]:
@@ -126,7 +151,7 @@ def _facts(inspected: dict[str, Any]) -> list[tuple[str, str]]:
             ),
             *([("code's uses", _uses(inspected["code"]))] if "code" in inspected else []),
         ]
-    if float(order["refunded_amount"]):
+    if float(order["refunded_amount"]) or any(payment["refunded_minor"] for payment in inspected["payments"]):
         facts.append(("refunded", _refunded(inspected)))
     facts.append(("made", f"{_time(order['created_at'])} UTC" if order["created_at"] else "nobody knows when"))
     return facts
@@ -170,12 +195,15 @@ def _refunded(inspected: dict[str, Any]) -> str:
     """Say of which payment it was: an order stays paid when only its second payment went back."""
     order = inspected["order"]
     lines = []
-    for payment in inspected["payments"]:
-        if payment["refunded_minor"]:
-            pays = payment["payment_key"] == order["stripe_payment_intent_id"] or payment["role"] == "accepted"
-            whose = "of the payment that pays the order" if pays else f"of another payment, {escape(payment['role'])}"
-            amount = _amount(payment["refunded_minor"], payment["currency"])
-            lines.append(f"{amount}, {whose} ({escape(payment['payment_key'])})")
+    payments = standing.payments_in(inspected["payments"])
+    carrying = standing.carrying(order, payments)
+    for payment in payments:
+        if payment.refunded_minor:
+            pays = carrying is not None and payment.payment_key == carrying.payment_key
+            whose = "of the payment that pays the order" if pays else f"of another payment, {escape(payment.role)}"
+            lines.append(
+                f"{_amount(payment.refunded_minor, payment.currency)}, {whose} ({escape(payment.payment_key)})"
+            )
     return "\n".join(lines) or f"{order['refunded_amount']} {order['currency'].upper()}"
 
 

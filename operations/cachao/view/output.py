@@ -22,7 +22,7 @@ _WIDTH_OF_A_PIPE: Final = 1_000_000
 # Columns of names, which somebody copies, and of moments: never broken, whatever table they are in. Where a terminal is
 # too narrow for them the table is wider than it, and the terminal's own breaks are none for what is copied.
 _UNBROKEN: Final = frozenset(
-    {"execution", "session", "payment", "of payment", "refund", "Stripe event", "object", "order"}
+    {"execution", "session", "payment", "of payment", "refund", "dispute", "Stripe event", "object", "order"}
     | {"status", "step", "took", "tries", "seats"}
 )
 _A_MOMENT: Final = "(UTC)"

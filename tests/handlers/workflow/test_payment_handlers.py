@@ -53,7 +53,11 @@ def test_a_dispute_says_which_alert_is_due(database: Database, stand_in: StripeS
     order = create_order(database)
     event = dispute_event(database, order, "charge.dispute.created")
     told = call(record_dispute, order_id=order, payment=event)
-    assert (told["alert"], told["status"], told["changed"]) == ("DisputeOpened", "pending", False)
+    assert (told["status"], told["changed"]) == ("pending", False)
+    [alert] = told["alerts"]
+    assert alert["name"] == "DisputeOpened"
+    again = dispute_event(database, order, "charge.dispute.funds_withdrawn")
+    assert call(record_dispute, order_id=order, payment=again)["alerts"] == []
 
 
 def test_look_up_order_asks_stripe_for_a_payment_that_nobody_knows(database: Database, stand_in: StripeStandIn) -> None:
@@ -82,6 +86,7 @@ def test_a_payment_that_paid_nothing_is_given_back(database: Database, stand_in:
         "currency": "eur",
         "amount": "20.00 EUR",
         "payment_key": second,
+        "status": "succeeded",
     }
     twice = {"payment_key": second, "payment": payment_event(database, order)}
     with pytest.raises(RefundFailed, match="once"):

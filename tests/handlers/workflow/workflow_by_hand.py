@@ -52,7 +52,7 @@ def _act(database: Database, order_id: int, event: OrderEvent, told: list[Alert]
     if not isinstance(event, SessionEvent):
         dispute = record_dispute(database, order_id, event)
         told += dispute.alerts
-        return dispute.alert
+        return dispute.told or "recorded"
     match event.outcome:
         case "paid":
             paid = mark_order_paid(database, order_id, event)

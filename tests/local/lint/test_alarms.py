@@ -10,14 +10,14 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.conftest import TEMPLATE
 from tests.ticketing.bundle_only import run_in_the_bundle
-from ticketing.payments import disputes
+from ticketing.payments import dispute_messages
 
 FUNCTIONS: Final = TEMPLATE.parent / "functions"
 BODY: Final[dict[str, Any]] = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
@@ -28,7 +28,7 @@ NAMESPACE: Final = VARIABLES["POWERTOOLS_METRICS_NAMESPACE"]
 STACK: Final = "the-stack"
 
 # Where the source counts by a name that it works out: which names these can be.
-WORKED_OUT: Final = {"recorded.alert": set(get_args(disputes.DisputeAlert))}
+WORKED_OUT: Final = {"recorded.told": set(dispute_messages.ALERTS.values())}
 
 
 # --- What is counted, and what is watched ----------------------------------------------------------------------------

@@ -432,8 +432,10 @@ def test_an_order_of_the_version_before_gives_back_what_its_columns_say(shop: Sh
 class Stripe:
     """Gives back what is asked, as Stripe does."""
 
-    def refund(self, payment_intent_id: str, *, order_id: int, idempotency_key: str) -> Refund | None:
-        del order_id, idempotency_key
+    def refund(
+        self, payment_intent_id: str, *, order_id: int, idempotency_key: str, amount_minor: int | None = None
+    ) -> Refund | None:
+        del order_id, idempotency_key, amount_minor
         return Refund(
             refund_id="re_1", amount_minor=4000, currency="eur", status="succeeded", payment_intent_id=payment_intent_id
         )
