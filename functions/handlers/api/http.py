@@ -107,8 +107,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         """Give the body as a JSON object.
 
         Raises:
-            PublicError: invalid_request, it is anything else.
+            PublicError: unsupported_media_type, it is not said to be JSON. A page of anywhere can make its visitors
+                send text or a form; for JSON the browser asks us first (CORS preflight).
+            PublicError: invalid_request, it is anything else than a JSON object.
         """
+        if self.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise public_errors.not_json()
         try:
             read = msgspec.json.decode(self.body())
         except (msgspec.DecodeError, UnicodeError, RecursionError):

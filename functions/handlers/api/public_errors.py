@@ -93,6 +93,11 @@ def invalid_request(sentence: str) -> PublicError:
     return PublicError(400, "invalid_request", sentence)
 
 
+def not_json() -> PublicError:
+    """The request's body is not said to be JSON."""
+    return PublicError(415, "unsupported_media_type", "The request must be JSON (Content-Type: application/json).")
+
+
 def invalid_token() -> PublicError:
     """There is a token, but it is not a good one. Which check failed is for the log only."""
     return PublicError(401, "invalid_token", "Your session is not valid any more. Please log in again.")

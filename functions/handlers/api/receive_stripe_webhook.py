@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 # Stripe's own recommendation: an older signature may be somebody's replay.
 _TOLERANCE_SECONDS: Final = 300
-# API Gateway's own bound; larger than any event, so that one that is too large is named and logged.
-_LARGEST_BODY: Final = 10 * 1024 * 1024
+# What a function can get at all (API Gateway would take 10 MB); larger than any event, so that one that is too large is
+# named and logged. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_LARGEST_BODY: Final = 6 * 1024 * 1024
 
 
 class _StripeEvent(msgspec.Struct):

@@ -83,7 +83,7 @@ class Api:
             "routeKey": route,
             "rawPath": "/",
             "rawQueryString": "",
-            "headers": headers or {},
+            "headers": {"content-type": "application/json", **(headers or {})},
             "requestContext": {
                 "requestId": "request-1",
                 "http": {"method": route.split(maxsplit=1)[0]},

@@ -196,6 +196,36 @@ def test_the_buyer_returns_to_an_origin_on_the_list_only(
 
 
 @pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("application/json", 200),
+        ("application/json; charset=utf-8", 200),
+        ("Application/JSON ;charset=UTF-8", 200),
+        # What a page of anywhere can send without a preflight.
+        ("text/plain", 415),
+        ("text/plain; application/json", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("multipart/form-data; boundary=application/json", 415),
+        ("", 415),
+    ],
+)
+def test_a_foreign_page_cannot_make_its_visitors_hold_seats(
+    api: Api, database: Database, event_id: int, ticket_id: int, kind: str, status: int
+) -> None:
+    reply = api.checkout(event_id, ticket_id, headers={"content-type": kind})
+    assert reply.status == status
+    assert status == 200 or reply.code == "unsupported_media_type"
+    assert len(orders(database)) == (status == 200)
+
+
+@pytest.mark.parametrize("key", ["", " ", "\t", "a b", "cl\u00e9", "x" * 256])
+def test_an_idempotency_key_that_is_none(api: Api, database: Database, event_id: int, ticket_id: int, key: str) -> None:
+    reply = api.checkout(event_id, ticket_id, headers={"idempotency-key": key})
+    assert (reply.status, reply.code) == (400, "invalid_request")
+    assert orders(database) == []
+
+
+@pytest.mark.parametrize(
     ("raw", "sentence"),
     [
         (None, "not JSON"),

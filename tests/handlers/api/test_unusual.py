@@ -35,7 +35,7 @@ def test_a_body_that_is_not_the_base64_it_is_said_to_be(api: Api) -> None:
     event = {
         "routeKey": CHECKOUT,
         "pathParameters": {"id": "1", "ticketId": "1"},
-        "headers": {},
+        "headers": {"content-type": "application/json"},
         "body": "é!",
         "isBase64Encoded": True,
     }
