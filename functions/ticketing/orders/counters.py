@@ -14,7 +14,8 @@ import msgspec
 from ticketing.database import Transaction
 
 # gone: there is no such row. too_low: the counter is less than what is to be taken from it. no_room: its limit.
-Reason = Literal["gone", "too_low", "no_room"]
+# unknown: the order was paid before this shop, and nobody knows whether it was counted.
+Reason = Literal["gone", "too_low", "no_room", "unknown"]
 
 
 class Counter(msgspec.Struct, frozen=True, kw_only=True):

@@ -127,6 +127,11 @@ def sentence(order_id: int, off: CountOff) -> str:
     verb = "is" if off.amount == 1 else "are"
     what = "ticket" if off.is_of_seats else "discount code"
     counter = f"{what} {off.counter_id if off.counter_id is not None else '(unknown)'}"
+    if off.reason == "unknown":
+        return (
+            f"Nobody knows whether {number} of order {order_id} {verb} counted: the order was paid before this shop,"
+            f" and the counter of {counter} is lower than what its paid orders took. It was not changed."
+        )
     why = {
         "gone": f"{counter} is gone",
         "too_low": f"the counter of {counter} is lower than that",

@@ -11,26 +11,28 @@ from __future__ import annotations
 from typing import Final
 
 from ticketing.database import Row, Transaction
-from ticketing.orders import counters, counts_off, holds
+from ticketing.orders import counters, counts_off, holds, paid_before
 from ticketing.orders.counters import CODES, TICKETS
 from ticketing.orders.counts_off import CountOff
 
 # The columns of an order that this module reads.
 COLUMNS: Final = (
-    f"{holds.COLUMNS}, quantity, ticket_counted_at, ticket_returned_at, counted_ticket_id, counted_quantity,"
-    " discount_counted_at, discount_returned_at, counted_code_id"
+    f"{paid_before.COLUMNS}, held_ticket_id, held_code_id, ticket_returned_at, counted_ticket_id, counted_quantity,"
+    " discount_returned_at, counted_code_id"
 )
 
 
 def give_back_everything(tx: Transaction, order: Row) -> None:
-    """Give back the order's hold and its counts. `order` is its locked row with `COLUMNS`.
+    """Give back the order's hold and its counts. `order` is its locked row with `COLUMNS`, as it was until now.
 
     A count that was not made yet is not taken back: its seats or its use are still held, and go back as a hold. What a
     counter cannot give back is written down (`counts_off`); the order has given it back all the same.
     """
+    order = paid_before.take_over_seats(tx, order, effect="return_seats")
     if order["ticket_counted_at"] is not None and order["ticket_returned_at"] is None:
         _return_seats(tx, order)
     holds.give_back(tx, order)
+    order = paid_before.take_over_code_use(tx, order, effect="return_use")
     if order["discount_counted_at"] is not None and order["discount_returned_at"] is None:
         _return_code_use(tx, order)
 

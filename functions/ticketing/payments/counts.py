@@ -18,7 +18,7 @@ import msgspec
 from ticketing.alerts import Alert
 from ticketing.database import Database, Row, Transaction
 from ticketing.errors import DataInconsistent
-from ticketing.orders import counters, counts_off, holds
+from ticketing.orders import counters, counts_off, holds, paid_before
 from ticketing.orders.counters import CODES, TICKETS, Counter, Counts
 from ticketing.orders.counts_off import OF_SEATS, OF_USES
 from ticketing.orders.lock import lock_order
@@ -28,7 +28,7 @@ from ticketing.payments.count_plans import Claim, Plan, plan
 TicketResult = Literal["counted", "already_counted", "not_due", "cannot_count", "still_off"]
 DiscountResult = Literal["counted", "already_counted", "not_due", "no_discount", "used_up", "cannot_count", "still_off"]
 
-_COLUMNS: Final = f"{holds.COLUMNS}, status, quantity, ticket_counted_at, discount_counted_at, {counts_off.IS_OFF}"
+_COLUMNS: Final = f"{paid_before.COLUMNS}, held_ticket_id, held_code_id, {counts_off.IS_OFF}"
 
 
 class TicketCount(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -67,6 +67,7 @@ def count_ticket_sale(database: Database, order_id: int) -> TicketCount:
     """
     with database.transaction() as tx:
         order = lock_order(tx, order_id, _COLUMNS, gone=f"Order {order_id} is gone, its seats cannot be counted.")
+        order = paid_before.take_over_seats(tx, order, effect="count_seats")
         result: TicketResult
         if order["ticket_counted_at"] is not None:
             result = "already_counted"
@@ -93,6 +94,7 @@ def count_discount_use(database: Database, order_id: int) -> DiscountCount:
         order = lock_order(
             tx, order_id, _COLUMNS, gone=f"Order {order_id} is gone, its discount use cannot be counted."
         )
+        order = paid_before.take_over_code_use(tx, order, effect="count_use")
         result: DiscountResult
         if order["discount_counted_at"] is not None:
             result = "already_counted"

@@ -21,7 +21,7 @@ from ticketing.stripe.objects import Charge, Dispute, Refund
 
 # The columns of an order that `apply` and `settle_order` read.
 ORDER_COLUMNS: Final = (
-    f"{give_back.COLUMNS}, status, currency, total_amount, stripe_payment_intent_id, stripe_checkout_session_id"
+    f"{give_back.COLUMNS}, currency, total_amount, stripe_payment_intent_id, stripe_checkout_session_id"
 )
 
 

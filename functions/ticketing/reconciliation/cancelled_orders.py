@@ -67,7 +67,7 @@ def settle_cancelled(database: Database, sessions: RateLimitedSessions, *, dry_r
 
 def _give_back(database: Database, order_id: int, session_id: str | None) -> list[Alert]:
     with database.transaction() as tx:
-        order = lock_order(tx, order_id, f"{give_back.COLUMNS}, status", gone=f"Order {order_id} is gone.")
+        order = lock_order(tx, order_id, give_back.COLUMNS, gone=f"Order {order_id} is gone.")
         if order["status"] != OrderStatus.CANCELLED:
             return []
         give_back.give_back_everything(tx, order)

@@ -11,6 +11,7 @@ from cachao.aws.environment import Environment
 from cachao.problems import FunctionFailed
 from cachao.view.output import coloured, escape, moment, pluralize, table
 from ticketing import money
+from ticketing.orders.status import OrderStatus
 from ticketing.payments import standing
 
 # InspectOrder's words for Stripe's ids.
@@ -140,7 +141,7 @@ def _facts(inspected: dict[str, Any]) -> list[tuple[str, str]]:
         ("session", escape(order["stripe_checkout_session_id"])),
         ("payment", escape(order["stripe_payment_intent_id"])),
         ("holds", _holds(order)),
-        ("seats", _counted(order["ticket_counted_at"], order["ticket_returned_at"])),
+        ("seats", _seats(order)),
         *([("room", _room(inspected["ticket"]))] if "ticket" in inspected else []),
     ]
     if order["discount_code_id"] is not None:
@@ -213,6 +214,13 @@ def _holds(order: dict[str, Any]) -> str:
     held = [pluralize(order["held_quantity"], "seat")] if order["held_quantity"] else []
     held += ["the code's use"] if order["code_held"] else []
     return " and ".join(held) + _since(" until", order["hold_expires_at"])
+
+
+def _seats(order: dict[str, Any]) -> str:
+    untouched = order["paid_at"] is None and order["ticket_counted_at"] is None and not order["held_quantity"]
+    if order["status"] == OrderStatus.PAID and untouched:
+        return "not counted by this shop: the order was paid before it, or marked by hand"
+    return _counted(order["ticket_counted_at"], order["ticket_returned_at"])
 
 
 def _counted(counted_at: str | None, returned_at: str | None) -> str:

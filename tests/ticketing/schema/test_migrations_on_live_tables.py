@@ -16,6 +16,7 @@ from handlers.maintenance import migrate_database
 from local.database.mariadb import MariaDB
 from local.lint.subject import load
 from tests.conftest import TEMPLATE, Connect, connect_to
+from tests.ticketing.paid_orders import pay, refund_charge, seats, status
 from tests.ticketing.schema.schemas import LIVE_SCHEMA, rows, run
 from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, place
 from ticketing.database import FOR_MIGRATIONS, Database
@@ -114,6 +115,19 @@ def test_an_order_has_its_times_whatever_the_live_tables_defaults_are(empty_sche
         placed = place(tx, request, terms, expires_at=int(time.time()) + 1900, key=None)
     [order] = rows(empty_schema, f"SELECT * FROM ticket_orders WHERE id = {placed.order_id}")
     assert before <= order["created_at"] == order["updated_at"] <= datetime.now(UTC).replace(tzinfo=None)
+
+
+@pytest.mark.parametrize("sold", [2, 0], ids=["counted by the old shop", "not counted"])
+def test_an_order_that_was_paid_before_is_not_counted_again(empty_schema: Connect, sold: int) -> None:
+    run(empty_schema, LIVE_SCHEMA)
+    run(empty_schema, f"UPDATE ticket_orders SET status = 'paid'; UPDATE tickets SET sold_quantity = {sold}")
+    apply_migrations(empty_schema)
+    database = Database(empty_schema)
+    pay(database, 1)  # its event, late
+    assert (status(database, 1), seats(database, 1)) == ("paid", (sold, 0))
+    told = refund_charge(database, 1, 4000).alerts
+    assert (status(database, 1), seats(database, 1)) == ("refunded", (0, 0))
+    assert [alert.name for alert in told] == ([] if sold else ["CountsOff"])
 
 
 def test_the_function_of_the_template_applies_them(empty_schema: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
