@@ -77,6 +77,7 @@ def strings_in(value: object) -> Iterator[str]:
             yield from strings_in(item)
 
 
+@lru_cache(maxsize=1024)
 def read_by(expression: str) -> Read:
     """Tell what an expression reads.
 

@@ -90,6 +90,7 @@ def test_it_comes_up_works_and_leaves_nothing(running: Running) -> None:
     assert {path.name for path in running.directory.iterdir()} <= {"mariadb", "logs", "stripe.sqlite"}
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_a_kill_leaves_no_process_and_the_data_survive(running: Running) -> None:
     database = running.wait_until_up()["database"]

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import TABLES
 from tests.factories import create_order, envelope, row_of, session_of
+from tests.sizes import size
 from tests.workflow.conftest import Ended, Run
 from ticketing.database import Database
 
@@ -49,7 +50,7 @@ SESSIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
-@pytest.mark.parametrize("source", ["aws.partner/stripe.com/ed_test_1234567890", "stripe.com"])
+@pytest.mark.parametrize("source", size(["stripe.com"], ["aws.partner/stripe.com/ed_test_1234567890", "stripe.com"]))
 @pytest.mark.parametrize("kind", SESSIONS)
 def test_a_bad_session_is_one_alert_and_no_change(
     run: Run, alerts: Alerts, database: Database, kind: str, source: str

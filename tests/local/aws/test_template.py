@@ -100,7 +100,7 @@ def test_intrinsic_functions_that_depend_on_parameters_are_resolved() -> None:
 
 
 def test_the_shops_own_template_can_be_read() -> None:
-    project = EXAMPLE.parents[2]
+    project = EXAMPLE.parents[3]
     parameters = {
         "StripeEventSourceName": EVENT_SOURCE.replace("example.com", "stripe.com"),
         "StripeLivemode": "false",
