@@ -40,6 +40,8 @@ _TOOK_MONEY: Final = frozenset({"paid", "refunded", "lost_to_dispute"})
 # EventBridge takes ten entries a call, so ten orders are marked in one transaction.
 _BATCH: Final = 10
 _TRIES: Final = 5
+# When an order is tried again that could not be mended: each time is an alarm.
+_AFTER_FAILURE: Final = timedelta(hours=1)
 
 
 class ReconciledItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,14 +130,14 @@ class Repair:
                 off = retried(lambda: self._act(answer, action))
                 if off:
                     action, note = "reported", " ".join(alert.message for alert in off)
-            except PermanentError as error:
-                # One order that cannot be mended must not keep the others waiting.
-                action, note = "failed", str(error)
             except DatabaseUnavailable:
                 # A COMMIT whose answer was lost may have put the next question off for a day: better told twice.
                 if action == "reported":
                     yield _row(order.order_id, answer.session_id, answer.finding, action, note)
                 raise
+            except Exception as error:  # noqa: BLE001 -- one order that cannot be mended keeps no other waiting
+                action, note = "failed", _sentence(error)
+                self._put_off_failed(order.order_id)
         yield _row(order.order_id, answer.session_id, answer.finding, action, note)
 
     def _decide(self, answer: Answer) -> tuple[Action, str]:
@@ -144,6 +146,8 @@ class Repair:
         note = answer.note
         if finding == "unanswered":
             action = "left"
+        elif finding == "refused":
+            action = "reported"
         elif finding == "no_session" and self._may_be_under_way(order):
             action, note = "left", "its checkout may be under way"
         elif finding == "session_missing" and not self._close_missing:
@@ -169,7 +173,7 @@ class Repair:
             return moved.alerts
         if action == "marked_processing":
             mark_order_processing(self._database, order.order_id, stripe_event_id=cause)
-        elif answer.finding in {"payment_awaited", "session_missing"}:
+        elif answer.finding in {"payment_awaited", "session_missing", "refused"}:
             self._ask_again(order.order_id, self._now + timedelta(seconds=_DAY_SECONDS))
             if answer.finding == "session_missing":
                 # So that `close_missing` finds it before the day is over, and people see why its seats are held.
@@ -182,15 +186,23 @@ class Repair:
     def _send(self, answers: Sequence[Answer]) -> list[ReconciledItem]:
         if self._dry_run:
             return [_row(a.order.order_id, a.session_id, a.finding, "event_sent") for a in answers]
-        for answer in answers:
-            if answer.session_id is not None and answer.order.session_id is None:
-                self._store_session(answer.order.order_id, answer.session_id)
         events: list[BusEvent] = []
         owners: list[int] = []
+        failed: list[ReconciledItem] = []
         for answer in answers:
-            made = made_events.events_of_paid_session(answer.session or {}, order_id=answer.order.order_id)
+            try:
+                made = self._prepare(answer)
+            except DatabaseUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 -- one order's trouble keeps no other waiting
+                failed.append(
+                    _row(answer.order.order_id, answer.session_id, answer.finding, "failed", _sentence(error))
+                )
+                self._put_off_failed(answer.order.order_id)
+                continue
             events += made
             owners += [answer.order.order_id] * len(made)
+        answers = [answer for answer in answers if answer.order.order_id in owners]
         lost = {owner for owner, result in zip(owners, self._bus.put(events), strict=True) if not result.taken}
         sent = [answer for answer in answers if answer.order.order_id not in lost]
         retried(lambda: self._mark_sent(sent))
@@ -203,7 +215,12 @@ class Repair:
                 _note_of(a.session),
             )
             for a in answers
-        ]
+        ] + failed
+
+    def _prepare(self, answer: Answer) -> list[BusEvent]:
+        if answer.session_id is not None and answer.order.session_id is None:
+            self._store_session(answer.order.order_id, answer.session_id)
+        return made_events.events_of_paid_session(answer.session or {}, order_id=answer.order.order_id)
 
     def _mark_sent(self, answers: Sequence[Answer]) -> None:
         """Leave the orders alone while their executions run, so that the next run does not send them again."""
@@ -234,6 +251,9 @@ class Repair:
                 made_events.event_id(session_id),
             )
         return row is not None
+
+    def _put_off_failed(self, order_id: int) -> None:
+        retried(lambda: self._ask_again(order_id, self._now + _AFTER_FAILURE))
 
     def _ask_again(self, order_id: int, when: datetime) -> None:
         with self._database.transaction() as tx:
@@ -281,6 +301,11 @@ def _record_sent(tx: Transaction, order_id: int, session: SessionObject) -> None
 
 def _row(order_id: int | None, session_id: str | None, finding: str, action: Action, note: str = "") -> ReconciledItem:
     return ReconciledItem(order_id=order_id, session_id=session_id, finding=finding, action=action, note=note)
+
+
+def _sentence(error: Exception) -> str:
+    # Of what nobody foresaw only the kind: its words may quote a buyer.
+    return str(error) if isinstance(error, PermanentError) else f"{type(error).__name__}, which nobody foresaw"
 
 
 def _note_of(session: SessionObject | None) -> str:

@@ -24,7 +24,7 @@ from typing import Final
 import msgspec
 
 from ticketing.database import Database
-from ticketing.errors import StripeUnavailable
+from ticketing.errors import ConfigurationError, PermanentError, StripeUnavailable
 from ticketing.event_bus import EventBus
 from ticketing.reconciliation import cancelled_orders, due_orders, session_search, unrecorded_payments
 from ticketing.reconciliation.due_orders import Cursor, DueOrder
@@ -34,6 +34,7 @@ from ticketing.reconciliation.findings import Finding, finding_of
 from ticketing.reconciliation.repair import Answer, ReconciledItem, Repair
 from ticketing.reconciliation.session_search import Sessions
 from ticketing.reconciliation.unrecorded_payments import UnrecordedPayment
+from ticketing.stripe.client import StripeRefused
 from ticketing.stripe.objects import SessionObject
 from ticketing.stripe.rate_limit import DeadlineExceeded, RateLimiter
 
@@ -230,13 +231,16 @@ class _Run:
 
         What was answered about those behind it is asked again: the cursor can stand at one place only.
         """
+        refused = ""
         try:
             known = session_search.find_missing(self._database, self._sessions, orders)
         except DeadlineExceeded:
             return []
+        except StripeRefused as refusal:
+            known, refused = {}, str(refusal)
         answers: list[Answer] = []
         # All of them, before anything is settled: no question is under way then.
-        for answer in list(threads.map(lambda order: self._ask(order, known.get(order.order_id)), orders)):
+        for answer in list(threads.map(lambda order: self._ask(order, known.get(order.order_id), refused), orders)):
             if answer is None:
                 return answers
             answers.append(answer)
@@ -246,31 +250,42 @@ class _Run:
             )
         return answers
 
-    def _ask(self, order: DueOrder, found: str | None) -> Answer | None:
-        """Ask Stripe about an order; an open session past its hold is ended first. Runs in a thread of its own.
+    def _ask(self, order: DueOrder, found: str | None, refused: str) -> Answer | None:
+        """Ask Stripe about an order; gives an answer whatever is wrong with it. Runs in a thread of its own.
 
-        None: there was no time for it.
+        `found`: the session that the search came upon; `refused`: why Stripe let nobody search. None: there was no
+        time for it.
         """
         session_id = order.session_id or found
         if session_id is None:
-            return Answer(order=order, finding="no_session")
+            return Answer(order=order, finding="refused" if refused else "no_session", note=refused)
         try:
-            session = self._sessions.retrieve(session_id)
-            finding = finding_of(session)
-            if finding == "open" and not self._options.dry_run and self._repair.is_over(order, session):
-                if self._sessions.expire(session_id):
-                    return _answer(order, "open", session_id, session)
-                # The buyer or the time was faster: ask what became of it.
-                session = self._sessions.retrieve(session_id)
-                finding = finding_of(session)
-                if finding == "open":
-                    return Answer(
-                        order=order, finding="unanswered", session_id=session_id, note="open, but it cannot be expired"
-                    )
+            return self._ask_about(order, session_id)
         except DeadlineExceeded:
             return None
         except StripeUnavailable as error:
             return Answer(order=order, finding="unanswered", session_id=session_id, note=str(error))
+        except ConfigurationError:
+            raise  # it is the same for all
+        except PermanentError as error:
+            return Answer(order=order, finding="refused", session_id=session_id, note=str(error))
+        except Exception as error:  # noqa: BLE001 -- one order's trouble, whatever it is, keeps no other waiting
+            return Answer(order=order, finding="refused", session_id=session_id, note=_oddity(error))
+
+    def _ask_about(self, order: DueOrder, session_id: str) -> Answer:
+        """Ask Stripe about an order's session; an open one past its hold is ended first."""
+        session = self._sessions.retrieve(session_id)
+        finding = finding_of(session)
+        if finding == "open" and not self._options.dry_run and self._repair.is_over(order, session):
+            if self._sessions.expire(session_id):
+                return _answer(order, "open", session_id, session)
+            # The buyer or the time was faster: ask what became of it.
+            session = self._sessions.retrieve(session_id)
+            finding = finding_of(session)
+            if finding == "open":
+                return Answer(
+                    order=order, finding="unanswered", session_id=session_id, note="open, but it cannot be expired"
+                )
         return _answer(order, finding, session_id, session)
 
     def _step_through_payments(self, cursor: RunCursor, threads: ThreadPoolExecutor) -> RunCursor | None:
@@ -304,10 +319,13 @@ class _Run:
         """Send what belongs to an order, tell what belongs to none; gives how many there was time for."""
         told: list[str] = []
         settled = 0
-        sessions = threads.map(lambda payment: self._sessions.retrieve(payment.session_id), due)
+        asked = threads.map(self._retrieve, due)
         try:
-            for payment, session in zip(due, sessions, strict=True):
-                if payment.order_id is None:
+            for payment, (session, trouble) in zip(due, asked, strict=True):
+                if trouble:
+                    self._note(unrecorded_payments.report(payment, trouble))
+                    told.append(payment.session_id)
+                elif payment.order_id is None:
                     # Money that went back needs nobody any more.
                     if finding_of(session) not in {"refunded", "lost_to_dispute"}:
                         self._note(unrecorded_payments.report(payment))
@@ -324,6 +342,24 @@ class _Run:
             if not self._options.dry_run:
                 unrecorded_payments.remember_told(self._database, told)
         return settled
+
+    def _retrieve(self, payment: UnrecordedPayment) -> tuple[SessionObject | None, str]:
+        """Give a payment's session, or why there is none to be had; a refusal of one ends nothing."""
+        try:
+            session = self._sessions.retrieve(payment.session_id)
+            finding_of(session)
+        except ConfigurationError:
+            raise
+        except PermanentError as error:
+            return None, str(error)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return None, _oddity(error)
+        return session, ""
+
+
+def _oddity(error: Exception) -> str:
+    # Not the error's own words: they may quote what Stripe knows of the buyer.
+    return f"Stripe's answer, or the order's row, is not as the shop knows it ({type(error).__name__})"
 
 
 def _answer(order: DueOrder, finding: Finding, session_id: str, session: SessionObject | None) -> Answer:

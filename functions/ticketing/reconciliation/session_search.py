@@ -101,8 +101,8 @@ def find_missing(database: Database, sessions: RateLimitedSessions, orders: Iter
     after: str | None = None
     while True:
         page, more = sessions.page(
-            created_from=int((min(times) - _AROUND).timestamp()),
-            created_until=int((max(times) + _AROUND).timestamp()),
+            created_from=max(0, int((min(times) - _AROUND).timestamp())),
+            created_until=max(0, int((max(times) + _AROUND).timestamp())),
             after=after,
         )
         with database.transaction() as tx:

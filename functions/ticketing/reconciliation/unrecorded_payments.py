@@ -56,12 +56,12 @@ def not_recorded(database: Database, sessions: Iterable[SessionObject]) -> list[
 
 
 def already_reported(database: Database, payments: Iterable[UnrecordedPayment]) -> set[str]:
-    """Give the sessions among those that belong to no order that an operator was told of before.
+    """Give the sessions among those that an operator was told of before.
 
     Raises:
         DatabaseUnavailable: try again.
     """
-    ids = [payment.session_id for payment in payments if payment.order_id is None]
+    ids = [payment.session_id for payment in payments]
     if not ids:
         return set()
     with database.transaction() as tx:
@@ -88,8 +88,16 @@ def remember_told(database: Database, session_ids: Sequence[str]) -> None:
             )
 
 
-def report(payment: UnrecordedPayment) -> ReconciledItem:
-    """Say what an operator has to know of a payment that belongs to no order."""
+def report(payment: UnrecordedPayment, trouble: str = "") -> ReconciledItem:
+    """Say what an operator has to know of a payment that belongs to no order, or, with `trouble`, cannot be read."""
+    if trouble:
+        return ReconciledItem(
+            order_id=payment.order_id,
+            session_id=payment.session_id,
+            finding="refused",
+            action="reported",
+            note=f"{payment.amount} by {payment.payment_key} is not recorded, and cannot be read: {trouble}",
+        )
     claim = (
         f"its metadata names order {payment.reference}, and nothing else says that it is this order's"
         if payment.reference

@@ -536,6 +536,88 @@ def test_one_order_that_cannot_be_mended_keeps_no_other_waiting(shop: Shop, monk
     assert {row.order_id: row.action for row in report.rows} == {broken: "failed", whole: "released"}
 
 
+def test_one_order_of_which_stripe_does_not_speak_ends_no_run(shop: Shop) -> None:
+    orders = [shop.order() for _ in range(4)]
+    sessions = [shop.session(order, status="expired") for order in orders]
+    shop.stand_in.fail_next(1, status=400, path_prefix=f"/v1/checkout/sessions/{sessions[1]}")
+    found = {row.order_id: (row.finding, row.action) for row in shop.run().rows}
+    others = {order: ("expired", "released") for order in orders if order != orders[1]}
+    assert found == {**others, orders[1]: ("refused", "reported")}
+    assert shop.run().rows == []  # told once a day
+    _make_due(shop.database, orders[1])
+    assert done(shop.run()) == {("expired", "released")}
+
+
+def test_one_payment_of_which_stripe_does_not_speak_ends_no_run(shop: Shop) -> None:
+    late = [create_order(shop.database, hold=False, status="expired") for _ in range(3)]
+    sessions = [shop.session(order) for order in late]
+    shop.stand_in.fail_next(1, status=400, path_prefix=f"/v1/checkout/sessions/{sessions[1]}")
+    report = shop.run()
+    assert {(row.order_id, row.finding, row.action) for row in report.rows} == {
+        (late[0], "paid", "event_sent"),
+        (late[1], "refused", "reported"),
+        (late[2], "paid", "event_sent"),
+    }
+    assert report.complete
+
+
+def test_sessions_that_nobody_may_search_end_no_run(shop: Shop) -> None:
+    without, other = shop.order(stripe_checkout_session_id=None), shop.order()
+    shop.session(other, status="expired")
+    shop.stand_in.fail_next(1, status=400, path_prefix="/v1/checkout/sessions")
+    found = {row.order_id: (row.finding, row.action) for row in shop.run().rows}
+    assert found == {without: ("refused", "reported"), other: ("expired", "released")}
+    assert status(shop.database, without) == "pending"
+
+
+class _OddSessions(StripeSessions):
+    """One session has a shape that nobody foresaw."""
+
+    odd: tuple[str, dict[str, Any]]
+
+    def retrieve(self, session_id: str) -> Any:
+        found = super().retrieve(session_id)
+        return {**(found or {}), **self.odd[1]} if session_id == self.odd[0] else found
+
+
+@pytest.mark.parametrize(
+    ("shape", "action"),
+    [
+        ({"status": None, "payment_status": None, "expires_at": "soon"}, "left"),
+        ({"payment_intent": {"latest_charge": {"amount": None}}}, "reported"),
+        ({"payment_intent": {"id": "pi_1", "latest_charge": {"amount": 1, "amount_refunded": 0}}, "created": []}, None),
+    ],
+)
+def test_an_odd_session_ends_no_run(shop: Shop, shape: dict[str, Any], action: str | None) -> None:
+    odd, other = shop.order(), shop.order()
+    sessions = _OddSessions(shop.api)
+    sessions.odd = (shop.session(odd), shape)
+    shop.session(other)
+    report = reconcile(shop.database, sessions, shop.bus, Options(requests_per_second=FAST))
+    found = {row.order_id: row.action for row in report.rows}
+    assert found[other] == "event_sent"
+    assert status(shop.database, other) == "paid"
+    assert action is None or found[odd] == action
+
+
+def test_an_order_that_fails_as_nobody_foresaw_keeps_no_other_waiting(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, whole = shop.order(), shop.order()
+    shop.session(broken, status="expired")
+    shop.session(whole, status="expired")
+
+    def release(database: Database, order_id: int, **named: Any) -> object:
+        if order_id == broken:
+            raise TypeError("of a row that nobody foresaw")
+        return release_order(database, order_id, **named)
+
+    monkeypatch.setattr("ticketing.reconciliation.repair.release_order", release)
+    found = {row.order_id: (row.action, row.note) for row in shop.run().rows}
+    assert found == {broken: ("failed", "TypeError, which nobody foresaw"), whole: ("released", "")}
+    assert shop.run().rows == []  # tried again in an hour
+
+
 def test_a_lost_race_in_the_database_is_run_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = iter([True, False])
 
