@@ -1,4 +1,4 @@
-"""What an order's Checkout Session is to be: Stripe's words for a placed order (docs/rules.md, "ours")."""
+"""What an order's Checkout Session is to be: Stripe's words for a placed order (docs/rules.md, "Words")."""
 
 from __future__ import annotations
 

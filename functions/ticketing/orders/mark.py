@@ -1,7 +1,7 @@
 """The order's mark: a random text that is kept with the order and written on its Checkout Session and PaymentIntent.
 
 Numbers collide, between two shops on one Stripe account and after a database was restored; a mark does not
-(`ticketing.payments.identity`, docs/rules.md, "ours").
+(`ticketing.payments.identity`, docs/rules.md, "Words").
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which orders Checkout Sessions belong to: those that are ours (docs/rules.md, "ours"), and no other."""
+"""Which orders Checkout Sessions belong to: those that are ours (docs/rules.md, "Words"), and no other."""
 
 from __future__ import annotations
 
