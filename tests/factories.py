@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from ticketing import money
 from ticketing.database import Database, Row
 from ticketing.orders import holds
+from ticketing.orders.mark import new_mark
 from ticketing.stripe.events import StripeEvent, read_event
 
 E = TypeVar("E", bound=StripeEvent)
@@ -42,14 +43,22 @@ def create_code(database: Database, **columns: object) -> int:
 
 
 def create_order(database: Database, *, hold: bool = True, **columns: Any) -> int:
-    """An order with its hold, as the checkout leaves it; `hold=False`: one of the time before holds existed."""
+    """An order with its hold, as the checkout leaves it; `hold=False`: one of the shop before, without a mark."""
     if "ticket_id" not in columns:
         columns["ticket_id"] = create_ticket(database)
     ticket = row_of(database, "tickets", columns["ticket_id"])
     quantity = columns.get("quantity", 1)
-    unit_price = columns.get("unit_price", ticket["price"])
+    unit_price = Decimal(columns.get("unit_price", ticket["price"]))
     number = next(_numbers)
+    total = columns.get("total_amount", unit_price * quantity)
+    currency = columns.get("currency", "eur")
+    marked = {
+        "order_mark": new_mark(),
+        "asked_minor": money.to_minor_units(total, currency),
+        "asked_currency": currency,
+    }
     row = {
+        **(marked if hold else {}),
         "event_id": ticket["event_id"],
         "email": f"buyer{number}@example.com",
         "quantity": quantity,
@@ -97,6 +106,12 @@ def _insert(database: Database, table: str, row: dict[str, Any]) -> int:
     return int(made["id"])
 
 
+def names_of(order: Row) -> dict[str, str]:
+    """What the metadata of an order's own session, PaymentIntent and charge says."""
+    names = {"order_id": str(order["id"]), "event_id": str(order["event_id"]), "ticket_id": str(order["ticket_id"])}
+    return names if order["order_mark"] is None else names | {"order_mark": order["order_mark"]}
+
+
 def session_of(order: Row, **fields: Any) -> dict[str, Any]:
     """A paid Checkout Session of an order, with the fields that Stripe's have and the shop reads."""
     minor = money.to_minor_units(order["total_amount"], order["currency"])
@@ -109,7 +124,7 @@ def session_of(order: Row, **fields: Any) -> dict[str, Any]:
         "currency_conversion": None,
         "customer_details": {"email": order["email"], "name": "Jenny Rosen"},
         "livemode": False,
-        "metadata": {"order_id": str(order["id"])},
+        "metadata": names_of(order),
         "mode": "payment",
         "payment_intent": f"pi_order{order['id']}",
         "payment_status": "paid",
@@ -126,7 +141,7 @@ def charge_of(order: Row, *, amount_refunded: int, **fields: Any) -> dict[str, A
         "amount": minor,
         "amount_refunded": amount_refunded,
         "currency": order["currency"],
-        "metadata": {"order_id": str(order["id"])},
+        "metadata": names_of(order),
         "payment_intent": f"pi_order{order['id']}",
         "refunded": amount_refunded >= minor,
         **fields,

@@ -87,9 +87,27 @@ def stripe_livemode() -> bool:
     Raises:
         ConfigurationError: it is neither `true` nor `false`.
     """
-    value = required("STRIPE_LIVEMODE")
+    return _flag("STRIPE_LIVEMODE")
+
+
+def stripe_account_is_shared() -> bool:
+    """Tell whether the Stripe account takes payments for other things, too (`STRIPE_ACCOUNT_SHARED`).
+
+    Raises:
+        ConfigurationError: it is neither `true` nor `false`.
+    """
+    return _flag("STRIPE_ACCOUNT_SHARED")
+
+
+def stripe_account_id() -> str | None:
+    """Give the shop's own Stripe account (`STRIPE_ACCOUNT_ID`), where the deployment says which it is."""
+    return os.environ.get("STRIPE_ACCOUNT_ID") or None
+
+
+def _flag(name: str) -> bool:
+    value = required(name)
     if value not in {"true", "false"}:
-        raise ConfigurationError(f"STRIPE_LIVEMODE must be true or false, not {value}.")
+        raise ConfigurationError(f"{name} must be true or false, not {value}.")
     return value == "true"
 
 

@@ -42,6 +42,7 @@ def functions(
 ) -> Iterator[None]:
     """The workflow's functions with the settings that template.yaml gives them."""
     monkeypatch.setenv("STRIPE_LIVEMODE", "false")
+    monkeypatch.setenv("STRIPE_ACCOUNT_SHARED", "false")
     monkeypatch.setattr(runtime.metrics, "namespace", "Cachao", raising=False)
     monkeypatch.setattr(runtime.database, "_connect", connect)
     client = stripe_client.client("sk_test_fuzz", api_base=stripe_server.url, network_retries=0)

@@ -138,6 +138,7 @@ def test_an_input_that_was_kept_back_is_invalid() -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_no_buyer_gets_into_the_log(log: Log, monkeypatch: pytest.MonkeyPatch, sample: Any) -> None:
     monkeypatch.setenv("STRIPE_LIVEMODE", "false")
+    monkeypatch.setenv("STRIPE_ACCOUNT_SHARED", "false")
     event = {"execution_id": EXECUTION, "envelope": envelope(sample, "partner")}
     if sample.outcome == "InvalidEvent":
         with pytest.raises(InvalidEvent):

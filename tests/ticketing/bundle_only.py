@@ -44,6 +44,7 @@ def run_in_the_bundle(script: str, given: object = None, environment: Mapping[st
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(FUNCTIONS),
             "STRIPE_LIVEMODE": "false",
+            "STRIPE_ACCOUNT_SHARED": "false",
             "LAMBDA_TASK_ROOT": str(FUNCTIONS),
             "POWERTOOLS_SERVICE_NAME": "ticket-payment",
             "POWERTOOLS_METRICS_NAMESPACE": "Cachao",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from handlers import stripe_access
-from handlers.runtime import TaskInput, database, logger, task
+from handlers.runtime import TaskInput, count_metric, database, logger, task
+from handlers.settings import stripe_account_is_shared
 from ticketing.orders.numbers import order_id_of
-from ticketing.payments.lookup import ForeignRefund, FoundOrder, look_up_order
+from ticketing.payments.lookup import Foreign, FoundOrder, OtherSession, look_up_order
 from ticketing.stripe.events import OrderEvent, SessionEvent
 from ticketing.stripe.objects import SessionIdentity
 from ticketing.stripe.sessions import StripeSessions
@@ -21,7 +22,7 @@ class LookUpOrderInput(TaskInput):
 
 
 @task(LookUpOrderInput)
-def handler(given: LookUpOrderInput) -> FoundOrder | ForeignRefund:
+def handler(given: LookUpOrderInput) -> FoundOrder | OtherSession | Foreign:
     """Raises OrderNotFound, OrderMismatch, AmountMismatch; DatabaseUnavailable and StripeUnavailable are retried."""
     # What the event names, so that its executions are found in the logs also when no order is.
     logger.append_keys(
@@ -29,7 +30,11 @@ def handler(given: LookUpOrderInput) -> FoundOrder | ForeignRefund:
         stripe_session_id=given.payment.session_id if isinstance(given.payment, SessionEvent) else None,
         stripe_payment_intent_id=given.payment.payment_intent_id,
     )
-    order = look_up_order(database, given.payment, find_session=_find_session)
+    order = look_up_order(
+        database, given.payment, find_session=_find_session, account_is_shared=stripe_account_is_shared()
+    )
+    if isinstance(order, Foreign) and order.took_money:
+        count_metric("ForeignPayments")
     logger.append_keys(order_id=order.order_id)
     return order
 

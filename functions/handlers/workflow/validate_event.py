@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from handlers.runtime import TaskInput, logger, task
-from handlers.settings import stripe_livemode
+from handlers.runtime import TaskInput, count_metric, logger, task
+from handlers.settings import stripe_account_id, stripe_livemode
 from ticketing.errors import InvalidEvent
-from ticketing.stripe.events import StripeEvent, read_event
+from ticketing.stripe.events import IgnoredEvent, StripeEvent, read_event
 
 # What the state machine hands on in place of an input that is too large for a task.
 TOO_LARGE: Final = "larger than 250,000 bytes"
@@ -24,6 +24,8 @@ def handler(given: ValidateEventInput) -> StripeEvent:
     """Raises InvalidEvent, which nobody retries."""
     if given.envelope == TOO_LARGE:
         raise InvalidEvent(f"The execution's input is {TOO_LARGE}. No event of Stripe's is; see the input.")
-    payment = read_event(given.envelope, livemode=stripe_livemode())
+    payment = read_event(given.envelope, livemode=stripe_livemode(), own_account=stripe_account_id())
+    if isinstance(payment, IgnoredEvent) and payment.because == "account":
+        count_metric("ForeignAccountEvents")
     logger.append_keys(stripe_event_id=payment.event_id)
     return payment

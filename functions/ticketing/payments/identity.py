@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from ticketing.database import Row
 from ticketing.orders.numbers import order_id_of
-from ticketing.stripe.objects import SessionIdentity
+from ticketing.stripe.objects import OrderNames, SessionIdentity
 
 # The columns of an order that this module reads.
 COLUMNS: Final = "id, event_id, ticket_id, stripe_checkout_session_id, order_mark"
@@ -20,12 +20,15 @@ COLUMNS: Final = "id, event_id, ticket_id, stripe_checkout_session_id, order_mar
 Ownership = Literal["ours", "not_ours", "contradicts"]
 
 
-def is_ours(order: Row, session: SessionIdentity) -> bool:
-    """Tell whether a session was opened by this shop for this order. `order` is its row with `COLUMNS`."""
+def is_ours(order: Row, session: OrderNames) -> bool:
+    """Tell whether a session was opened by this shop for this order. `order` is its row with `COLUMNS`.
+
+    Without a session, by what the metadata of its charge says: Stripe copies the PaymentIntent's onto it.
+    """
     return ownership(order, session) == "ours"
 
 
-def ownership(order: Row, session: SessionIdentity) -> Ownership:
+def ownership(order: Row, session: OrderNames) -> Ownership:
     """Say whose a session is, seen from one order. `order` is its row with `COLUMNS`.
 
     | the session                                                  | order has a mark   | order has none  |
@@ -38,7 +41,7 @@ def ownership(order: Row, session: SessionIdentity) -> Ownership:
     | names this order and no mark, but another event or ticket    | contradicts        | contradicts     |
     | names this order and nothing else, or only event or ticket   | not_ours           | not_ours        |
     """
-    if session.session_id == order["stripe_checkout_session_id"]:
+    if isinstance(session, SessionIdentity) and session.session_id == order["stripe_checkout_session_id"]:
         return "ours"
     if order_id_of(session.order_reference) != order["id"]:
         return "not_ours"
@@ -52,3 +55,8 @@ def ownership(order: Row, session: SessionIdentity) -> Ownership:
     ):
         return "contradicts"
     return "ours" if order["order_mark"] is None else "not_ours"
+
+
+def contradiction(names: OrderNames) -> str:
+    """Say by what something contradicts the order that it names, for a sentence."""
+    return "mark" if names.order_mark is not None else "event or ticket"

@@ -1,25 +1,29 @@
-"""Finds the order of a payment, and checks that the two belong together (docs/rules.md, "What an event must pass")."""
+"""Finds the order that a Stripe event is about, and checks that the two belong together.
+
+docs/rules.md, "What an event must pass". Whether a Checkout Session is ours at all, `identity` says. What is not ours
+changes nothing here, whatever it names.
+"""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from ticketing import money
 from ticketing.database import Database, Row, Transaction
-from ticketing.errors import AmountMismatch, OrderMismatch, OrderNotFound
+from ticketing.errors import AmountMismatch, OrderMismatch, OrderNotFound, PermanentError
+from ticketing.orders import history
 from ticketing.orders.numbers import order_id_of
 from ticketing.orders.status import LIVE, OrderStatus
-from ticketing.payments import ledger
+from ticketing.payments import identity, ledger
 from ticketing.stripe.events import DisputeEvent, LaterEvent, OrderEvent, SessionEvent
-from ticketing.stripe.objects import SessionIdentity
+from ticketing.stripe.objects import OrderNames, SessionIdentity
 
-_COLUMNS = (
-    "id, status, quantity, total_amount, currency, stripe_checkout_session_id, stripe_payment_intent_id,"
-    " discount_code_id"
+_COLUMNS: Final = (
+    f"{identity.COLUMNS}, status, quantity, total_amount, currency, asked_minor, asked_currency,"
+    " stripe_payment_intent_id, discount_code_id"
 )
 
 
@@ -34,11 +38,19 @@ class FoundOrder(msgspec.Struct, kw_only=True):
     has_discount: bool
 
 
-class ForeignRefund(msgspec.Struct, kw_only=True):
-    """A refund of a payment that paid no ticket, e.g. of something else that the Stripe account sells."""
+class Foreign(msgspec.Struct, kw_only=True):
+    """Not ours, and nothing to alert of: the account sells something else, too. `took_money`: it did."""
 
     order_id: None = None
     status: Literal["foreign"] = "foreign"
+    took_money: bool = False
+
+
+class OtherSession(msgspec.Struct, kw_only=True):
+    """Another session of the order, which took no money: it is recorded, and the order goes on with its own."""
+
+    order_id: int
+    status: Literal["other_session"] = "other_session"
 
 
 # Asks Stripe which Checkout Session a PaymentIntent belongs to; None: it was not paid in Checkout.
@@ -46,154 +58,274 @@ FindSession = Callable[[str], SessionIdentity | None]
 
 
 def look_up_order(
-    database: Database, payment: OrderEvent, *, find_session: FindSession | None = None
-) -> FoundOrder | ForeignRefund:
-    """Find the order that a payment is for, and check session and amount.
+    database: Database,
+    event: OrderEvent,
+    *,
+    find_session: FindSession | None = None,
+    account_is_shared: bool = False,
+) -> FoundOrder | OtherSession | Foreign:
+    """Find the order that an event is about, and check session and amount.
 
-    By `metadata.order_id`; without it by the Checkout Session or PaymentIntent that the order knows. A session id
-    that the order does not know yet (its checkout stopped half-way) is stored.
+    A session id that the order does not know yet (its checkout stopped half-way) is stored.
 
-    A refund or a dispute may be about a payment that the shop does not know, because it comes before its payment's
-    event, or because another application made that payment, with a number that happens to be an order's: then, and
-    only then, Stripe is asked for the payment's session. A refund of a payment that belongs to no order, or not to the
-    order that it names, is `ForeignRefund`, no alert: no ticket was paid by it. A dispute is an alert all the same: it
-    has a deadline.
+    A refund or a dispute may be about a payment that the shop does not know: because it comes before its payment's
+    event, or because another application made that payment. Then, and only then, Stripe is asked for the payment's
+    session.
+
+    Args:
+        database: the shop's.
+        event: what Stripe reports.
+        find_session: how Stripe is asked; None: it is not.
+        account_is_shared: the Stripe account sells other things, too. Then what is not ours is no alert.
 
     Raises:
-        OrderNotFound: no order has this id, session or payment.
-        OrderMismatch: the order belongs to another Checkout Session.
-        AmountMismatch: Stripe's amount or currency is not the order's.
+        OrderNotFound: it took money, and is not known as this shop's.
+        OrderMismatch: it took money, and names an order whose session it is not.
+        AmountMismatch: Stripe's amount or currency is not what was asked.
         DatabaseUnavailable: try again.
     """
-    if isinstance(payment, SessionEvent):
-        found = _find_by_session(database, payment)
-    else:
-        found = _find_by_payment(database, payment)
-        if payment.payment_intent_id is not None and find_session is not None:
-            return _look_up_with_stripe(
-                database, payment, found, functools.partial(find_session, payment.payment_intent_id)
+    if isinstance(event, SessionEvent):
+        return _look_up_session(database, event, account_is_shared=account_is_shared)
+    return _look_up_payment(database, event, find_session, account_is_shared=account_is_shared)
+
+
+def _look_up_session(
+    database: Database, session: SessionEvent, *, account_is_shared: bool
+) -> FoundOrder | OtherSession | Foreign:
+    with database.transaction() as tx:
+        named, whose = _named_by(tx, session)
+        if named is None or whose != "ours":
+            stands_on = _claimants(tx, "stripe_checkout_session_id", session.session_id)
+            return _not_ours(
+                _refusal_of_session(session, named, whose, stands_on),
+                took_money=session.takes_money,
+                # What stands on one of our orders is nobody else's, whatever it names.
+                account_is_shared=account_is_shared and not stands_on,
             )
-    if found is None:
-        raise OrderNotFound(_not_found_sentence(payment))
-    return found
+        if _is_other_session(tx, named, session):
+            _record_other_session(tx, named, session)
+            return OtherSession(order_id=named["id"])
+        _check_amount(named, session)
+        if named["stripe_checkout_session_id"] is None:
+            _store_session(tx, named, session)
+    return _found(named)
 
 
-def _look_up_with_stripe(
-    database: Database,
-    payment: LaterEvent,
-    found: FoundOrder | None,
-    find_session: Callable[[], SessionIdentity | None],
-) -> FoundOrder | ForeignRefund:
-    """Decide whose refund or dispute it is. `foreign` is no alert for a refund; for a dispute it is one, named here.
+def _look_up_payment(
+    database: Database, event: LaterEvent, find_session: FindSession | None, *, account_is_shared: bool
+) -> FoundOrder | Foreign:
+    """Find the order of a refund, a refunded charge or a dispute.
 
-    | the shop finds                            | Stripe says its session is | then                                |
-    |-------------------------------------------|----------------------------|-------------------------------------|
-    | no order, and the event names none        | an order's                 | that order                          |
-    | no order, and the event names none        | nobody's, or none          | foreign (OrderNotFound)             |
-    | no order, and the event names one         | (not asked)                | OrderNotFound                       |
-    | an order that knows the payment           | (not asked)                | that order                          |
-    | an order that does not                    | its own                    | that order                          |
-    | an order that does not                    | another one of this order  | that order; if it waits, it waits on |
-    | an order that does not                    | another's, or none         | foreign (OrderMismatch)             |
+    | the payment                                                       | its order                   |
+    |-------------------------------------------------------------------|-----------------------------|
+    | stands on an order, or among the payments that are recorded of it | that one                    |
+    | is unknown, and the event names an order and its mark             | that one                    |
+    | is unknown, and Stripe says that its session is an order's        | that one; if the session is |
+    |                                                                   | not the order's own and the |
+    |                                                                   | order waits, it waits on    |
+    | anything else                                                     | nobody's: not ours          |
     """
-    session: SessionIdentity | None = None
-    if found is None and payment.order_reference is None:
-        session = find_session()
-        found = _find_as_session_says(database, session) if session is not None else None
-        if found is None and not isinstance(payment, DisputeEvent):
-            return ForeignRefund()
-    if found is None:
-        raise OrderNotFound(_not_found_sentence(payment))
-    order = _order_without(database, found.order_id, payment)
-    if order is None:
-        return found
-    own, session = order["stripe_checkout_session_id"], session or find_session()
-    if session is not None and session.session_id == own:
-        return found
-    if session is None or session.order_reference != str(found.order_id):
-        return _of_another_payment(found.order_id, own, payment, session)
-    if own is not None and order["status"] in LIVE:
-        _remember_session(database, found.order_id, payment, session)
-    return found
-
-
-def _order_without(database: Database, order_id: int, payment: LaterEvent) -> Row | None:
-    """Give the order if it does not know this payment."""
     with database.transaction() as tx:
-        return tx.one(
-            "SELECT status, stripe_checkout_session_id FROM ticket_orders AS o WHERE id = %s"
-            " AND (stripe_payment_intent_id IS NULL OR stripe_payment_intent_id <> %s) AND NOT EXISTS"
-            " (SELECT 1 FROM order_payments AS p WHERE p.order_id = o.id AND p.payment_key = %s)",
-            order_id,
-            payment.payment_intent_id,
-            payment.payment_key,
-        )
-
-
-def _remember_session(database: Database, order_id: int, payment: LaterEvent, session: SessionIdentity) -> None:
-    """Note that the payment belongs to another session of the order, so that what is recorded does not end the wait."""
+        known = _by_payment(tx, event)
+    if known is not None:
+        return _found(known)
+    session = None
+    if event.payment_intent_id is not None and find_session is not None:
+        session = find_session(event.payment_intent_id)
+    names: OrderNames = session or event
     with database.transaction() as tx:
-        ledger.remember_refunded_early(
-            tx,
-            order_id=order_id,
-            payment_key=payment.payment_key,
-            stripe_payment_intent_id=payment.payment_intent_id,
-            amount_minor=0,
-            currency=payment.currency,
-            session_id=session.session_id,
-        )
-
-
-def _of_another_payment(
-    order_id: int, own: str | None, payment: LaterEvent, session: SessionIdentity | None
-) -> ForeignRefund:
-    # Of another application, outside Checkout or for something of its own. The order has nothing to do with it.
-    if not isinstance(payment, DisputeEvent):
-        return ForeignRefund()
-    of = f"of session {session.session_id}" if session is not None else "that was not made in Checkout"
-    raise OrderMismatch(
-        f"Dispute {payment.dispute_id} ({payment.status}) is about payment {payment.payment_intent_id} {of},"
-        f" but order {order_id} belongs to {own or 'no session yet'}. Answer it in Stripe's dashboard. Nothing was"
-        " changed."
+        order, whose = _named_by(tx, names)
+        if order is not None and whose == "ours":
+            own = order["stripe_checkout_session_id"]
+            if session is not None and own not in {None, session.session_id} and order["status"] in LIVE:
+                _remember_session(tx, order["id"], event, session)
+            return _found(order)
+    # A refund takes nothing: what another application gives back is nobody's business here. A dispute has a deadline.
+    return _not_ours(
+        _refusal_of_payment(event, session, order, whose),
+        took_money=isinstance(event, DisputeEvent),
+        account_is_shared=account_is_shared,
     )
 
 
-def _find_by_session(database: Database, payment: SessionEvent) -> FoundOrder | None:
-    with database.transaction() as tx:
-        order = (
-            _by_reference(tx, payment.order_reference)
-            if payment.order_reference is not None
-            else _only(tx, "stripe_checkout_session_id", payment.session_id)
+def _named_by(tx: Transaction, names: OrderNames) -> tuple[Row | None, identity.Ownership]:
+    """Give the order that a session's metadata names, else the one that its id stands on; and whether it is its."""
+    session_id = names.session_id if isinstance(names, SessionIdentity) else None
+    if names.order_reference is not None:
+        order = _by_id(tx, order_id_of(names.order_reference))
+    else:
+        order = None if session_id is None else _only(tx, "stripe_checkout_session_id", session_id)
+    return order, "not_ours" if order is None else identity.ownership(order, names)
+
+
+def _not_ours(refusal: PermanentError, *, took_money: bool, account_is_shared: bool) -> Foreign:
+    if not took_money:
+        return Foreign()
+    if isinstance(refusal, OrderNotFound) and account_is_shared:
+        return Foreign(took_money=True)
+    raise refusal
+
+
+def _refusal_of_session(
+    session: SessionEvent, named: Row | None, whose: identity.Ownership, stands_on: list[Row]
+) -> PermanentError:
+    about = f"Stripe reports {session.session_id}{_of_payment(session)}"
+    if stands_on:
+        about += f", which stands on order {stands_on[0]['id']}"
+        if named is not None:
+            return OrderMismatch(
+                f"The session names order {named['id']} and is not its own. {about}. Nothing was changed."
+            )
+    if named is not None and whose == "contradicts":
+        return OrderMismatch(
+            f"Order {named['id']} has not the {identity.contradiction(session)} that the session names."
+            f" {about}: of another shop of the account, or of this one before its database was restored."
+            " Nothing was changed."
         )
-        if order is None:
-            return None
-        _check_session(tx, order, payment)
-        _check_amount(order, payment)
-        if order["stripe_checkout_session_id"] is None:
-            _store_session(tx, order, payment)
-    return _found(order)
+    return OrderNotFound(f"{_claim(session, named)} {about}. Nothing was changed.")
 
 
-def _find_by_payment(database: Database, payment: LaterEvent) -> FoundOrder | None:
-    with database.transaction() as tx:
-        if payment.order_reference is not None:
-            order = _by_reference(tx, payment.order_reference)
-        elif payment.payment_intent_id is not None:
-            order = _by_payment(tx, payment.payment_intent_id)
-        else:
-            order = None
-    return None if order is None else _found(order)
-
-
-def _find_as_session_says(database: Database, session: SessionIdentity) -> FoundOrder | None:
-    # The session is not checked against the order's: a refund may well be that of a second payment.
-    with database.transaction() as tx:
-        order = (
-            _by_reference(tx, session.order_reference)
-            if session.order_reference is not None
-            else _only(tx, "stripe_checkout_session_id", session.session_id)
+def _refusal_of_payment(
+    event: LaterEvent, session: SessionIdentity | None, order: Row | None, whose: identity.Ownership
+) -> PermanentError:
+    what = f"Dispute {event.dispute_id} ({event.status})" if isinstance(event, DisputeEvent) else "It"
+    of = f"of session {session.session_id}" if session is not None else "that was not made in Checkout"
+    about = f"{what} is about payment {event.payment_key} {of}"
+    if order is not None and whose == "contradicts":
+        return OrderMismatch(
+            f"Order {order['id']} has not the {identity.contradiction(session or event)} that is named for it. {about}."
+            " Nothing was changed."
         )
-    return None if order is None else _found(order)
+    return OrderNotFound(f"{_claim(session or event, order)} {about}. Nothing was changed.")
+
+
+def _claim(names: OrderNames, order: Row | None) -> str:
+    if names.order_reference is None:
+        return "It names no order, and no order has its session or payment."
+    if order is None:
+        return f"There is no order {names.order_reference}."
+    # A bare number is no proof: another application may count its orders, too.
+    return f"It names order {order['id']} by its number alone, without the order's mark: that proves nothing."
+
+
+def _is_other_session(tx: Transaction, order: Row, session: SessionEvent) -> bool:
+    """Tell whether it is another session of the order, that took no money.
+
+    Raises:
+        OrderMismatch: it took money, and the order is not paid.
+    """
+    stored = order["stripe_checkout_session_id"]
+    if stored in {None, session.session_id}:
+        return False
+    if session.outcome != "paid":
+        return True
+    if order["status"] == OrderStatus.PAID:
+        return False  # a second payment of a paid order: MarkOrderPaid says so, with the order locked
+    if order["status"] == OrderStatus.REFUNDED and ledger.payment_of(tx, order["id"], session.payment_key) is not None:
+        return False  # one of its payments, from when it was paid: MarkOrderPaid says whether money of it stands
+    raise OrderMismatch(
+        f"Order {order['id']} belongs to Checkout Session {stored}, but Stripe reports {session.session_id}"
+        f"{_of_payment(session)}, which this shop opened for it, too. The order is {order['status']}."
+        " Nothing was changed."
+    )
+
+
+def _record_other_session(tx: Transaction, order: Row, session: SessionEvent) -> None:
+    history.record(
+        tx,
+        order_id=order["id"],
+        entry=f"other_session_{session.lost_as or session.outcome}",
+        stripe_event_id=session.event_id,
+        stripe_object_id=session.session_id,
+        amount_minor=session.charged_minor,
+    )
+
+
+def _remember_session(tx: Transaction, order_id: int, event: LaterEvent, session: SessionIdentity) -> None:
+    """Note that the payment belongs to another session of the order, so that what is recorded does not end the wait."""
+    ledger.remember_refunded_early(
+        tx,
+        order_id=order_id,
+        payment_key=event.payment_key,
+        stripe_payment_intent_id=event.payment_intent_id,
+        amount_minor=0,
+        currency=event.currency,
+        session_id=session.session_id,
+    )
+
+
+def _by_id(tx: Transaction, order_id: int | None) -> Row | None:
+    if order_id is None:
+        return None
+    return tx.one(
+        f"SELECT {_COLUMNS} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- a constant of this module
+        order_id,
+    )
+
+
+def _only(tx: Transaction, column: str, value: str) -> Row | None:
+    rows = _claimants(tx, column, value)
+    if len(rows) > 1:
+        raise OrderMismatch(f"More than one order claims {value}: orders {rows[0]['id']} and {rows[1]['id']}.")
+    return rows[0] if rows else None
+
+
+def _claimants(tx: Transaction, column: str, value: str) -> list[Row]:
+    rows = tx.all(
+        f"SELECT {_COLUMNS} FROM ticket_orders WHERE {column} = %s ORDER BY id LIMIT 2",  # noqa: S608 -- constants
+        value,
+    )
+    # MariaDB compares text regardless of case; Stripe's ids differ by it.
+    return [row for row in rows if row[column] == value]
+
+
+def _by_payment(tx: Transaction, event: LaterEvent) -> Row | None:
+    """Give the order that knows the payment. Where several do, the one that the event names, else the first."""
+    recorded = tx.all(
+        "SELECT order_id FROM order_payments WHERE payment_key = %s ORDER BY order_id LIMIT 100", event.payment_key
+    )
+    if recorded:
+        ids = [row["order_id"] for row in recorded]
+        named = order_id_of(event.order_reference)
+        return _by_id(tx, named if named in ids else ids[0])
+    if event.payment_intent_id is None:
+        return None
+    return _only(tx, "stripe_payment_intent_id", event.payment_intent_id)
+
+
+def _check_amount(order: Row, session: SessionEvent) -> None:
+    if session.amount_minor is None or session.currency is None:
+        return  # only events that report no payment may leave it out
+    asked, currency = _asked(order)
+    if session.amount_minor == asked and session.currency == currency:
+        return
+    raise AmountMismatch(
+        f"Order {order['id']} was to be paid with {money.format_amount(asked, currency)} ({asked} in minor units), but"
+        f" Stripe reports {money.format_amount(session.amount_minor, session.currency)} ({session.amount_minor}) for"
+        f" session {session.session_id}{_of_payment(session)}. Nothing was changed."
+    )
+
+
+def _asked(order: Row) -> tuple[int, str]:
+    """Give what the order's session was opened for, in minor units: the order may have been changed since."""
+    if order["asked_minor"] is not None and order["asked_currency"] is not None:
+        return order["asked_minor"], order["asked_currency"].lower()
+    return _total_minor(order), order["currency"].lower()
+
+
+def _store_session(tx: Transaction, order: Row, session: SessionEvent) -> None:
+    changed = tx.change(
+        "UPDATE ticket_orders SET stripe_checkout_session_id = %s WHERE id = %s AND stripe_checkout_session_id IS NULL",
+        session.session_id,
+        order["id"],
+    )
+    if changed == 1:
+        return
+    now = tx.one("SELECT stripe_checkout_session_id FROM ticket_orders WHERE id = %s", order["id"])
+    if now is None or now["stripe_checkout_session_id"] != session.session_id:
+        raise OrderMismatch(
+            f"Order {order['id']} got another Checkout Session than {session.session_id} while it was looked up."
+        )
 
 
 def _found(order: Row) -> FoundOrder:
@@ -207,95 +339,9 @@ def _found(order: Row) -> FoundOrder:
     )
 
 
-def _by_reference(tx: Transaction, reference: str) -> Row | None:
-    order_id = order_id_of(reference)
-    if order_id is None:
-        return None
-    return tx.one(
-        f"SELECT {_COLUMNS} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- a constant of this module
-        order_id,
-    )
-
-
-def _only(tx: Transaction, column: str, value: str) -> Row | None:
-    rows = tx.all(
-        f"SELECT {_COLUMNS} FROM ticket_orders WHERE {column} = %s ORDER BY id LIMIT 2",  # noqa: S608 -- constants
-        value,
-    )
-    if len(rows) > 1:
-        raise OrderMismatch(f"More than one order claims {value}: orders {rows[0]['id']} and {rows[1]['id']}.")
-    # MariaDB compares text regardless of case; Stripe's ids differ by it.
-    return rows[0] if rows and rows[0][column] == value else None
-
-
-def _by_payment(tx: Transaction, payment_intent_id: str) -> Row | None:
-    known = tx.one("SELECT order_id FROM order_payments WHERE payment_key = %s LIMIT 1", payment_intent_id)
-    if known is None:
-        return _only(tx, "stripe_payment_intent_id", payment_intent_id)
-    return tx.one(
-        f"SELECT {_COLUMNS} FROM ticket_orders WHERE id = %s",  # noqa: S608 -- a constant of this module
-        known["order_id"],
-    )
-
-
-def _check_session(tx: Transaction, order: Row, payment: SessionEvent) -> None:
-    stored = order["stripe_checkout_session_id"]
-    if stored is None or stored == payment.session_id:
-        return
-    if payment.outcome == "paid" and order["status"] == OrderStatus.PAID:
-        return  # a second payment of a paid order: MarkOrderPaid says so, with the order locked
-    if (
-        payment.outcome == "paid"
-        and order["status"] == OrderStatus.REFUNDED
-        and ledger.payment_of(tx, order["id"], payment.payment_key) is not None
-    ):
-        return  # one of its payments, from when it was paid: MarkOrderPaid says whether money of it stands
-    raise OrderMismatch(
-        f"Order {order['id']} belongs to Checkout Session {stored}, but Stripe reports {payment.session_id}"
-        f"{_of_payment(payment)}. Nothing was changed."
-    )
-
-
-def _check_amount(order: Row, payment: SessionEvent) -> None:
-    if payment.amount_minor is None or payment.currency is None:
-        return  # only events that report no payment may leave it out
-    expected = _total_minor(order)
-    if payment.amount_minor == expected and payment.currency == order["currency"].lower():
-        return
-    raise AmountMismatch(
-        f"Order {order['id']} costs {money.format_amount(expected, order['currency'])} ({expected} in minor units), but"
-        f" Stripe reports {money.format_amount(payment.amount_minor, payment.currency)} ({payment.amount_minor}) for"
-        f" session {payment.session_id}{_of_payment(payment)}. Nothing was changed."
-    )
-
-
-def _store_session(tx: Transaction, order: Row, payment: SessionEvent) -> None:
-    changed = tx.change(
-        "UPDATE ticket_orders SET stripe_checkout_session_id = %s WHERE id = %s AND stripe_checkout_session_id IS NULL",
-        payment.session_id,
-        order["id"],
-    )
-    if changed == 1:
-        return
-    now = tx.one("SELECT stripe_checkout_session_id FROM ticket_orders WHERE id = %s", order["id"])
-    if now is None or now["stripe_checkout_session_id"] != payment.session_id:
-        raise OrderMismatch(
-            f"Order {order['id']} got another Checkout Session than {payment.session_id} while it was looked up."
-        )
-
-
 def _total_minor(order: Row) -> int:
     return money.to_minor_units(order["total_amount"], order["currency"])
 
 
-def _of_payment(payment: SessionEvent) -> str:
-    return f", payment {payment.payment_intent_id}" if payment.payment_intent_id else ""
-
-
-def _not_found_sentence(payment: OrderEvent) -> str:
-    if payment.order_reference is not None:
-        looked_for = f"There is no order {payment.order_reference}"
-    else:
-        looked_for = "The event has no metadata.order_id, and no order knows its session or payment"
-    ids = (getattr(payment, f"{name}_id", None) for name in ("session", "payment_intent", "charge", "dispute"))
-    return f"{looked_for}. Stripe's ids: {', '.join(i for i in ids if i)}."
+def _of_payment(session: SessionEvent) -> str:
+    return f", payment {session.payment_intent_id}" if session.payment_intent_id else ""

@@ -44,6 +44,11 @@ class SessionEvent(Session, kw_only=True, omit_defaults=True, tag_field="object"
     as_of: int | None = None
     lost_as: Literal["failed", "expired"] | None = None
 
+    @property
+    def takes_money(self) -> bool:
+        """Tell whether it says that money was taken."""
+        return self.outcome == "paid" and self.charged_minor != 0
+
 
 class ChargeEvent(Charge, kw_only=True, omit_defaults=True, tag_field="object", tag="charge"):
     """Something of a charge went back."""
@@ -52,7 +57,6 @@ class ChargeEvent(Charge, kw_only=True, omit_defaults=True, tag_field="object", 
     event_id: str
     event_type: str
     livemode: bool
-    order_reference: str | None = None
 
 
 class RefundEvent(Refund, kw_only=True, omit_defaults=True, tag_field="object", tag="refund"):
@@ -62,7 +66,6 @@ class RefundEvent(Refund, kw_only=True, omit_defaults=True, tag_field="object", 
     event_id: str
     event_type: str
     livemode: bool
-    order_reference: str | None = None
 
 
 class DisputeEvent(Dispute, kw_only=True, omit_defaults=True, tag_field="object", tag="dispute"):
@@ -72,16 +75,16 @@ class DisputeEvent(Dispute, kw_only=True, omit_defaults=True, tag_field="object"
     event_id: str
     event_type: str
     livemode: bool
-    order_reference: str | None = None
 
 
 class IgnoredEvent(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="object", tag="none"):
-    """A well-formed event that is none of the shop's business."""
+    """A well-formed event that is none of the shop's business, because of its type, its account or its session."""
 
     outcome: Literal["ignored"]
     event_id: str
     event_type: str
     livemode: bool
+    because: Literal["type", "account", "no_payment"]
 
 
 # What comes after a payment: it names the payment, and not its Checkout Session.
@@ -98,6 +101,10 @@ class _Event(msgspec.Struct):
     livemode: bool
     data: dict[str, Any]
     created: Any = None
+    # Whose it is, where it is of a connected account or of one of an organization's. A context is a path of ids
+    # (https://docs.stripe.com/context).
+    account: str | None = None
+    context: str | None = None
 
 
 class _Envelope(msgspec.Struct, rename="kebab"):
@@ -158,15 +165,17 @@ class _Dispute(msgspec.Struct):
     evidence_details: Any = None
 
 
-def read_event(envelope: object, *, livemode: bool) -> StripeEvent:
+def read_event(envelope: object, *, livemode: bool, own_account: str | None = None) -> StripeEvent:
     """Check an EventBridge envelope and say what its Stripe event means.
 
     Args:
         envelope: the event as EventBridge hands it on: `source`, `detail-type`, `detail`, …
         livemode: whether this environment handles live payments.
+        own_account: the shop's own Stripe account, where it is known. Most events of one's own account name none.
 
     Returns:
-        What it reports; an `IgnoredEvent` for a well-formed event of a type that the shop does not handle.
+        What it reports; an `IgnoredEvent` for a well-formed event of another account, of a type that the shop does
+        not handle, or of a session in which nothing is paid.
 
     Raises:
         InvalidEvent: malformed, its envelope contradicts it, or it is of the other Stripe mode.
@@ -185,8 +194,10 @@ def read_event(envelope: object, *, livemode: bool) -> StripeEvent:
             f"detail-type {fields.word(read.detail_type)} is not the event's type {fields.word(event.type)}."
         )
     fields.stripe_id(event.id, "The event's id")
+    if not _is_of(own_account, event):
+        return _ignored(event, "account")
     if event.type not in HANDLED_EVENTS:
-        return _ignored(event)
+        return _ignored(event, "type")
     if event.livemode != livemode:
         raise InvalidEvent(
             f"Event {event.id} is of Stripe's {_mode(event.livemode)} mode,"
@@ -195,9 +206,18 @@ def read_event(envelope: object, *, livemode: bool) -> StripeEvent:
     return _READERS[event.type](event, event.data.get("object"))
 
 
-def _ignored(event: _Event) -> IgnoredEvent:
+def _is_of(own_account: str | None, event: _Event) -> bool:
+    said = {name.rpartition("/")[2] for name in (event.account, event.context) if name}
+    return said <= {own_account}
+
+
+def _ignored(event: _Event, because: Literal["type", "account", "no_payment"]) -> IgnoredEvent:
     return IgnoredEvent(
-        outcome="ignored", event_id=event.id, event_type=fields.word(event.type), livemode=event.livemode
+        outcome="ignored",
+        event_id=event.id,
+        event_type=fields.word(event.type),
+        livemode=event.livemode,
+        because=because,
     )
 
 
@@ -205,7 +225,7 @@ def _read_session(event: _Event, body: object) -> SessionEvent | IgnoredEvent:
     session = fields.convert(body, _Session, "detail.data.object", expected="checkout.session")
     if session.mode == "setup":
         # Another application of the account stored a payment method: no money, no order.
-        return _ignored(event)
+        return _ignored(event, "no_payment")
     order_minor, order_currency = session.amount_total, session.currency
     if session.currency_conversion is not None:
         order_minor = session.currency_conversion.amount_total
@@ -225,10 +245,7 @@ def _read_session(event: _Event, body: object) -> SessionEvent | IgnoredEvent:
         livemode=event.livemode,
         as_of=fields.time(event.created),
         session_id=session.id,
-        order_reference=fields.reference(session.metadata, "order_id"),
-        event_reference=fields.reference(session.metadata, "event_id"),
-        ticket_reference=fields.reference(session.metadata, "ticket_id"),
-        order_mark=fields.reference(session.metadata, "order_mark"),
+        **_names(session.metadata),
         payment_intent_id=fields.optional_id(session.payment_intent, "payment_intent"),
         amount_minor=fields.amount(order_minor, "amount_total"),
         currency=None if order_currency is None else fields.currency(order_currency),
@@ -266,7 +283,7 @@ def _read_charge(event: _Event, body: object) -> ChargeEvent:
         event_id=event.id,
         event_type=event.type,
         livemode=event.livemode,
-        order_reference=fields.reference(charge.metadata, "order_id"),
+        **_names(charge.metadata),
         payment_intent_id=fields.optional_id(charge.payment_intent, "payment_intent"),
         charge_id=charge.id,
         amount_minor=fields.needed_amount(charge.amount, "amount"),
@@ -282,7 +299,7 @@ def _read_refund(event: _Event, body: object) -> RefundEvent:
         event_id=event.id,
         event_type=event.type,
         livemode=event.livemode,
-        order_reference=fields.reference(refund.metadata, "order_id"),
+        **_names(refund.metadata),
         payment_intent_id=fields.optional_id(refund.payment_intent, "payment_intent"),
         charge_id=fields.optional_id(refund.charge, "charge"),
         refund_id=refund.id,
@@ -300,7 +317,7 @@ def _read_dispute(event: _Event, body: object) -> DisputeEvent:
         event_id=event.id,
         event_type=event.type,
         livemode=event.livemode,
-        order_reference=fields.reference(dispute.metadata, "order_id"),
+        **_names(dispute.metadata),
         payment_intent_id=fields.optional_id(dispute.payment_intent, "payment_intent"),
         charge_id=fields.optional_id(dispute.charge, "charge"),
         dispute_id=dispute.id,
@@ -319,6 +336,16 @@ _READERS: Final = (
     | dict.fromkeys(REFUND_EVENTS, _read_refund)
     | dict.fromkeys(DISPUTE_EVENTS, _read_dispute)
 )
+
+
+def _names(metadata: dict[str, Any] | None) -> dict[str, str | None]:
+    """Give what metadata says of the order, as the fields of `OrderNames`."""
+    return {
+        "order_reference": fields.reference(metadata, "order_id"),
+        "event_reference": fields.reference(metadata, "event_id"),
+        "ticket_reference": fields.reference(metadata, "ticket_id"),
+        "order_mark": fields.reference(metadata, "order_mark"),
+    }
 
 
 def _mode(livemode: bool) -> str:  # noqa: FBT001 -- Stripe's own flag

@@ -20,17 +20,19 @@ import msgspec
 SessionObject = dict[str, Any]
 
 
-class SessionIdentity(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """By what a Checkout Session may be known as an order's: its id, and what its metadata names, unchecked.
+class OrderNames(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What metadata says of an order, unchecked. `ticketing.payments.identity` decides whether it is that order's."""
 
-    `ticketing.payments.identity` decides whether it is one.
-    """
-
-    session_id: str
     order_reference: str | None = None
     event_reference: str | None = None
     ticket_reference: str | None = None
     order_mark: str | None = None
+
+
+class SessionIdentity(OrderNames, kw_only=True, omit_defaults=True):
+    """By what a Checkout Session may be known as an order's: its id, and what its metadata names."""
+
+    session_id: str
 
 
 class Session(SessionIdentity, kw_only=True, omit_defaults=True):
@@ -54,7 +56,7 @@ class Session(SessionIdentity, kw_only=True, omit_defaults=True):
         return self.payment_intent_id or self.session_id
 
 
-class Charge(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Charge(OrderNames, kw_only=True, omit_defaults=True):
     """A charge, and how much of it went back so far."""
 
     charge_id: str
@@ -69,7 +71,7 @@ class Charge(msgspec.Struct, kw_only=True, omit_defaults=True):
         return self.payment_intent_id or self.charge_id
 
 
-class Refund(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Refund(OrderNames, kw_only=True, omit_defaults=True):
     """One refund; `status` and `failure_reason` are Stripe's words."""
 
     refund_id: str
@@ -86,7 +88,7 @@ class Refund(msgspec.Struct, kw_only=True, omit_defaults=True):
         return self.payment_intent_id or self.charge_id or self.refund_id
 
 
-class Dispute(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Dispute(OrderNames, kw_only=True, omit_defaults=True):
     """A dispute or an inquiry, as Stripe saw it at `as_of`.
 
     `reason` is the bank's word, `due_by` until when it is to be answered.

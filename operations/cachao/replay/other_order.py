@@ -22,36 +22,68 @@ from ticketing.stripe.events import SessionEvent, StripeEvent, read_event
 
 
 def as_of_order(context: CommandContext, original: Execution, order_id: int) -> Execution:
-    """Give the execution with the order's id in its event, for a payment whose session did not name its order.
+    """Give the execution with the order's names in its event, for a payment whose session did not name its order.
 
-    Says which order that is, and why the workflow will refuse it where that is to be seen. It checks session, amount
-    and currency against the order as ever.
+    That the payment is this order's, the operator says: its number alone would prove nothing to the workflow, so its
+    event, its ticket and its mark are written beside it. Says which order that is, and why the workflow will refuse it
+    where that is to be seen. It checks session, amount and currency against the order as ever.
 
     Raises:
-        Problem: there is no such order, or the input is no Stripe event.
+        Problem: there is no such order, the session names another one's mark, or the input is no Stripe event.
     """
-    envelope = _with_order(original, order_id)
     inspected = order_view.find(context.environment, str(order_id))
     if inspected is None:
         raise Problem(f"There is no order {order_id}. Nothing was started.")
     order = inspected["order"]
+    envelope = _envelope(original)
+    body = _object(original, envelope)
+    told = body.get("metadata") or {}
+    if told.get("order_mark") not in {None, "", order["order_mark"]}:
+        raise Problem(
+            f"The session was opened for order {escape(str(told.get('order_id')))} and has its mark: it is not order"
+            f" {order_id}'s. Nothing was started.",
+            advice="Find whose it is: another shop of the Stripe account, or this one before its database was restored.",
+        )
+    body["metadata"] = {**told, **_names(order)}
     total = f"{order['total_amount']} {order['currency'].upper()}"
-    made = escape(order["created_at"][:10]) if order["created_at"] else "without a date"
-    context.output.note(f"Order {order_id}: {escape(order['status'])}, {total}, made {made}.")
+    context.output.note(
+        f"Order {order_id}: {escape(order['status'])}, {total}, made {escape(order['created_at'][:10])}."
+    )
+    if order["stripe_checkout_session_id"] != body.get("id") and told.get("order_mark") is None:
+        context.output.note(
+            f"[yellow]Nothing says that this payment is order {order_id}'s, except you: compare buyer, time and amount in"
+            " Stripe first.[/yellow]"
+        )
     for objection in _objections(inspected, _read(original, envelope)):
         context.output.note(f"[yellow]{escape(objection)}[/yellow]")
     text = json.dumps(envelope, ensure_ascii=False)
     return dataclasses.replace(original, input=text, event=summarise(text))
 
 
-def _with_order(original: Execution, order_id: int) -> dict[str, Any]:
+def _names(order: dict[str, Any]) -> dict[str, str]:
+    names = {"order_id": order["id"], "event_id": order["event_id"], "ticket_id": order["ticket_id"]}
+    mark = {} if order["order_mark"] is None else {"order_mark": order["order_mark"]}
+    return {name: str(number) for name, number in names.items()} | mark
+
+
+def _envelope(original: Execution) -> dict[str, Any]:
     try:
-        envelope: dict[str, Any] = json.loads(original.input)
-        body = envelope["detail"]["data"]["object"]
-        body["metadata"] = {**(body.get("metadata") or {}), "order_id": str(order_id)}
-    except (ValueError, KeyError, TypeError, AttributeError):
+        envelope = json.loads(original.input)
+    except ValueError:
         raise _no_event(original) from None
+    if not isinstance(envelope, dict):
+        raise _no_event(original)
     return envelope
+
+
+def _object(original: Execution, envelope: dict[str, Any]) -> dict[str, Any]:
+    try:
+        body = envelope["detail"]["data"]["object"]
+    except (KeyError, TypeError):
+        raise _no_event(original) from None
+    if not isinstance(body, dict) or not isinstance(body.get("metadata") or {}, dict):
+        raise _no_event(original)
+    return body
 
 
 def _read(original: Execution, envelope: dict[str, Any]) -> StripeEvent:
@@ -80,12 +112,12 @@ def _objections(inspected: dict[str, Any], event: StripeEvent) -> Iterator[str]:
         yield f"Order {order['id']} belongs to another session, {own}: it will fail with OrderMismatch."
         return
     if event.amount_minor is not None and event.currency is not None:
-        costs = money.to_minor_units(Decimal(str(order["total_amount"])), order["currency"])
-        if (event.amount_minor, event.currency) != (costs, order["currency"].lower()):
+        asked, currency = _asked(order)
+        if (event.amount_minor, event.currency) != (asked, currency):
             paid = money.format_amount(event.amount_minor, event.currency)
-            price = money.format_amount(costs, order["currency"])
             yield (
-                f"The event is about {paid}, but order {order['id']} costs {price}: it will fail with AmountMismatch."
+                f"The event is about {paid}, but for order {order['id']} {money.format_amount(asked, currency)} was"
+                " asked: it will fail with AmountMismatch."
             )
             return
     if event.outcome != "paid":
@@ -100,3 +132,10 @@ def _objections(inspected: dict[str, Any], event: StripeEvent) -> Iterator[str]:
         )
     elif order["status"] in {OrderStatus.REFUNDED, OrderStatus.CANCELLED}:
         yield f"Order {order['id']} is {order['status']}: it will fail with PaymentForClosedOrder."
+
+
+def _asked(order: dict[str, Any]) -> tuple[int, str]:
+    if order["asked_minor"] is not None:
+        return order["asked_minor"], str(order["asked_currency"])
+    total = Decimal(str(order["total_amount"]))
+    return money.to_minor_units(total, order["currency"]), str(order["currency"]).lower()

@@ -171,6 +171,7 @@ def api(database: Database, stripe: StripeStandIn, monkeypatch: pytest.MonkeyPat
         "MAX_TICKETS_PER_ORDER": "10",
         "STRIPE_API_BASE": stripe.url,
         "STRIPE_LIVEMODE": "false",
+        "STRIPE_ACCOUNT_SHARED": "false",
         "EVENT_BUS_NAME": "default",
     }
     for name, value in settings.items():

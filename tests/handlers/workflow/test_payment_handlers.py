@@ -30,6 +30,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, database: Database) -> Iterator[St
         monkeypatch.setattr(stripe_access, "stripe_secret", lambda: SimpleNamespace(api_key="sk_test_local"))
         monkeypatch.setenv("STRIPE_API_BASE", running.url)
         monkeypatch.setenv("EVENT_BUS_NAME", "default")
+        monkeypatch.setenv("STRIPE_ACCOUNT_SHARED", "false")
         monkeypatch.setattr(runtime.metrics.provider, "namespace", "Cachao")
         yield running
 
@@ -69,7 +70,7 @@ def test_look_up_order_asks_stripe_for_a_payment_that_nobody_knows(database: Dat
     known = refund_event(database, order, "refund.created", 2000, payment_intent=intent)
     assert call(look_up_order, payment=known)["order_id"] == order
     unknown = refund_event(database, order, "refund.created", 2000, payment_intent="pi_elsewhere")
-    assert call(look_up_order, payment=unknown) == {"order_id": None, "status": "foreign"}
+    assert call(look_up_order, payment=unknown) == {"order_id": None, "status": "foreign", "took_money": False}
 
 
 def test_a_payment_that_paid_nothing_is_given_back(database: Database, stand_in: StripeStandIn) -> None:

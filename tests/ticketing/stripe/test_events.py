@@ -240,7 +240,7 @@ def test_a_type_that_is_no_word_is_not_repeated() -> None:
 
 def test_only_what_is_known_is_written() -> None:
     written = msgspec.to_builtins(read("payout.paid", {}))
-    assert written.keys() == {"object", "outcome", "event_id", "event_type", "livemode"}
+    assert written.keys() == {"object", "outcome", "event_id", "event_type", "livemode", "because"}
 
 
 @pytest.mark.parametrize("event_type", sorted(HANDLED_EVENTS))
