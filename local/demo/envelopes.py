@@ -20,7 +20,7 @@ def session_event(order: Mapping[str, Any], event_type: str, source: str, **sess
         "amount_total": int(order["total_amount"] * 100),
         "currency": order["currency"],
         "livemode": False,
-        "metadata": {"order_id": str(order["id"])},
+        "metadata": _names(order),
         "mode": "payment",
         "payment_intent": f"pi_demo{order['id']}",
         "payment_status": "paid",
@@ -37,6 +37,16 @@ def session_event(order: Mapping[str, Any], event_type: str, source: str, **sess
             "type": event_type,
             "data": {"object": body},
         },
+    }
+
+
+def _names(order: Mapping[str, Any]) -> dict[str, str]:
+    """Give what the shop writes into the metadata of an order's session and PaymentIntent."""
+    return {
+        "order_id": str(order["id"]),
+        "event_id": str(order["event_id"]),
+        "ticket_id": str(order["ticket_id"]),
+        "order_mark": order["order_mark"],
     }
 
 
@@ -66,7 +76,7 @@ def fitted(envelope: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, A
     except (KeyError, TypeError):
         return result  # nothing to fit: it is sent as it is
     minor = int(order["total_amount"] * 100)
-    body["metadata"] = {**(body.get("metadata") or {}), "order_id": str(order["id"])}
+    body["metadata"] = {**(body.get("metadata") or {}), **_names(order)}
     if kind == "checkout.session":
         body.update(
             id=order["stripe_checkout_session_id"],

@@ -20,6 +20,7 @@ from tests.factories import (
     create_ticket,
     dispute_of,
     envelope,
+    names_of,
     read_as,
     row_of,
     session_of,
@@ -110,19 +111,20 @@ def _refunded(database: Database, stripe: StripeStandIn) -> Scene:
 
 def _dispute_lost(database: Database, stripe: StripeStandIn) -> Scene:
     _paid_order(database)
-    dispute = dispute_of(row_of(database, "ticket_orders", _ORDER), status="lost", metadata={"order_id": str(_ORDER)})
+    dispute = dispute_of(row_of(database, "ticket_orders", _ORDER), status="lost")
     detail = stripe_event("charge.dispute.closed", dispute, id="evt_matrix")
     return Scene(envelope("charge.dispute.closed", dispute, detail=detail))
 
 
 def _paid_twice(database: Database, stripe: StripeStandIn) -> Scene:
     _paid_order(database)
-    second = stripe.session(stripe.seed_session(SessionSeed(_MINOR, metadata={"order_id": str(_ORDER)})))
+    names = names_of(row_of(database, "ticket_orders", _ORDER))
+    second = stripe.session(stripe.seed_session(SessionSeed(_MINOR, metadata=names)))
     payment = str(second["payment_intent"])
-    event = _event(database, "checkout.session.completed", payment_intent=payment, metadata={"order_id": str(_ORDER)})
+    event = _event(database, "checkout.session.completed", payment_intent=payment, metadata=names)
     event["detail"]["data"]["object"]["id"] = second["id"]
-    names = {payment: "the second payment", str(second["id"]): "the second session"}
-    return Scene(event, names, payment_at_stripe=payment)
+    called = {payment: "the second payment", str(second["id"]): "the second session"}
+    return Scene(event, called, payment_at_stripe=payment)
 
 
 # For each task the first one that reaches it is used.

@@ -112,4 +112,6 @@ def mismatched(run: Run, database: Database) -> tuple[int, Ended]:  # noqa: F811
 
 def set_total(database: Database, order_id: int, total: int) -> None:
     with database.transaction() as tx:
-        tx.change("UPDATE ticket_orders SET total_amount = %s WHERE id = %s", total, order_id)
+        tx.change(
+            "UPDATE ticket_orders SET total_amount = %s, asked_minor = %s * 100 WHERE id = %s", total, total, order_id
+        )

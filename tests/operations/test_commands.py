@@ -18,7 +18,7 @@ from cachao.view.output import Output
 from cachao.watch import Seen, Watcher, _lines
 from local.aws.cloud import LocalCloud
 from local.stripe_stand_in import SessionSeed, StripeStandIn
-from tests.factories import create_order, row_of
+from tests.factories import create_order, names_of, row_of
 from tests.operations.conftest import Cachao, paid_event
 from tests.workflow.conftest import Ended, Run
 from ticketing.database import Database
@@ -113,7 +113,9 @@ def doubly_paid(run: Run, database: Database, stripe_stand_in: StripeStandIn) ->
     payments = []
     for number in range(2):
         seed = SessionSeed(
-            amount_total=2000, metadata={"order_id": str(order_id)}, session_id=f"cs_test_{order_id}_{number}"
+            amount_total=2000,
+            metadata=names_of(row_of(database, "ticket_orders", order_id)),
+            session_id=f"cs_test_{order_id}_{number}",
         )
         session = stripe_stand_in.session(stripe_stand_in.seed_session(seed))
         payments.append(session["payment_intent"])
@@ -159,7 +161,7 @@ def test_a_refund_of_nothing_is_refused(cachao: Cachao, database: Database) -> N
 
 def late_order(database: Database, stripe: StripeStandIn, **session: Any) -> int:
     order_id = create_order(database)
-    seed = SessionSeed(amount_total=2000, metadata={"order_id": str(order_id)}, **session)
+    seed = SessionSeed(amount_total=2000, metadata=names_of(row_of(database, "ticket_orders", order_id)), **session)
     session_id = stripe.seed_session(seed)
     with database.transaction() as tx:
         tx.change(

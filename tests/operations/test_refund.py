@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from local.stripe_stand_in import SessionSeed, StripeStandIn
-from tests.factories import create_order, dispute_of, envelope, row_of
+from tests.factories import create_order, dispute_of, envelope, names_of, row_of
 from tests.operations.conftest import Cachao, paid_event
 from tests.operations.test_commands import doubly_paid, status
 from tests.workflow.conftest import Ended, Run
@@ -27,7 +27,7 @@ def paid(run: Run, database: Database, stripe_stand_in: StripeStandIn) -> Paid:
         order = row_of(database, "ticket_orders", order_id)
         seed = SessionSeed(
             amount_total=int(order["total_amount"] * 100),
-            metadata={"order_id": str(order_id)},
+            metadata=names_of(order),
             session_id=order["stripe_checkout_session_id"],
         )
         payment = stripe_stand_in.session(stripe_stand_in.seed_session(seed))["payment_intent"]

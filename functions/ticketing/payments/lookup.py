@@ -50,7 +50,7 @@ class OtherSession(msgspec.Struct, kw_only=True):
     """Another session of the order, which took no money: it is recorded, and the order goes on with its own."""
 
     order_id: int
-    status: Literal["other_session"] = "other_session"
+    status: Literal["other"] = "other"
 
 
 # Asks Stripe which Checkout Session a PaymentIntent belongs to; None: it was not paid in Checkout.

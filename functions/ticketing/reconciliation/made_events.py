@@ -22,7 +22,7 @@ def is_made(stripe_event_id: str) -> bool:
     return stripe_event_id.startswith(_EVENT_ID_PREFIX)
 
 
-def events_of_paid_session(session: SessionObject, *, order_id: int) -> list[BusEvent]:
+def events_of_paid_session(session: SessionObject) -> list[BusEvent]:
     """Give the events that a paid session should have caused: what was refunded of it, then that it was completed.
 
     A payment that was refunded in full, or lost to a dispute, causes only that: the order ends `refunded`, and nothing
@@ -32,11 +32,10 @@ def events_of_paid_session(session: SessionObject, *, order_id: int) -> list[Bus
     charge, dispute = charge_of(session), lost_dispute_of(session)
     refunded = charge["amount_refunded"] if charge is not None else 0
     if charge is not None and refunded:
-        # The order's id, as a charge of ours has it from its PaymentIntent; those of the old shop may lack it.
-        body = _of_order(charge, order_id, session)
+        body = _of_payment(charge, session)
         events.append(_event("charge.refunded", f"{charge['id']}_{refunded}", body, livemode=session["livemode"]))
     if dispute is not None:
-        body = _of_order(dispute, order_id, session)
+        body = _of_payment(dispute, session)
         events.append(_event("charge.dispute.closed", dispute["id"], body, livemode=session["livemode"]))
     elif charge is None or refunded < charge["amount"]:
         # As Stripe's own event: when the money was taken, not when the session was opened.
@@ -52,8 +51,10 @@ def events_of_paid_session(session: SessionObject, *, order_id: int) -> list[Bus
     return events
 
 
-def _of_order(body: dict[str, Any], order_id: int, session: SessionObject) -> dict[str, Any]:
-    metadata = {**(body.get("metadata") or {}), "order_id": str(order_id)}
+def _of_payment(body: dict[str, Any], session: SessionObject) -> dict[str, Any]:
+    # What the session says of its order, as a charge of ours has it from its PaymentIntent; those of the shop before
+    # may lack it.
+    metadata = {**(body.get("metadata") or {}), **(session.get("metadata") or {})}
     return {**body, "metadata": metadata, "payment_intent": session["payment_intent"]["id"]}
 
 

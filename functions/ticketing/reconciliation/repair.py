@@ -116,7 +116,7 @@ class Repair:
             return [_row(order_id, session_id, finding, "event_sent")]
         if not again and retried(lambda: self._was_sent(order_id, session_id)):
             return []
-        put = self._bus.put(made_events.events_of_paid_session(session, order_id=order_id))
+        put = self._bus.put(made_events.events_of_paid_session(session))
         if not all(result.taken for result in put):
             return [_row(order_id, session_id, finding, "event_not_sent")]
         retried(lambda: self._mark_late(order_id, session))
@@ -220,7 +220,7 @@ class Repair:
     def _prepare(self, answer: Answer) -> list[BusEvent]:
         if answer.session_id is not None and answer.order.session_id is None:
             self._store_session(answer.order.order_id, answer.session_id)
-        return made_events.events_of_paid_session(answer.session or {}, order_id=answer.order.order_id)
+        return made_events.events_of_paid_session(answer.session or {})
 
     def _mark_sent(self, answers: Sequence[Answer]) -> None:
         """Leave the orders alone while their executions run, so that the next run does not send them again."""

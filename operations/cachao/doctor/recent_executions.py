@@ -84,10 +84,9 @@ def _without_order(lacking: list[Open]) -> Iterator[Finding]:
             f"{pluralize(len(lacking), 'payment')} came without metadata.order_id, and no order knows the session:"
             f" {_examples(lacking)}.",
             "order_id_missing",
-            "Was the Checkout Session made by something else than this shop's checkout? It must set metadata.order_id"
-            " on the session itself: on the PaymentIntent or the product is not enough. Look the payment up in Stripe."
-            f" Where its order exists:\ncachao replay {lacking[0].execution.name} --order NUMBER\nOtherwise refund it"
-            f" in Stripe. {_of_dashboard(lacking)}",
+            "Look the payment up in Stripe. If another application took it, leave it alone, and deploy with"
+            " StripeAccountShared=true if that is usual. If this shop opened its Checkout Session, find its order, then"
+            f" run:\ncachao replay {lacking[0].execution.name} --order NUMBER\n{_of_dashboard(lacking)}",
             NO_ORDER_ID,
             waits=True,
         )

@@ -42,7 +42,7 @@ def as_of_order(context: CommandContext, original: Execution, order_id: int) -> 
         raise Problem(
             f"The session was opened for order {escape(str(told.get('order_id')))} and has its mark: it is not order"
             f" {order_id}'s. Nothing was started.",
-            advice="Find whose it is: another shop of the Stripe account, or this one before its database was restored.",
+            advice="It is of another shop of the Stripe account, or of this one before its database was restored.",
         )
     body["metadata"] = {**told, **_names(order)}
     total = f"{order['total_amount']} {order['currency'].upper()}"
@@ -51,8 +51,8 @@ def as_of_order(context: CommandContext, original: Execution, order_id: int) -> 
     )
     if order["stripe_checkout_session_id"] != body.get("id") and told.get("order_mark") is None:
         context.output.note(
-            f"[yellow]Nothing says that this payment is order {order_id}'s, except you: compare buyer, time and amount in"
-            " Stripe first.[/yellow]"
+            f"[yellow]Nothing says that this payment is order {order_id}'s, except you: compare buyer, time and amount"
+            " in Stripe first.[/yellow]"
         )
     for objection in _objections(inspected, _read(original, envelope)):
         context.output.note(f"[yellow]{escape(objection)}[/yellow]")

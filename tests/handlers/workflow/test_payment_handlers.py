@@ -13,7 +13,7 @@ from handlers import event_bus, runtime, stripe_access
 from handlers.maintenance import reconcile_orders
 from handlers.workflow import look_up_order, record_dispute, record_refund, refund_payment
 from local.stripe_stand_in import SessionSeed, StripeStandIn
-from tests.factories import create_order
+from tests.factories import create_order, names_of
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus
 from tests.ticketing.paid_orders import charge_event, dispute_event, order_row, pay, payment_event, refund_event, status
 from ticketing.database import Database
@@ -64,7 +64,7 @@ def test_a_dispute_says_which_alert_is_due(database: Database, stand_in: StripeS
 def test_look_up_order_asks_stripe_for_a_payment_that_nobody_knows(database: Database, stand_in: StripeStandIn) -> None:
     order = create_order(database, stripe_checkout_session_id="cs_test_own")
     session = stand_in.seed_session(
-        SessionSeed(amount_total=2000, metadata={"order_id": str(order)}, session_id="cs_test_own")
+        SessionSeed(amount_total=2000, metadata=names_of(order_row(database, order)), session_id="cs_test_own")
     )
     intent = stand_in.session(session)["payment_intent"]
     known = refund_event(database, order, "refund.created", 2000, payment_intent=intent)
@@ -106,7 +106,7 @@ def test_the_schedules_own_event_runs_a_reconciliation(
         SessionSeed(
             amount_total=2000,
             session_id=order_row(database, order)["stripe_checkout_session_id"],
-            metadata={"order_id": str(order)},
+            metadata=names_of(order_row(database, order)),
         )
     )
     scheduled = {"id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}, "time": "now"}

@@ -10,7 +10,7 @@ import pytest
 from cachao.aws.environment import Environment
 from cachao.doctor import recent_executions, refunds_at_stripe, stripe_secret
 from local.stripe_stand_in.seeding import SessionSeed
-from tests.factories import create_order, envelope
+from tests.factories import create_order, envelope, names_of, row_of
 from tests.operations.conftest import Cachao, paid_event, set_total
 from tests.operations.doctor.patients import Causes, Patient
 from tests.workflow.conftest import Ended, Run
@@ -55,7 +55,7 @@ def test_a_mismatch_is_over_once_its_payment_was_refunded(
 ) -> None:
     session = paid_at_stripe(patient)
     order_id = create_order(patient.database, stripe_checkout_session_id=session["id"])
-    session["metadata"] = {"order_id": str(order_id)}
+    session["metadata"] = names_of(row_of(patient.database, "ticket_orders", order_id))
     set_total(patient.database, order_id, 21)
     assert run(envelope("checkout.session.completed", session)).error == "AmountMismatch"
     assert ALONE not in causes(recent_executions.LINK)["executions_failing"].todo

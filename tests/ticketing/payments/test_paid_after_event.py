@@ -154,7 +154,7 @@ def test_what_reconciliation_finds_later_counts_by_the_time_of_the_payment(datab
         "created": unix("2026-11-20 10:00"),
         "payment_intent": {"id": "pi_1", "latest_charge": charge},
     }
-    [made] = events_of_paid_session(session, order_id=order)
+    [made] = events_of_paid_session(session)
     told: list[Alert] = []
     event = {"source": "stripe.com", "detail-type": made.detail_type, "detail": json.loads(made.detail)}
     assert run_workflow(database, event, told=told) == "paid"

@@ -13,7 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 from local.stripe_stand_in import PaymentSeed, SessionSeed, StripeStandIn
-from tests.factories import create_order
+from tests.factories import create_order, names_of
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus, run_workflow
 from tests.sizes import size
 from tests.ticketing.paid_orders import entries, order_row, refunded, seats, status
@@ -55,12 +55,11 @@ class Shop:
         """An order whose buyer is at Stripe; its hold lasts for half an hour from now."""
         order = create_order(self.database, **columns)
         row = order_row(self.database, order)
-        names = {"order_id": order, "event_id": row["event_id"], "ticket_id": row["ticket_id"]}
         self.stand_in.seed_session(
             SessionSeed(
                 amount_total=int(row["total_amount"] * 100),
                 session_id=row["stripe_checkout_session_id"],
-                metadata={name: str(value) for name, value in names.items()},
+                metadata=names_of(row),
                 status="open",
             )
         )
@@ -244,7 +243,7 @@ def test_what_the_workflow_refuses_is_not_sent_again(shop: Shop) -> None:
     shop.pay(order)
     shop.lose()
     with shop.database.transaction() as tx:
-        tx.change("UPDATE ticket_orders SET total_amount = 99 WHERE id = %s", order)
+        tx.change("UPDATE ticket_orders SET asked_minor = 9900 WHERE id = %s", order)
     assert missing(shop.run()) == Counter([order])
     assert shop.bus.results == ["AmountMismatch"]
     assert missing(shop.run()) == missing(shop.run(since=_days_ago(1))) == Counter()

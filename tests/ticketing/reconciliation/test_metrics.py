@@ -15,7 +15,7 @@ from handlers import event_bus, runtime, stripe_access
 from handlers.maintenance import reconcile_orders
 from handlers.workflow import mark_order_paid
 from local.stripe_stand_in import SessionSeed, StripeStandIn
-from tests.factories import create_order
+from tests.factories import create_order, names_of
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus
 from tests.ticketing.paid_orders import order_row, payment_event, status
 from ticketing.database import Database
@@ -59,7 +59,7 @@ def order_past_its_hold(database: Database, stand_in: StripeStandIn, **seed: Any
     order = create_order(database)
     past_its_hold(database, order)
     session = order_row(database, order)["stripe_checkout_session_id"]
-    fields = {"amount_total": 2000, "metadata": {"order_id": str(order)}, "session_id": session, **seed}
+    fields = {"amount_total": 2000, "metadata": names_of(order_row(database, order)), "session_id": session, **seed}
     stand_in.seed_session(SessionSeed(**fields))
     return order
 

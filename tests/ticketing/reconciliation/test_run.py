@@ -15,7 +15,7 @@ import stripe
 
 from local.stripe_stand_in import SessionSeed, StripeStandIn
 from tests.conftest import Connect
-from tests.factories import create_code, create_order, create_ticket, row_of
+from tests.factories import create_code, create_order, create_ticket, names_of, row_of
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus
 from tests.ticketing.paid_orders import code_uses, entries, order_row, pay, refund_charge, refunded, seats, status
 from ticketing.database import Database
@@ -50,7 +50,7 @@ class Shop:
 
     def __init__(self, database: Database, stand_in: StripeStandIn, api: stripe.StripeClient) -> None:
         self.database, self.stand_in, self.api = database, stand_in, api
-        self.bus = WorkflowBus(database)
+        self.bus = WorkflowBus(database, find_session=StripeSessions(api).of_payment)
 
     def order(self, *, hold: bool = True, due: bool = True, **columns: Any) -> int:
         """An order whose hold is over, or (hold=False) one of the live shop, an hour old."""
@@ -68,7 +68,7 @@ class Shop:
     def session(self, order: int, **seed: Any) -> str:
         """A session of the order at Stripe, as its checkout would have opened it."""
         row = order_row(self.database, order)
-        metadata = {"order_id": str(order), "event_id": str(row["event_id"]), "ticket_id": str(row["ticket_id"])}
+        metadata = names_of(row)
         fields = {"metadata": metadata, "session_id": row["stripe_checkout_session_id"], **seed}
         minor = int(row["total_amount"] * 100)
         return self.stand_in.seed_session(SessionSeed(amount_total=minor, **fields))
@@ -425,7 +425,7 @@ def test_what_the_workflow_refuses_is_sent_after_ever_longer_times(shop: Shop) -
     order = shop.order()
     shop.session(order)
     with shop.database.transaction() as tx:
-        tx.change("UPDATE ticket_orders SET total_amount = 99 WHERE id = %s", order)
+        tx.change("UPDATE ticket_orders SET asked_minor = 9900 WHERE id = %s", order)
     shop.run()
     assert shop.bus.results == ["AmountMismatch"]
     assert _minutes_until_due(shop.database, order) == pytest.approx(10, abs=1)

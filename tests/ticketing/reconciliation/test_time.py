@@ -16,7 +16,7 @@ import pytest
 from handlers import event_bus, runtime, stripe_access
 from handlers.maintenance import reconcile_orders
 from local.stripe_stand_in import SessionSeed, StripeStandIn
-from tests.factories import create_order
+from tests.factories import create_order, names_of
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus
 from tests.ticketing.paid_orders import entries, order_row, status
 from ticketing.database import Database
@@ -147,7 +147,7 @@ def test_orders_without_a_session_wait_too_while_there_is_no_time_to_look_for_on
     order = due_order(database, stripe_checkout_session_id=None)
     sessions = SlowSessions(clock)
     sessions.unnamed = [
-        {"id": f"cs_test_{n}", "status": "open", "metadata": {"order_id": str(order)}} for n in range(45)
+        {"id": f"cs_test_{n}", "status": "open", "metadata": names_of(order_row(database, order))} for n in range(45)
     ]
     late = reconcile(
         database, sessions, WorkflowBus(database), Options(requests_per_second=FAST), deadline=clock.now + 4
@@ -205,7 +205,7 @@ def hang(stand_in: StripeStandIn, **fault: Any) -> None:
 
 def seed(stand_in: StripeStandIn, database: Database, order: int, **fields: Any) -> str:
     session = order_row(database, order)["stripe_checkout_session_id"]
-    seeded = {"amount_total": 2000, "metadata": {"order_id": str(order)}, "session_id": session, **fields}
+    seeded = {"amount_total": 2000, "metadata": names_of(order_row(database, order)), "session_id": session, **fields}
     return stand_in.seed_session(SessionSeed(**seeded))
 
 

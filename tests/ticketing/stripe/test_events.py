@@ -93,6 +93,7 @@ def test_a_paid_session() -> None:
         charged_minor=4000,
         charged_currency="eur",
         charged="40.00 EUR",
+        as_of=1795000000,
     )
 
 
