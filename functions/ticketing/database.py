@@ -22,7 +22,7 @@ from pymysql.constants import CR, ER, FIELD_TYPE
 from pymysql.converters import conversions
 from pymysql.cursors import DictCursor
 
-from ticketing.errors import DatabaseUnavailable
+from ticketing.errors import ConfigurationError, DatabaseUnavailable
 
 Row = dict[str, Any]
 
@@ -55,6 +55,13 @@ _PASSING_SERVER_ERRORS = frozenset(
 )
 # A statement names a column or a table that is not there: a bug, or an older schema than this version's.
 _UNKNOWN_NAMES = frozenset({ER.BAD_FIELD_ERROR, ER.NO_SUCH_TABLE})
+# ER_BINLOG_STMT_MODE_AND_ROW_ENGINE: what is written under READ COMMITTED cannot be logged as a statement.
+_STATEMENT_NOT_LOGGED = 1665
+LOGS_STATEMENTS = (
+    "The server logs statements (binlog_format = STATEMENT), and so refuses each write of the shop with error 1665. Set"
+    " binlog_format = MIXED or ROW in its configuration (on RDS in the parameter group), and let the functions connect"
+    " anew."
+)
 # Client errors have a range of numbers of their own; all of them mean that the connection is gone.
 _CLIENT_ERRORS = range(CR.CR_ERROR_FIRST, CR.CR_ERROR_LAST + 1)
 
@@ -110,6 +117,10 @@ def is_passing(error: BaseException) -> bool:
 
 def _is_unknown_name(error: BaseException) -> bool:
     return isinstance(error, pymysql.err.MySQLError) and bool(error.args) and error.args[0] in _UNKNOWN_NAMES
+
+
+def _is_refused_by_log(error: BaseException) -> bool:
+    return isinstance(error, pymysql.err.MySQLError) and error.args[:1] == (_STATEMENT_NOT_LOGGED,)
 
 
 class Transaction:
@@ -174,6 +185,7 @@ class Database:
             DatabaseUnavailable: the database is away, too slow, or undid the transaction; also when the
                 connection was lost during COMMIT, so that the transaction may have happened.
             SchemaOutdated: the database lacks a migration of this version.
+            ConfigurationError: the server refuses every write (`LOGS_STATEMENTS`).
         """
         try:
             connection = self._open()
@@ -190,6 +202,8 @@ class Database:
                     f"The database could not finish the transaction: {describe(error)}"
                 ) from error
             self._roll_back()
+            if _is_refused_by_log(error):
+                raise ConfigurationError(LOGS_STATEMENTS) from error
             if _is_unknown_name(error):
                 self._explain_unknown_name()
             raise

@@ -25,6 +25,7 @@ class WebhookEndpoint:
     enabled_events: tuple[str, ...] = SHOP_EVENTS
     livemode: bool = False
     created: int = 1735689600  # 2025-01-01
+    application: str | None = None
 
     def body(self) -> "JsonObject":
         """Return it as the API shows it."""
@@ -32,7 +33,7 @@ class WebhookEndpoint:
             "id": self.id,
             "object": "webhook_endpoint",
             "api_version": None,
-            "application": None,
+            "application": self.application,
             "created": self.created,
             "description": None,
             "enabled_events": list(self.enabled_events),

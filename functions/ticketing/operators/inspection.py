@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from ticketing.database import Database, Row, Transaction
+from ticketing.schema import server
 
 # Beyond this many a number says no more than "very many", and counting would cost more than knowing.
 _COUNT_AT_MOST: Final = 1000
@@ -59,12 +60,14 @@ class InspectedOrder(msgspec.Struct, kw_only=True):
 class DatabaseHealth(msgspec.Struct, kw_only=True):
     """The state of the shop's tables; `past_hold` counts unpaid orders that are long due, up to 1000.
 
-    Their hold has ended, or the next question about them should have been asked.
+    Their hold has ended, or the next question about them should have been asked. `write_obstacle` says why the server
+    refuses every write, in a sentence.
     """
 
     past_hold: int
     oldest_past_hold: datetime | None
     without_hold: int
+    write_obstacle: str | None
 
 
 def find_order(  # noqa: PLR0913 -- one of them is given
@@ -139,11 +142,13 @@ def database_health(database: Database) -> DatabaseHealth:
             _UNTIMED_MINUTES,
             _COUNT_AT_MOST,
         )
+        settings = tx.one(server.SETTINGS)
     late, old = late or {}, old or {}
     return DatabaseHealth(
         past_hold=late.get("number", 0),
         oldest_past_hold=_utc(late.get("oldest")),
         without_hold=old.get("number", 0),
+        write_obstacle=None if settings is None else server.write_obstacle(**settings),
     )
 
 

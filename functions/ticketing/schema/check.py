@@ -14,7 +14,7 @@ from typing import Final
 from pymysql.cursors import Cursor
 
 from ticketing.errors import DataInconsistent
-from ticketing.schema import files, obstacles
+from ticketing.schema import files, obstacles, server
 from ticketing.schema.live_tables import LIVE_TABLES, PLACED_COLUMNS, Kind, Needed
 from ticketing.schema.tables import INTEGERS, ExistingColumn, ExistingTable, look
 
@@ -33,7 +33,7 @@ def check(cursor: Cursor, due: list[str]) -> None:
         DatabaseUnavailable: a table is in use by a transaction that does not end.
         ConfigurationError: the database's user lacks a right.
     """
-    _raise(_version(cursor))
+    _raise([*_version(cursor), *_settings(cursor)])
     tables = look(cursor)
     statements = [statement for name in due for statement in files.statements_of(name)]
     _raise(
@@ -62,6 +62,14 @@ def _version(cursor: Cursor) -> Iterator[str]:
     found = re.match(r"(\d+)\.(\d+)", version)
     if "mariadb" not in version.lower() or found is None or (int(found[1]), int(found[2])) < _OLDEST_VERSION:
         yield f"The server is {version}, and the shop needs MariaDB 10.6 or later."
+
+
+def _settings(cursor: Cursor) -> Iterator[str]:
+    cursor.execute(server.SETTINGS)
+    row = cursor.fetchone()
+    obstacle = None if row is None else server.write_obstacle(log_bin=row[0], binlog_format=row[1])
+    if obstacle is not None:
+        yield obstacle
 
 
 # --- The live tables ------------------------------------------------------------------------------------------------

@@ -41,7 +41,16 @@ def check(environment: Environment) -> Iterator[Finding]:
             "Add it; this is safe to repeat:\ncachao migrate",
         )
         return
-    yield fine(LINK, "The functions reach it, and its schema is this version's.")
+    # A function of an older deployment does not look at that.
+    obstacle = found["health"].get("write_obstacle")
+    if obstacle:
+        yield _broken(
+            "writes_refused",
+            obstacle,
+            "Change it. Then, for what failed:\ncachao replay --failed --since 2d --error ConfigurationError",
+        )
+        return
+    yield fine(LINK, "The functions reach it, it takes their writes, and its schema is this version's.")
     waiting = list(_check_orders(found["health"]))
     yield from waiting or [_none_late(_number_pending(environment))]
 

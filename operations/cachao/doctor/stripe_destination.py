@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LINK: Final = "Stripe event destination"
 _MOST: Final = 200
+# In `events_from`; beside it there may be @accounts and others, whose events the workflow ignores.
+_OWN_ACCOUNT: Final = "@self"
 _WHERE: Final = "In Stripe: Workbench → Event destinations."
 
 
@@ -96,6 +98,12 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
             "event_types_missing",
             f"{found.id} does not send {', '.join(lacking)}.",
             f"{_WHERE} Edit it, and add these event types.",
+        )
+    if _OWN_ACCOUNT not in (found.events_from or [_OWN_ACCOUNT]):
+        yield _broken(
+            "own_events_missing",
+            f"{found.id} sends events of {', '.join(found.events_from or [])} only, and none of the account itself.",
+            f"{_WHERE} Make a destination for events from your account (events_from: @self).",
         )
     yield from _problems_of_place(environment, found)
 

@@ -89,6 +89,12 @@ def _problems(environment: Environment, found: WebhookEndpoint) -> Iterator[Find
             f"{found.id} does not send {', '.join(lacking)}.",
             f"{_WHERE} Edit it, and add these event types.",
         )
+    if found.application is not None:
+        yield _broken(
+            "own_events_missing",
+            f"{found.id} sends events of connected accounts, and none of the account itself.",
+            f"{_WHERE} Add an endpoint for events from your account.",
+        )
     live = environment.parameters.get("StripeLivemode") == "true"
     if bool(found.livemode) != live:
         yield _broken(

@@ -112,7 +112,9 @@ class Output:
         if self.as_json:
             body = {"error": problem.sentence, "advice": problem.advice}
             sys.stdout.write(safe_json(msgspec.json.encode(body).decode()) + "\n")
-        self._errors.print(f"[red]{escape(problem.sentence)}[/red]", highlight=False, soft_wrap=True)
+        # A list of ours keeps its lines; no other line break is one.
+        sentence = "\n- ".join(escape(part) for part in problem.sentence.split("\n- "))
+        self._errors.print(f"[red]{sentence}[/red]", highlight=False, soft_wrap=True)
         if problem.advice:
             # Ours, and may have several lines.
             self._errors.print(markup.escape(safe_lines(problem.advice)), highlight=False, soft_wrap=True)

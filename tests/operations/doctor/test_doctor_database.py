@@ -56,6 +56,20 @@ def test_a_missing_migration_is_named(patient: Patient, cachao: Cachao, causes: 
     assert causes(database.LINK) == {}
 
 
+class AnsweringFunction:
+    """InspectOrder, as it answers where the server refuses writes."""
+
+    def invoke(self, function: str, given: dict[str, Any]) -> dict[str, Any]:
+        assert (function, given) == ("InspectOrderFunction", {"health": True})
+        return {"pending_migrations": [], "health": {"write_obstacle": "The server logs statements."}}
+
+
+def test_a_server_that_refuses_every_write_is_named() -> None:
+    [found] = database.check(AnsweringFunction())  # type: ignore[arg-type]
+    assert (found.state, found.cause, found.says) == ("broken", "writes_refused", "The server logs statements.")
+    assert "cachao replay --failed --since 2d --error ConfigurationError" in found.todo
+
+
 @contextlib.contextmanager
 def database_secret(patient: Patient, text: Callable[[str], str]) -> Iterator[None]:
     arn = patient.cloud.deployment.template.parameters["DatabaseSecretArn"]

@@ -25,6 +25,7 @@ API = "https://abc123.execute-api.eu-west-1.amazonaws.com"
         ({"status": "disabled", "disabled_reason": "no_aws_event_source_exists"}, "destination_disabled", "no_aws"),
         ({"event_payload": "thin"}, "thin_payload", "thin events"),
         ({"enabled_events": ("checkout.session.completed",)}, "event_types_missing", "checkout.session.expired"),
+        ({"events_from": ("@accounts",)}, "own_events_missing", "@accounts only, and none of the account itself"),
         ({"aws_account_id": "999999999999"}, "wrong_account", "999999999999"),
         ({"aws_region": "us-east-1"}, "wrong_region", "us-east-1"),
         ({"livemode": True}, "wrong_mode", "live mode"),
@@ -39,6 +40,11 @@ def test_a_wrong_destination_is_named(
     assert set(found) == {cause}
     assert says in found[cause].says
     assert found[cause].case == "Events not reaching EventBridge"
+
+
+def test_events_of_connected_accounts_beside_ones_own_do_no_harm(patient: Patient, causes: Causes) -> None:
+    patient.stripe.destination.events_from = ("@self", "@accounts")
+    assert causes(stripe_destination.LINK) == {}
 
 
 def test_all_event_types_by_a_star_are_enough(patient: Patient, causes: Causes) -> None:
@@ -138,6 +144,7 @@ def test_a_healthy_webhook_endpoint_is_fine(endpoint: WebhookEndpoint, environme
             "webhook_event_types_missing",
             "checkout.session.expired",
         ),
+        ({"application": "ca_1"}, "own_events_missing", "connected accounts"),
         ({"livemode": True}, "wrong_mode", "live mode"),
         ({"url": "https://shop.example/elsewhere"}, "webhook_missing", "https://shop.example/elsewhere"),
     ],

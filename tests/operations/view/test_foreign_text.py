@@ -98,6 +98,11 @@ def test_no_answer_of_any_command_carries_it(text: str, capsys: pytest.CaptureFi
     assert said.err.count("Order 1 names") == 1
 
 
+def test_a_sentence_keeps_the_lines_of_its_list(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().problem(Problem("Change this:\n- tickets is MyISAM\nand more\n- events has no id"))
+    assert capsys.readouterr().err == "Change this:\n- tickets is MyISAM\\x0aand more\n- events has no id\n"
+
+
 def test_a_terminal_still_gets_our_own_colours() -> None:
     console = SafeConsole(
         file=io.StringIO(), force_terminal=True, color_system="standard", width=80, legacy_windows=False
