@@ -11,7 +11,7 @@ import itertools
 import time
 from typing import Any, Literal
 
-from tests.factories import envelope
+from tests.factories import envelope, stripe_event
 from ticketing.errors import StripeUnavailable
 from ticketing.stripe.objects import SessionIdentity, identity_of
 from ticketing.stripe.open_session import OpenSession, SessionRequest
@@ -149,25 +149,42 @@ class StripeModel:
             self._emit("refund.failed", refund)
         self._emit("refund.updated", refund)
 
-    def dispute(self, session: Session) -> None:
+    def dispute(self, session: Session, *, amount: int | None = None, inquiry: bool = False) -> None:
         charge = self.charges[session["payment_intent"]]
         dispute = {
             "id": f"dp_{next(self._numbers)}",
             "object": "dispute",
             "created": int(time.time()),
-            "amount": charge["amount"],
+            "amount": charge["amount"] if amount is None else amount,
             "currency": "eur",
             "charge": charge["id"],
             "payment_intent": charge["payment_intent"],
             "metadata": {},
-            "status": "needs_response",
+            "status": "warning_needs_response" if inquiry else "needs_response",
         }
         charge["disputed"] = True
         self.disputes[dispute["id"]] = dispute
         self._emit("charge.dispute.created", dispute)
+        if not inquiry:
+            self._emit("charge.dispute.funds_withdrawn", dispute)
+
+    def escalate(self, dispute: dict[str, Any]) -> None:
+        """The bank asked, and now takes the money."""
+        dispute["status"] = "needs_response"
+        self._emit("charge.dispute.updated", dispute)
+        self._emit("charge.dispute.funds_withdrawn", dispute)
+
+    def drop(self, dispute: dict[str, Any]) -> None:
+        """The bank asked, and leaves it at that."""
+        dispute["status"] = "warning_closed"
+        self.charges[dispute["payment_intent"]]["disputed"] = False
+        self._emit("charge.dispute.closed", dispute)
 
     def close_dispute(self, dispute: dict[str, Any], *, won: bool) -> None:
+        """The bank decides; a lost dispute can be won after all."""
         dispute["status"] = "won" if won else "lost"
+        if won:
+            self._emit("charge.dispute.funds_reinstated", dispute)
         self._emit("charge.dispute.closed", dispute)
 
     # --- What is true of a payment -----------------------------------------------------------------------------------
@@ -179,11 +196,16 @@ class StripeModel:
         charge = self.charges.get(session["payment_intent"] or "")
         if charge is None:
             return True
-        lost = any(
-            dispute["payment_intent"] == charge["payment_intent"] and dispute["status"] == "lost"
+        return self.gone(charge) < int(charge["amount"])
+
+    def gone(self, charge: dict[str, Any]) -> int:
+        """How much of a charge is with the buyer, by refunds and by lost disputes."""
+        lost = sum(
+            dispute["amount"]
             for dispute in self.disputes.values()
+            if dispute["payment_intent"] == charge["payment_intent"] and dispute["status"] == "lost"
         )
-        return not lost and charge["amount_refunded"] < charge["amount"]
+        return min(int(charge["amount_refunded"] + lost), int(charge["amount"]))
 
     def _charge(self, session: Session) -> None:
         session["payment_intent"] = session["payment_intent"] or f"pi_{next(self._numbers)}"
@@ -201,4 +223,6 @@ class StripeModel:
         }
 
     def _emit(self, event_type: str, body: dict[str, Any]) -> None:
-        self.events.append(envelope(event_type, copy.deepcopy(body)))
+        told = copy.deepcopy(body)
+        detail = stripe_event(event_type, told, created=int(time.time()))
+        self.events.append(envelope(event_type, told, detail=detail))

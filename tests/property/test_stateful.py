@@ -12,6 +12,7 @@ import copy
 import functools
 import os
 import random
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ from tests.factories import create_code, create_event, create_ticket, envelope, 
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus, run_workflow
 from tests.property.stripe_model import Session, StripeModel
 from tests.sizes import size
+from ticketing.alerts import Alert
 from ticketing.checkout.checkout import check_out
 from ticketing.checkout.errors import CheckoutRefused
 from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms
@@ -138,14 +140,33 @@ class Shop(RuleBasedStateMachine):
         self.stripe.refund(session, max(1, left // part))
 
     @precondition(lambda self: self._refundable() or self._refunds_pending() or self._disputes_open())
-    @rule(which=RECENT, happens=st.sampled_from(["refund ends", "refund fails", "dispute", "won", "lost", "lost"]))
+    @rule(
+        which=RECENT,
+        happens=st.sampled_from(
+            [*["refund ends", "refund fails", "dispute", "dispute of a part", "inquiry"], *["won", "lost", "lost"]]
+        ),
+    )
     def bank_acts(self, which: int, happens: str) -> None:
         if happens.startswith("refund") and self._refunds_pending():
             self.stripe.end_refund(_pick(self._refunds_pending(), which), succeeded=happens == "refund ends")
-        elif happens == "dispute" and self._refundable():
-            self.stripe.dispute(_pick(self._refundable(), which))
+        elif happens in {"dispute", "dispute of a part", "inquiry"} and self._refundable():
+            session = _pick(self._refundable(), which)
+            part = session["amount_total"] // 2 if happens == "dispute of a part" else None
+            self.stripe.dispute(session, amount=part, inquiry=happens == "inquiry")
         elif happens in {"won", "lost"} and self._disputes_open():
             self.stripe.close_dispute(_pick(self._disputes_open(), which), won=happens == "won")
+
+    @precondition(lambda self: self._disputes("warning_needs_response", "lost"))
+    @rule(which=RECENT, dropped=st.booleans())
+    def bank_thinks_again(self, which: int, dropped: bool) -> None:
+        """An inquiry becomes a dispute or is dropped; a lost dispute is won after all."""
+        dispute = _pick(self._disputes("warning_needs_response", "lost"), which)
+        if dispute["status"] == "lost":
+            self.stripe.close_dispute(dispute, won=True)
+        elif dropped:
+            self.stripe.drop(dispute)
+        else:
+            self.stripe.escalate(dispute)
 
     # --- The workflow ------------------------------------------------------------------------------------------------
 
@@ -255,6 +276,36 @@ class Shop(RuleBasedStateMachine):
         assert self._reconcile().rows == []
         for order in self._orders():
             self._check_against_stripe(order)
+            self._check_the_books(order)
+        self._nothing_invites_to_pay_twice()
+
+    def _check_the_books(self, order: Row) -> None:
+        """Now that all is known, what went back of each payment is what Stripe says, and so is each dispute."""
+        payments = self._all("SELECT payment_key, refunded_minor FROM order_payments WHERE order_id = %s", order["id"])
+        for payment in payments:
+            charge = self.stripe.charges.get(payment["payment_key"])
+            assert payment["refunded_minor"] == (0 if charge is None else self.stripe.gone(charge)), (payment, charge)
+        assert order["refunded_amount"] <= order["total_amount"], order
+        own = self.stripe.charges.get(order["stripe_payment_intent_id"] or "")
+        if own is not None:
+            assert order["refunded_amount"] * 100 == self.stripe.gone(own), (order, own)
+        for dispute in self._all("SELECT * FROM order_disputes WHERE order_id = %s", order["id"]):
+            said = self.stripe.disputes[dispute["stripe_dispute_id"]]["status"]
+            assert dispute["status"] == said, dispute
+            assert bool(dispute["is_open"]) == (said in {"needs_response", "warning_needs_response"}), dispute
+
+    def _nothing_invites_to_pay_twice(self) -> None:
+        """Each event once more, now that all is known: whoever is told to refund finds money that may go back."""
+        for event in self.stripe.events:
+            told: list[Alert] = []
+            failed: list[str] = []
+            run_workflow(self.database, event, find_session=self.stripe.of_payment, told=told, failed=failed)
+            for text in [*(str(alert.what_to_do) for alert in told), *failed]:
+                for key in re.findall(r"cachao refund \d+ --payment (\w+)", text):
+                    charge = self.stripe.charges[key]
+                    assert self.stripe.gone(charge) < charge["amount"], (text, charge)
+                    held = [d for d in self._disputes("needs_response") if d["payment_intent"] == key]
+                    assert not held, (text, held)
 
     def _check_against_stripe(self, order: Row) -> None:
         sessions = [s for s in self.stripe.sessions.values() if s["metadata"]["order_id"] == str(order["id"])]
@@ -272,6 +323,9 @@ class Shop(RuleBasedStateMachine):
         intents = {session["payment_intent"] for session in sessions}
         refunds = [refund for refund in self.stripe.refunds.values() if refund["payment_intent"] in intents]
         if any(refund["status"] == "failed" for refund in refunds):
+            return
+        # Or a dispute was lost, which ended the order, and won after all.
+        if any(dispute["payment_intent"] in intents for dispute in self._disputes("won")):
             return
         for session in standing:
             key = session["payment_intent"] or session["id"]
@@ -328,7 +382,10 @@ class Shop(RuleBasedStateMachine):
         return [refund for refund in self.stripe.refunds.values() if refund["status"] == "pending"]
 
     def _disputes_open(self) -> list[dict[str, Any]]:
-        return [dispute for dispute in self.stripe.disputes.values() if dispute["status"] == "needs_response"]
+        return self._disputes("needs_response")
+
+    def _disputes(self, *statuses: str) -> list[dict[str, Any]]:
+        return [dispute for dispute in self.stripe.disputes.values() if dispute["status"] in statuses]
 
     def _payments_reported(self) -> list[int]:
         return [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+from ticketing.payments.standing import LedgerDispute, lost_amount
 from ticketing.stripe.objects import SessionObject
+from ticketing.stripe.states import DisputePhase
 
 Finding = Literal[
     "paid",
@@ -37,7 +39,7 @@ def finding_of(session: SessionObject | None) -> Finding:
     if session["payment_status"] in PAID_STATUSES:
         if _is_refunded_in_full(charge_of(session)):
             return "refunded"
-        return "lost_to_dispute" if lost_dispute_of(session) is not None else "paid"
+        return "lost_to_dispute" if is_lost(session) else "paid"
     intent = session.get("payment_intent")
     failed = isinstance(intent, dict) and intent.get("status") in _FAILED_INTENTS
     return "payment_failed" if failed else "payment_awaited"
@@ -56,13 +58,33 @@ def is_disputed(session: SessionObject) -> bool:
     return charge is not None and bool(charge.get("disputed"))
 
 
-def lost_dispute_of(session: SessionObject) -> dict[str, Any] | None:
-    """Give the dispute by which a session's money was lost, where its `disputes` were asked for and one is.
+def lost_disputes_of(session: SessionObject) -> list[dict[str, Any]]:
+    """Give the disputes by which a session's money, or a part of it, was lost, where its `disputes` were asked for.
 
     Stripe takes the money back without a refund: session, PaymentIntent and charge all go on saying paid.
     """
     disputes: list[dict[str, Any]] = session.get("disputes") or []
-    return next((dispute for dispute in disputes if dispute["status"] == "lost"), None)
+    return [dispute for dispute in disputes if dispute["status"] == "lost"]
+
+
+def is_lost(session: SessionObject) -> bool:
+    """Tell whether all of a session's money was lost to disputes, besides what was refunded of it."""
+    charge, disputes = charge_of(session), lost_disputes_of(session)
+    if charge is None or not disputes:
+        return False
+    lost = [
+        LedgerDispute(
+            stripe_dispute_id=dispute["id"],
+            payment_key=payment_key(session),
+            amount_minor=dispute["amount"],
+            currency=dispute["currency"],
+            status=dispute["status"],
+            phase=DisputePhase.LOST,
+        )
+        for dispute in disputes
+    ]
+    gone = lost_amount(paid=charge["amount"], currency=charge["currency"], disputes=lost)
+    return bool(charge["amount_refunded"] + gone >= charge["amount"])
 
 
 def payment_key(session: SessionObject) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, Final
 
 from ticketing.event_bus import BusEvent
-from ticketing.reconciliation.findings import charge_of, lost_dispute_of
+from ticketing.reconciliation.findings import charge_of, is_lost, lost_disputes_of
 from ticketing.stripe.objects import SessionObject
 
 _EVENT_ID_PREFIX: Final = "evt_reconcile_"
@@ -25,19 +26,21 @@ def is_made(stripe_event_id: str) -> bool:
 def events_of_paid_session(session: SessionObject) -> list[BusEvent]:
     """Give the events that a paid session should have caused: what was refunded of it, then that it was completed.
 
-    A payment that was refunded in full, or lost to a dispute, causes only that: the order ends `refunded`, and nothing
-    is counted. `session` is expanded as `RateLimitedSessions.retrieve` gives it.
+    A payment of which nothing is left, refunded or lost to disputes, causes only that: the order ends `refunded`, and
+    nothing is counted. `session` is expanded as `RateLimitedSessions.retrieve` gives it.
     """
     events = []
-    charge, dispute = charge_of(session), lost_dispute_of(session)
+    charge = charge_of(session)
     refunded = charge["amount_refunded"] if charge is not None else 0
     if charge is not None and refunded:
         body = _of_payment(charge, session)
         events.append(_event("charge.refunded", f"{charge['id']}_{refunded}", body, livemode=session["livemode"]))
-    if dispute is not None:
+    for dispute in lost_disputes_of(session):
         body = _of_payment(dispute, session)
-        events.append(_event("charge.dispute.closed", dispute["id"], body, livemode=session["livemode"]))
-    elif charge is None or refunded < charge["amount"]:
+        # As Stripe sees it now: what it said before is older.
+        now, livemode = int(time.time()), session["livemode"]
+        events.append(_event("charge.dispute.closed", dispute["id"], body, livemode=livemode, created=now))
+    if charge is None or not (is_lost(session) or refunded >= charge["amount"]):
         # As Stripe's own event: when the money was taken, not when the session was opened.
         paid_at = (charge or session)["created"]
         completed = _event(

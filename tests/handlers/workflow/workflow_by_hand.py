@@ -25,14 +25,17 @@ def run_workflow(
     *,
     find_session: FindSession | None = None,
     told: list[Alert] | None = None,
+    failed: list[str] | None = None,
 ) -> str:
     """One execution; gives how it ended: the outcome, `foreign`, or the alert's error.
 
-    `told` gets the alerts of steps that succeed.
+    `told` gets the alerts of steps that succeed, `failed` what the error of one that fails says.
     """
     try:
         return _run(database, envelope, find_session, [] if told is None else told)
     except PermanentError as error:
+        if failed is not None:
+            failed.append(str(error))
         return type(error).__name__
 
 

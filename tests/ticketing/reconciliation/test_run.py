@@ -736,6 +736,19 @@ def test_a_disputed_payment_that_is_not_lost_pays_its_order(shop: Shop, outcome:
     assert (status(shop.database, order), seats(shop.database, order)) == ("paid", (1, 0))
 
 
+def test_a_part_that_was_lost_to_a_dispute_leaves_the_ticket(shop: Shop) -> None:
+    order = shop.order()
+    session = shop.session(order)
+    payment = str(shop.stand_in.session(session)["payment_intent"])
+    shop.stand_in.open_dispute(payment, amount=500)
+    shop.stand_in.close_dispute(payment, status="lost")
+    [row] = shop.run().rows
+    assert (row.finding, row.action) == ("paid", "event_sent")
+    assert (status(shop.database, order), seats(shop.database, order)) == ("paid", (1, 0))
+    assert refunded(shop.database, order) == Decimal("5.00")
+    assert shop.run().rows == []
+
+
 # --- What an operator cancelled ---------------------------------------------------------------------------------------
 
 
