@@ -81,6 +81,18 @@ def required(name: str) -> str:
     return value
 
 
+def whole_number(name: str) -> int:
+    """Give an environment variable that is a whole number, 0 or more.
+
+    Raises:
+        ConfigurationError: it is missing, or is none.
+    """
+    value = required(name)
+    if not value.isascii() or not value.isdigit():
+        raise ConfigurationError(f"{name} must be a whole number.")
+    return int(value)
+
+
 def stripe_livemode() -> bool:
     """Tell whether this environment handles live payments (`STRIPE_LIVEMODE`).
 

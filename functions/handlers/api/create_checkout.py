@@ -11,11 +11,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from handlers.api.callers import caller
 from handlers.api.http import Request, http_api
 from handlers.runtime import count_metric, database, logger, metrics
-from handlers.settings import required, stripe_secret
+from handlers.settings import required, stripe_secret, whole_number
 from ticketing.checkout.checkout import check_out
 from ticketing.checkout.form import read_checkout_form
 from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms
-from ticketing.errors import ConfigurationError
 from ticketing.stripe import client as stripe_client
 from ticketing.stripe.open_session import StripeCheckoutSessions
 
@@ -29,7 +28,7 @@ def handler(request: Request) -> dict[str, object]:
     event_id = request.path_id("id", of="This event")
     ticket_id = request.path_id("ticketId", of="This ticket")
     buyer = caller(request)
-    form = read_checkout_form(request.json_object(), most=_whole_number("MAX_TICKETS_PER_ORDER"))
+    form = read_checkout_form(request.json_object(), most=whole_number("MAX_TICKETS_PER_ORDER"))
     wanted = CheckoutRequest(
         event_id=event_id,
         ticket_id=ticket_id,
@@ -57,9 +56,9 @@ def _sessions() -> StripeCheckoutSessions:
 def _terms() -> CheckoutTerms:
     return CheckoutTerms(
         currency=required("CURRENCY").lower(),
-        hold_seconds=_whole_number("HOLD_SECONDS"),
+        hold_seconds=whole_number("HOLD_SECONDS"),
         lock_seconds=_LOCK_SECONDS,
-        delayed_method_days=_whole_number("DELAYED_METHOD_DAYS"),
+        delayed_method_days=whole_number("DELAYED_METHOD_DAYS"),
     )
 
 
@@ -68,11 +67,3 @@ def _return_origin(origin: str) -> str:
     allowed = (entry.strip().rstrip("/") for entry in os.environ.get("FRONTEND_ORIGINS", "").split(","))
     known = {entry for entry in allowed if entry.startswith(("https://", "http://"))}
     return origin if origin in known else required("FRONTEND_URL").rstrip("/")
-
-
-@functools.cache
-def _whole_number(variable: str) -> int:
-    value = required(variable)
-    if not value.isascii() or not value.isdigit():
-        raise ConfigurationError(f"{variable} must be a whole number.")
-    return int(value)

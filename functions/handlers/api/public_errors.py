@@ -12,6 +12,10 @@ from ticketing.buyers.tokens import InvalidToken
 from ticketing.checkout import errors
 from ticketing.errors import RetryableError, StripeUnavailable, TicketingError
 
+# When to look again where all seats that are left are held by others. They come free one by one, as their buyers leave
+# or their time ends: nobody knows when, and asking the holds would cost more the more there are.
+_HELD_SECONDS: Final = 60
+
 _CODE_SENTENCES: Final[dict[errors.CodeRefusal, str]] = {
     "code_unknown": "This discount code does not exist for this event.",
     "code_inactive": "This discount code is not active.",
@@ -83,6 +87,15 @@ def _refusal(error: errors.CheckoutRefused) -> PublicError:  # noqa: PLR0911 -- 
 
 
 def _not_enough(error: errors.NotEnoughSeats) -> PublicError:
+    if error.available == 0 and error.unsold > 0:
+        return PublicError(
+            409,
+            "held",
+            "The last tickets are being bought right now. Please try again in a minute.",
+            retry_after=_HELD_SECONDS,
+            available=0,
+            retry_after_seconds=_HELD_SECONDS,
+        )
     if error.available == 0:
         return PublicError(409, "sold_out", "This ticket is sold out.", available=0)
     return PublicError(409, "not_enough_left", f"Only {error.available} left.", available=error.available)

@@ -28,7 +28,7 @@ _SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}\Z")
 _COLUMNS: Final = (
     "id, event_id, ticket_id, user_id, cognito_sub, email, quantity, unit_price, discount_amount, discount_code_id,"
     " total_amount, currency, refunded_amount, status, stripe_checkout_session_id, stripe_payment_intent_id,"
-    " validated_at, paid_at, created_at, updated_at"
+    " validated_at, paid_at, created_at, updated_at, bought_ticket, bought_event"
 )
 _FIRST: Final = "ORDER BY status IN %s DESC, created_at DESC, id DESC LIMIT %s"
 _OWN: Final = f"(SELECT {_COLUMNS} FROM ticket_orders WHERE cognito_sub = %s {_FIRST})"  # noqa: S608 -- constants
@@ -82,7 +82,10 @@ class BuyerOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What the success page polls: enough to say "paid", nothing about who bought."""
+    """What the success page polls: enough to say "paid", nothing about who bought.
+
+    `checkout_url`: where it can still be paid, while it waits for that.
+    """
 
     id: str
     status: str
@@ -92,6 +95,7 @@ class SessionOrder(msgspec.Struct, frozen=True, kw_only=True):
     total_amount: Decimal
     currency: str
     paid_at: datetime | None
+    checkout_url: str | None
 
 
 def orders_of(database: Database, buyer: Buyer) -> list[BuyerOrder]:
@@ -123,7 +127,7 @@ def order_of_session(database: Database, session_id: str) -> SessionOrder | None
     if _SESSION_ID.match(session_id):
         with database.transaction() as tx:
             row = tx.one(
-                "SELECT id, status, event_id, ticket_id, quantity, total_amount, currency, paid_at,"
+                "SELECT id, status, event_id, ticket_id, quantity, total_amount, currency, paid_at, checkout_url,"
                 " stripe_checkout_session_id FROM ticket_orders WHERE stripe_checkout_session_id = %s"
                 " ORDER BY id DESC LIMIT 1",
                 session_id,
@@ -140,6 +144,7 @@ def order_of_session(database: Database, session_id: str) -> SessionOrder | None
         total_amount=row["total_amount"],
         currency=row["currency"],
         paid_at=dates.utc_aware(row["paid_at"]),
+        checkout_url=row["checkout_url"] if row["status"] == OrderStatus.PENDING else None,
     )
 
 
@@ -155,6 +160,10 @@ def _order(row: Row) -> BuyerOrder:
         row[name] = None if row[name] is None else str(row[name])
     for name in ("validated_at", "paid_at", "created_at", "updated_at"):
         row[name] = dates.utc_aware(row[name])
+    for name in ("event", "ticket"):
+        # The row may be gone since: then as it was called when it was bought.
+        bought = row.pop(f"bought_{name}")
+        row[f"{name}_name"] = bought if row[f"{name}_name"] is None else row[f"{name}_name"]
     for name in ("start", "end"):
         local = row.pop(f"{name}_date")
         row[f"event_{name}_date"] = dates.as_if_utc(local)

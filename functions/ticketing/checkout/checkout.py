@@ -225,11 +225,12 @@ def _store(
 ) -> None:
     with database.transaction() as tx:
         changed = tx.change(
-            "UPDATE ticket_orders SET stripe_checkout_session_id = %s, asked_minor = %s, asked_currency = %s"
-            " WHERE id = %s AND stripe_checkout_session_id IS NULL",
+            "UPDATE ticket_orders SET stripe_checkout_session_id = %s, asked_minor = %s, asked_currency = %s,"
+            " checkout_url = %s WHERE id = %s AND stripe_checkout_session_id IS NULL",
             session.session_id,
             placed.asked_minor,
             placed.currency,
+            session.url,
             placed.order_id,
         )
         if changed != 1:

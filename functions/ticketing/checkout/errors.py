@@ -31,10 +31,11 @@ class NotOnSale(CheckoutRefused):
 class NotEnoughSeats(CheckoutRefused):
     """Fewer seats are free than wanted."""
 
-    def __init__(self, available: int) -> None:
-        """Take the number of seats that are free; below 0 where the live shop oversold."""
-        super().__init__(f"Only {max(available, 0)} seats are free.")
+    def __init__(self, *, available: int, unsold: int) -> None:
+        """Take the number of seats that are free, and of those not sold: free or held. Below 0 where oversold."""
+        super().__init__(f"Only {max(available, 0)} seats are free, and {max(unsold, 0)} not sold.")
         self.available = max(available, 0)
+        self.unsold = max(unsold, 0)
 
 
 class CodeRefused(CheckoutRefused):

@@ -26,10 +26,13 @@ from ticketing.schema.live_tables import PLACED_COLUMNS
 
 # Between a hold that did not fit and the look at what is left, seats may come free: then it is tried again.
 _HOLD_ATTEMPTS: Final = 3
+# Of a name, as `bought_ticket` and `bought_event` keep it.
+_LONGEST_NAME: Final = 255
 
 # With the date discount that ends first. One without an end (NULL, or a zero date, of which the year is 0) comes last.
 _TICKET: Final = (
-    "SELECT t.name, t.price, t.is_active, t.max_quantity, COALESCE(t.sold_quantity, 0) + t.held_quantity AS taken,"
+    "SELECT t.name, t.price, t.is_active, t.max_quantity,"
+    " COALESCE(t.sold_quantity, 0) AS sold, t.held_quantity AS held,"
     " e.name AS event_name, e.start_date, e.end_date, d.discount_type, d.discount_value"
     " FROM tickets t JOIN events e ON e.id = t.event_id"
     " LEFT JOIN ticket_discounts d ON d.id = (SELECT i.id FROM ticket_discounts i WHERE i.ticket_id = t.id"
@@ -123,7 +126,7 @@ def place(
         raise CodeRefused("code_used_up")
     mark = new_mark()
     order_id = _insert(
-        tx, request, price, mark, code_id=None if usable is None else usable.code_id, expires_at=expires_at
+        tx, request, ticket, price, mark, code_id=None if usable is None else usable.code_id, expires_at=expires_at
     )
     if key is not None:
         idempotency.note_order(tx, key, order_id)
@@ -171,14 +174,20 @@ def _date_discount(ticket: Row) -> Discount | None:
 def _check_left(ticket: Row, quantity: int) -> None:
     if ticket["max_quantity"] is None:
         return
-    # SQL's sum of two INTs is a Decimal or an int, depending on the columns.
-    available = int(ticket["max_quantity"] - ticket["taken"])
-    if available < quantity:
-        raise NotEnoughSeats(available)
+    unsold = ticket["max_quantity"] - ticket["sold"]
+    if unsold - ticket["held"] < quantity:
+        raise NotEnoughSeats(available=unsold - ticket["held"], unsold=unsold)
 
 
 def _insert(
-    tx: Transaction, request: CheckoutRequest, price: Price, mark: str, *, code_id: int | None, expires_at: int
+    tx: Transaction,
+    request: CheckoutRequest,
+    ticket: Row,
+    price: Price,
+    mark: str,
+    *,
+    code_id: int | None,
+    expires_at: int,
 ) -> int:
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     values = (
@@ -201,6 +210,8 @@ def _insert(
         mark,
         price.unit_minor * request.quantity,
         price.currency,
+        (ticket["name"] or "")[:_LONGEST_NAME] or None,
+        (ticket["event_name"] or "")[:_LONGEST_NAME] or None,
         now,
         now,
     )
@@ -216,7 +227,7 @@ def _hold_seats(tx: Transaction, request: CheckoutRequest) -> None:
         if holds.take_seats(tx, ticket_id=request.ticket_id, quantity=request.quantity):
             return
         ticket = tx.one(
-            "SELECT max_quantity, COALESCE(sold_quantity, 0) + held_quantity AS taken FROM tickets WHERE id = %s",
+            "SELECT max_quantity, COALESCE(sold_quantity, 0) AS sold, held_quantity AS held FROM tickets WHERE id = %s",
             request.ticket_id,
         )
         if ticket is None:

@@ -127,6 +127,8 @@ PLACED_COLUMNS: Final = (
     "order_mark",
     "asked_minor",
     "asked_currency",
+    "bought_ticket",
+    "bought_event",
     "created_at",
     "updated_at",
 )

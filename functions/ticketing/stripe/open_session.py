@@ -123,7 +123,8 @@ def _parameters(request: SessionRequest) -> SessionCreateParams:
         "client_reference_id": request.reference,
         # Session metadata is not copied to the PaymentIntent, and refunds and disputes know only the latter.
         "metadata": request.metadata,
-        "payment_intent_data": {"metadata": request.metadata},
+        # A guest has nothing in hand but Stripe's receipt; this has it sent whatever the dashboard says.
+        "payment_intent_data": {"metadata": request.metadata, "receipt_email": request.email},
         # The price is what the order says. Without this a default of the Stripe account could add tax to it
         # (https://docs.stripe.com/tax/checkout/automatic-tax-default), and no payment would fit its order.
         "automatic_tax": {"enabled": False},

@@ -195,7 +195,6 @@ def api(database: Database, stripe: StripeStandIn, monkeypatch: pytest.MonkeyPat
 def forget() -> None:
     """Settings are read once per Lambda, but anew by each test."""
     create_checkout._terms.cache_clear()
-    create_checkout._whole_number.cache_clear()
 
 
 @pytest.fixture

@@ -61,6 +61,14 @@ def add_discount(database: Database, ticket_id: int, days: int | None, value: st
         )
 
 
+def test_stripe_sends_the_buyer_its_receipt(api: Api, stripe: StripeStandIn, event_id: int, ticket_id: int) -> None:
+    reply = api.checkout(event_id, ticket_id, email="guest@example.com")
+    stripe.pay(reply.body["session_id"])
+    client = stripe_client.client("sk_test_of_the_tests", api_base=stripe.url)
+    payment = client.v1.payment_intents.retrieve(str(stripe.session(reply.body["session_id"])["payment_intent"]))
+    assert payment.receipt_email == "guest@example.com"
+
+
 def test_an_order_and_its_session(
     api: Api, database: Database, stripe: StripeStandIn, event_id: int, ticket_id: int
 ) -> None:
@@ -359,8 +367,17 @@ def test_seats_run_out(api: Api, database: Database, event_id: int, ticket_id: i
     )
     assert api.checkout(event_id, ticket_id, quantity=2).status == 200
     none = api.checkout(event_id, ticket_id)
-    assert (none.status, none.code, none.body["available"]) == (409, "sold_out", 0)
+    # Nobody has paid yet: "sold out" would be a lie.
+    assert (none.status, none.code, none.body["available"]) == (409, "held", 0)
+    assert none.headers["retry-after"] == str(none.body["retry_after_seconds"]) == "60"
     assert held(database, ticket_id) == 10
+    with database.transaction() as tx:
+        tx.change("UPDATE tickets SET held_quantity = 1, sold_quantity = 9 WHERE id = %s", ticket_id)
+    assert api.checkout(event_id, ticket_id).code == "held"
+    with database.transaction() as tx:
+        tx.change("UPDATE tickets SET held_quantity = 0, sold_quantity = 10 WHERE id = %s", ticket_id)
+    sold = api.checkout(event_id, ticket_id)
+    assert (sold.status, sold.code, sold.body["available"]) == (409, "sold_out", 0)
     assert len(orders(database)) == 2
 
 
@@ -674,7 +691,6 @@ def test_a_missing_setting_is_our_fault(
     assert api.checkout(event_id, ticket_id).status == 500
     monkeypatch.setenv("CURRENCY", "eur")
     monkeypatch.setenv("MAX_TICKETS_PER_ORDER", "ten")
-    create_checkout._whole_number.cache_clear()
     assert api.checkout(event_id, ticket_id).status == 500
 
 

@@ -94,7 +94,7 @@ def test_the_last_seat(connect: Connect, database: Database, buyers: int) -> Non
     ticket_id = create_ticket(database, max_quantity=5, sold_quantity=4)
     event_id = row_of(database, "tickets", ticket_id)["event_id"]
     results = at_once(buyers, connect, lambda own, _: buy(own, ticket_id, event_id))
-    assert results == {"ordered": 1, "sold_out": buyers - 1}
+    assert results == {"ordered": 1, "held": buyers - 1}
     assert row_of(database, "tickets", ticket_id)["held_quantity"] == 1
 
 
@@ -149,7 +149,7 @@ def test_fifty_seats_for_a_hundred_buyers(connect: Connect, database: Database) 
     ticket_id = create_ticket(database, max_quantity=50)
     event_id = row_of(database, "tickets", ticket_id)["event_id"]
     results = at_once(100, connect, lambda own, _: buy(own, ticket_id, event_id))
-    assert results == {"ordered": 50, "sold_out": 50}
+    assert results == {"ordered": 50, "held": 50}
     check_sums(database, ticket_id)
 
 

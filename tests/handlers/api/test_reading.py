@@ -44,11 +44,21 @@ def test_the_tickets_of_an_event(api: Api, database: Database) -> None:
         "max_quantity": 10,
         "sold_quantity": 3,
         "available": 5,
+        "max_per_order": 5,
         "is_active": True,
         "created_at": "2026-01-02T03:04:05Z",
     }
-    shown = [(t["id"], t["available"], t["is_active"]) for t in reply.body["tickets"]]
-    assert shown == [(str(third), 0, True), (str(second), None, False), (str(first), 5, True)]
+    shown = [(t["id"], t["available"], t["max_per_order"], t["is_active"]) for t in reply.body["tickets"]]
+    assert shown == [(str(third), 0, 0, True), (str(second), None, 0, False), (str(first), 5, 5, True)]
+
+
+def test_what_one_order_may_have(api: Api, database: Database) -> None:
+    event_id, over = create_event(database), create_event(database, start_date="2020-01-01 20:00:00")
+    create_ticket(database, event_id=event_id, max_quantity=None)
+    create_ticket(database, event_id=over, max_quantity=None)
+    for event, most in ((event_id, 10), (over, 0)):
+        [ticket] = api.call("GET /events/{id}/tickets", {"id": str(event)}).body["tickets"]
+        assert ticket["max_per_order"] == most
 
 
 def test_an_event_without_tickets_and_no_event(api: Api, database: Database) -> None:
@@ -73,6 +83,7 @@ def test_the_order_of_a_session_while_pending_and_when_paid(api: Api, database: 
             "total_amount": 40,
             "currency": "eur",
             "paid_at": None,
+            "checkout_url": None,  # an order from before this was kept
         },
     }
     with database.transaction() as tx:
@@ -176,6 +187,33 @@ def test_an_event_whose_dates_are_days_or_nothing(api: Api, database: Database, 
     [order] = api.call("GET /user/tickets", headers=token()).body["orders"]
     assert (order["event_start_date"], order["event_start_local"]) == (None, None)
     assert (order["event_end_date"], order["event_end_local"]) == ("2027-05-01T00:00:00.000Z", "2027-05-01T00:00:00")
+
+
+def test_the_page_of_an_order_while_it_waits_for_its_payment(api: Api, database: Database) -> None:
+    ticket = row_of(database, "tickets", create_ticket(database))
+    made = api.checkout(ticket["event_id"], ticket["id"]).body
+    asked = {"session_id": made["session_id"]}
+    assert api.call("GET /orders", query=asked).body["order"]["checkout_url"] == made["checkout_url"]
+    for status in ("processing", "paid", "expired", "failed", "cancelled", "refunded"):
+        with database.transaction() as tx:
+            tx.change("UPDATE ticket_orders SET status = %s", status)
+        assert api.call("GET /orders", query=asked).body["order"]["checkout_url"] is None
+
+
+def test_a_ticket_keeps_its_name_when_its_row_is_deleted(api: Api, database: Database, token: Token) -> None:
+    event_id = create_event(database, name="Salsa \U0001f389")
+    ticket_id = create_ticket(database, event_id=event_id, name="Standard")
+    assert api.checkout(event_id, ticket_id, headers=token()).status == 200
+    with database.transaction() as tx:
+        tx.change("UPDATE tickets SET name = 'Standing'")
+    [order] = api.call("GET /user/tickets", headers=token()).body["orders"]
+    assert order["ticket_name"] == "Standing"  # as it is called today, while it is there
+    with database.transaction() as tx:
+        tx.change("DELETE FROM tickets")
+        tx.change("DELETE FROM events")
+    [order] = api.call("GET /user/tickets", headers=token()).body["orders"]
+    assert (order["ticket_name"], order["event_name"]) == ("Standard", "Salsa \U0001f389")
+    assert not {"bought_ticket", "bought_event"} & set(order)
 
 
 def test_an_order_whose_event_is_gone_is_still_the_buyers(api: Api, database: Database, token: Token) -> None:
