@@ -25,7 +25,7 @@ _ORDER: Final = (
     "id, event_id, ticket_id, quantity, unit_price, discount_amount, discount_code_id, total_amount, currency, status,"
     " stripe_checkout_session_id, stripe_payment_intent_id, held_quantity, code_held, hold_expires_at, next_check_at,"
     " paid_at, ticket_counted_at, ticket_returned_at, discount_counted_at, discount_returned_at, refunded_amount,"
-    " validated_at, created_at, updated_at"
+    " validated_at, order_mark, asked_minor, asked_currency, created_at, updated_at"
 )
 _PAYMENT: Final = (
     "payment_key, stripe_checkout_session_id, stripe_payment_intent_id, role, amount_minor, currency,"

@@ -300,7 +300,7 @@ def _check_amount(order: Row, session: SessionEvent) -> None:
     if session.amount_minor == asked and session.currency == currency:
         return
     raise AmountMismatch(
-        f"Order {order['id']} was to be paid with {money.format_amount(asked, currency)} ({asked} in minor units), but"
+        f"Order {order['id']} costs {money.format_amount(asked, currency)} ({asked} in minor units), but"
         f" Stripe reports {money.format_amount(session.amount_minor, session.currency)} ({session.amount_minor}) for"
         f" session {session.session_id}{_of_payment(session)}. Nothing was changed."
     )

@@ -115,10 +115,8 @@ def _objections(inspected: dict[str, Any], event: StripeEvent) -> Iterator[str]:
         asked, currency = _asked(order)
         if (event.amount_minor, event.currency) != (asked, currency):
             paid = money.format_amount(event.amount_minor, event.currency)
-            yield (
-                f"The event is about {paid}, but for order {order['id']} {money.format_amount(asked, currency)} was"
-                " asked: it will fail with AmountMismatch."
-            )
+            price = money.format_amount(asked, currency)
+            yield f"The event is about {paid}, but order {order['id']} costs {price}: it will fail with AmountMismatch."
             return
     if event.outcome != "paid":
         return

@@ -196,6 +196,26 @@ def test_what_the_workflow_will_object_to_is_foreseen(
         assert [found["error"] for found in done.data["replays"]] == [error]
 
 
+def test_a_payment_with_another_orders_mark_is_no_other_orders(cachao: Cachao, database: Database, run: Run) -> None:
+    gone, order = create_order(database), create_order(database, stripe_checkout_session_id=None)
+    event = paid_event(database, gone)
+    with database.transaction() as tx:
+        tx.change("DELETE FROM ticket_orders WHERE id = %s", gone)
+    failed = run(event)
+    assert failed.error == "OrderNotFound"
+    answer = cachao("replay", failed.name, "--order", order, "--yes")
+    assert answer.exit_code == 1
+    assert "it is not order" in answer.notes
+
+
+def test_a_payment_that_nothing_but_the_operator_gives_to_an_order_says_so(
+    cachao: Cachao, database: Database, lost: tuple[int, Ended]
+) -> None:
+    order = create_order(database, stripe_checkout_session_id=None)
+    answer = cachao("replay", lost[1].name, "--order", order)
+    assert f"Nothing says that this payment is order {order}'s, except you" in " ".join(answer.notes.split())
+
+
 # --- How it is shown -----------------------------------------------------------------------------------------------
 
 
