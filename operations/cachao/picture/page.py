@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 from cachao.picture.results import Overlay, StateResult, spoken
 from cachao.picture.svg import RESULT_WORDS, draw
+from cachao.view.foreign_text import safe_lines
 
 _STYLE: Final = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
@@ -29,8 +30,8 @@ def draw_page(definition: Mapping[str, Any], overlay: Overlay, *, title: str, se
         [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
-            f"<title>{escape(title)}</title><style>{_STYLE}</style></head>",
-            f"<body><h1>{escape(title)}</h1><p>{escape(sentence)}</p><main>",
+            f"<title>{escape(safe_lines(title))}</title><style>{_STYLE}</style></head>",
+            f"<body><h1>{escape(safe_lines(title))}</h1><p>{escape(safe_lines(sentence))}</p><main>",
             draw(definition, overlay),
             "<section><h2>Timeline</h2><table><thead><tr>",
             *(f'<th scope="col">{heading}</th>' for heading in ("Step", "Began", "Took", "Tries", "")),
@@ -45,7 +46,7 @@ def _rows(overlay: Overlay) -> Iterator[str]:
     results = sorted(overlay.states.items(), key=lambda item: item[1].started or 0.0)
     whole = max(((result.started or 0.0) + (result.seconds or 0.0) for _, result in results), default=0.0)
     for name, result in results:
-        error = f'<br><span class="error-name">{escape(result.error)}</span>' if result.error else ""
+        error = f'<br><span class="error-name">{escape(safe_lines(result.error))}</span>' if result.error else ""
         began = f"+{spoken(result.started)}" if result.started is not None else ""
         took = spoken(result.seconds) if result.seconds is not None else ""
         yield (

@@ -23,6 +23,7 @@ from cachao.picture.geometry import (
 from cachao.picture.graph import Edge, Node, read_graph
 from cachao.picture.layout import Line, Plan, all_plans, lay_out
 from cachao.picture.results import Overlay, StateResult, spoken
+from cachao.view.foreign_text import safe_lines
 
 Points = tuple[Point, ...]
 
@@ -242,7 +243,7 @@ def _states(plan: Plan, overlay: Overlay | None) -> Iterator[str]:
 def _state(node: Node, box: Box, result: StateResult | None, shows_run: bool) -> Iterator[str]:  # noqa: FBT001
     status = result.status if result is not None else "unreached"
     classes = f"state {status}" if shows_run else "state"
-    yield f'<g class="{classes}"><title>{escape(_told(node, result))}</title>'
+    yield f'<g class="{classes}"><title>{escape(safe_lines(_told(node, result)))}</title>'
     yield _shape(node, box)
     yield from _icon(node, box)
     yield from _text(node, box, result)

@@ -330,6 +330,15 @@ def test_the_page_has_the_timeline_beside_the_picture() -> None:
     assert "<Broken>" not in page
 
 
+def test_a_page_stays_one_whatever_a_stranger_wrote() -> None:
+    """A control character would make the drawing no XML, a bidirectional one turn the sentence round."""
+    broken = {"FirstStep": StateResult("failed", error="Odd\x1b[31m\u202e")}
+    page = draw_page(RUN, Overlay(broken), title="a\x07", sentence="\x9b2J <b>\u2028")
+    assert "<h1>a\\x07</h1><p>\\x9b2J &lt;b&gt;\\u2028</p>" in page
+    assert not set(page) & set("\x07\x1b\x9b\u202e\u2028")
+    parse(page[page.index("<svg") : page.index("</svg>") + 6])
+
+
 def test_a_page_of_a_run_without_times_has_no_bars() -> None:
     page = draw_page(RUN, Overlay({"FirstStep": StateResult("running")}), title="x")
     assert "margin-left" not in page
