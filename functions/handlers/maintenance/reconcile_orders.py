@@ -18,7 +18,7 @@ import msgspec
 
 from handlers import event_bus, stripe_access
 from handlers.runtime import TaskInput, count_metric, database, logger, metrics, task
-from handlers.settings import required
+from handlers.settings import required, stripe_account_is_shared
 from ticketing.errors import StripeUnavailable
 from ticketing.event_bus import EventBridgeBus
 from ticketing.operators.inspection import database_health
@@ -81,6 +81,7 @@ def _reconcile(given: ReconcileOrdersInput) -> Report:
                 close_missing=given.close_missing,
                 cursor=given.cursor,
                 requests_per_second=given.requests_per_second,
+                account_is_shared=stripe_account_is_shared(),
             ),
             events=StripeEventList(stripe_access.client(network_retries=0)),
             deadline=begun + min(seconds, given.seconds or seconds),

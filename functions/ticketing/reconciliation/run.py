@@ -52,7 +52,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     `since`: all unpaid orders made from then on (UTC), not only those past their time. `dry_run`: only say what
     would be done. `close_missing`: end orders whose session Stripe does not know instead of reporting them, also
     those that were reported before and are not due again.
-    `cursor`: go on where an earlier run stopped.
+    `cursor`: go on where an earlier run stopped. `account_is_shared`: the Stripe account sells other things, too, so
+    that a payment that is no order's is nothing to report.
     """
 
     since: datetime | None = None
@@ -60,6 +61,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     close_missing: bool = False
     cursor: RunCursor | None = None
     requests_per_second: float = DEFAULT_REQUESTS_PER_SECOND
+    account_is_shared: bool = False
 
 
 class RunCursor(msgspec.Struct, frozen=True, kw_only=True):
@@ -301,6 +303,8 @@ class _Run:
         except DeadlineExceeded:
             return cursor
         unrecorded = unrecorded_payments.not_recorded(self._database, page)
+        if self._options.account_is_shared:
+            unrecorded = [payment for payment in unrecorded if payment.order_id is not None]
         # Told once, or the alarm would never end; whoever asks since a date wants to see them all.
         told = (
             set()

@@ -36,7 +36,8 @@ class UnrecordedPayment(msgspec.Struct, frozen=True, kw_only=True):
 def not_recorded(database: Database, sessions: Iterable[SessionObject]) -> list[UnrecordedPayment]:
     """Give those of the completed sessions that took money, or needed none, without the shop knowing it.
 
-    Not the sessions of orders that still wait for their payment: those are asked about in their own time.
+    Not the sessions of orders that still wait for their payment: those are asked about in their own time. Nor what is
+    not ours and took no money.
 
     Raises:
         DatabaseUnavailable: try again.
@@ -51,7 +52,11 @@ def not_recorded(database: Database, sessions: Iterable[SessionObject]) -> list[
         _unrecorded(session, order)
         for session in paid
         if payment_key(session) not in known
-        and ((order := orders.get(session["id"])) is None or not _is_settled(order, session))
+        and (
+            bool(session.get("amount_total"))
+            if (order := orders.get(session["id"])) is None
+            else not _is_settled(order, session)
+        )
     ]
 
 

@@ -34,6 +34,7 @@ Sweep = Callable[[dict[str, Any]], float | None]
 def stand_in(monkeypatch: pytest.MonkeyPatch, database: Database) -> Iterator[StripeStandIn]:
     with StripeStandIn() as running:
         monkeypatch.setattr(reconcile_orders, "database", database)
+        monkeypatch.setenv("STRIPE_ACCOUNT_SHARED", "false")
         monkeypatch.setattr(stripe_access, "stripe_secret", lambda: SimpleNamespace(api_key="sk_test_local"))
         monkeypatch.setattr(event_bus, "client", lambda: None)
         monkeypatch.setattr(reconcile_orders, "EventBridgeBus", lambda _client, _name: WorkflowBus(database))

@@ -350,6 +350,60 @@ def test_a_payment_that_no_order_knows_is_reported_once_and_does_not_hide_the_ne
         assert {row.session_id for row in shop.run(since=yesterday).rows} == {first, second}
 
 
+def test_in_a_shared_account_a_payment_that_is_no_orders_is_nothing_to_report(shop: Shop) -> None:
+    order = create_order(shop.database)
+    pay(shop.database, order)
+    for metadata in ({}, {"order_id": "987654"}, {"order_id": str(order)}):
+        shop.stand_in.seed_session(SessionSeed(amount_total=2000, metadata=metadata))
+    assert shop.run(account_is_shared=True).rows == shop.run(since=LONG_AGO, account_is_shared=True).rows == []
+    late = shop.order()
+    shop.session(late)
+    assert done(shop.run(account_is_shared=True)) == {("paid", "event_sent")}
+
+
+def test_what_is_not_ours_and_took_no_money_is_not_reported(shop: Shop) -> None:
+    shop.stand_in.seed_session(SessionSeed(amount_total=0, metadata={"order_id": "987654"}))
+    assert shop.run().rows == []
+
+
+def _naming(where: str, order: int) -> dict[str, Any]:
+    return {"client_reference_id": str(order)} if where != "metadata" else {"metadata": {"order_id": str(order)}}
+
+
+@pytest.mark.parametrize("named", ["metadata", "client_reference_id"])
+def test_a_neighbours_sessions_of_our_numbers_are_left_alone(shop: Shop, named: str) -> None:
+    """Another application of the account counts its orders, too: not one of its sessions touches one of ours."""
+    orders = [
+        shop.order(),
+        shop.order(stripe_checkout_session_id=None),
+        shop.order(hold=False, stripe_checkout_session_id=None),
+    ]
+    paid = create_order(shop.database)
+    pay(shop.database, paid)
+    before = [order_row(shop.database, order) for order in (*orders, paid)]
+    states: tuple[dict[str, Any], ...] = ({}, {"status": "open"}, {"status": "expired"})
+    neighbours = [
+        shop.stand_in.seed_session(SessionSeed(amount_total=2000, **_naming(named, order), **state))
+        for order in (*orders, paid)
+        for state in states
+    ]
+    kept = [shop.stand_in.session(session)["status"] for session in neighbours]
+    runs: tuple[dict[str, Any], ...] = ({"dry_run": True}, {}, {"since": LONG_AGO})
+    for options in runs:
+        report = shop.run(**options)
+        assert {(row.finding, row.action) for row in report.rows if row.order_id is None} <= {
+            ("unknown_session", "reported")
+        }
+        assert {row.finding for row in report.rows if row.order_id is not None} <= {"no_session", "session_missing"}
+    assert [shop.stand_in.session(session)["status"] for session in neighbours] == kept
+    assert shop.bus.types == []
+    after = [order_row(shop.database, order) for order in (*orders, paid)]
+    for then, now in zip(before, after, strict=True):
+        for column in ("stripe_checkout_session_id", "stripe_payment_intent_id", "refunded_amount"):
+            assert then[column] == now[column]
+    assert [status(shop.database, order) for order in (*orders, paid)][-1] == "paid"
+
+
 def test_a_payment_that_no_order_knows_and_that_went_back_needs_nobody(shop: Shop) -> None:
     session = shop.stand_in.seed_session(SessionSeed(amount_total=1500))
     intent = str(shop.stand_in.session(session)["payment_intent"])

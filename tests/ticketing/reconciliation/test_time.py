@@ -182,6 +182,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, database: Database) -> Iterator[St
     monkeypatch.setattr(rate_limit, "_LONGEST_PAUSE_SECONDS", 16 / FASTER)
     with StripeStandIn() as running:
         monkeypatch.setattr(reconcile_orders, "database", database)
+        monkeypatch.setenv("STRIPE_ACCOUNT_SHARED", "false")
         monkeypatch.setattr(
             stripe_access,
             "client",
