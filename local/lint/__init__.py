@@ -29,6 +29,7 @@ CHECKS: Final[tuple[Callable[[Subject], Iterator[Finding]], ...]] = (
     resilience.check_retries,
     resilience.check_retry_copies,
     resilience.check_catches,
+    resilience.check_counting,
     resilience.check_error_names,
     resilience.check_advice,
     resilience.check_machine_timeout,

@@ -17,6 +17,7 @@ _SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9]+)\}")
 _NEEDS: Final = {
     "arn:aws:states:::lambda:invoke": ("lambda:InvokeFunction", "FunctionName"),
     "arn:aws:states:::sns:publish": ("sns:Publish", "TopicArn"),
+    "arn:aws:states:::dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName"),
 }
 # SAM's policy templates that allow these, and where they name the resource.
 # https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-policy-template-list.html

@@ -17,6 +17,8 @@ from local.lint.machine import Scope, all_states, scopes
 from local.lint.subject import Subject
 from local.lint.worst_path import retry_waits, worst_path
 
+UPDATE_ITEM: Final = "arn:aws:states:::dynamodb:updateItem"
+PUBLISH: Final = "arn:aws:states:::sns:publish"
 LAMBDA_INVOKE: Final = "arn:aws:states:::lambda:invoke"
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
 _LAMBDA_DEFAULT_SECONDS: Final = 3
@@ -66,6 +68,8 @@ def check_retries(subject: Subject) -> Iterator[Finding]:
         for retrier in retriers:
             yield from _check_retrier(subject, name, retrier)
         longest = sum(sum(retry_waits(retrier)) for retrier in retriers)
+        if state.get("Resource") == UPDATE_ITEM:
+            continue  # an alert does not wait for its counting: `counting`
         if longest / 2 < _FAILOVER_SECONDS:
             yield subject.in_definition(
                 name,
@@ -115,6 +119,21 @@ def check_catches(subject: Subject) -> Iterator[Finding]:
             )
         if any("States.ALL" in catcher for catcher in catchers[:-1]):
             yield subject.in_definition(name, "catch-all", "a catcher comes after States.ALL", "put States.ALL last")
+
+
+def check_counting(subject: Subject) -> Iterator[Finding]:
+    """The counting of alerts keeps none back: where it fails, the alert goes out, or has gone out already."""
+    for scope in scopes(subject.definition):
+        publishing = {name for name, state in scope.states.items() if state.get("Resource") == PUBLISH}
+        for name, state in scope.states.items():
+            if state.get("Resource") != UPDATE_ITEM:
+                continue
+            told = name not in scope.reachable(without=publishing)
+            for catcher in state.get("Catch", []):
+                if not told and catcher.get("Next") not in publishing:
+                    yield subject.in_definition(
+                        name, "counting", "where it fails no alert goes out", "lead its Catch to the publishing task"
+                    )
 
 
 def check_error_names(subject: Subject) -> Iterator[Finding]:

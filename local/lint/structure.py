@@ -131,7 +131,9 @@ def check_failed_step(subject: Subject) -> Iterator[Finding]:
 
 
 def _tells_operators(state: Mapping[str, Any]) -> bool:
-    return str(state.get("Resource", "")).endswith(":sns:publish")
+    """Tell whether it publishes an alert, or has a branch that does."""
+    inner = [body for branch in state.get("Branches", []) for body in branch.get("States", {}).values()]
+    return str(state.get("Resource", "")).endswith(":sns:publish") or any(map(_tells_operators, inner))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 import cachao.doctor
 import ticketing
+from handlers.maintenance import tell_ended_execution
 from tests.conftest import Connect
 from ticketing import errors
 from ticketing.alerts import AlertName
@@ -50,7 +51,13 @@ def alert_names() -> set[str]:
         importlib.import_module(module.name)
     ours = {kind.__name__ for kind in descendants(errors.PermanentError)}
     passing = {kind.__name__ for kind in descendants(errors.RetryableError) if kind.__module__ == "ticketing.errors"}
-    return ours | passing | set(get_args(AlertName)) | {"UnexpectedResult"}
+    return (
+        ours
+        | passing
+        | set(get_args(AlertName))
+        | {"UnexpectedResult"}
+        | set(tell_ended_execution.ALERT_NAMES.values())
+    )
 
 
 def aws_errors() -> set[str]:

@@ -33,7 +33,8 @@ class Ended:
 
     def attempts(self) -> int:
         """How many Lambda tasks were scheduled."""
-        return sum(1 for event in self.history if event["type"] == "TaskScheduled")
+        scheduled = (event.get("taskScheduledEventDetails", {}) for event in self.history)
+        return sum(1 for details in scheduled if details.get("resourceType") == "lambda")
 
 
 Run = Callable[[dict[str, Any]], Ended]
@@ -96,9 +97,17 @@ def ended(cloud: LocalCloud, arn: str) -> Ended:
     )
 
 
+def forget_alerts(cloud: LocalCloud) -> None:
+    """Empty the table by which many alerts of one error become one."""
+    dynamodb, table = cloud.client("dynamodb"), cloud.deployment.physical_ids["AlertTable"]
+    for item in dynamodb.scan(TableName=table, ProjectionExpression="alert_key")["Items"]:
+        dynamodb.delete_item(TableName=table, Key=item)
+
+
 @pytest.fixture
 def alerts(cloud: LocalCloud) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """The alerts since the test began, as a subscriber gets them."""
+    """The alerts since the test began, as a subscriber gets them. None was told before: each error is the first."""
+    forget_alerts(cloud)
     sqs, sns = cloud.client("sqs"), cloud.client("sns")
     queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

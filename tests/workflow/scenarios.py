@@ -308,6 +308,27 @@ def alert_fails(scene: Scene) -> Ended:
         return not_found(scene)
 
 
+def alert_cannot_be_noted(scene: Scene) -> Ended:
+    with scene.definition(lambda definition: definition.replace("AlertTable", "NoSuchTable")):
+        return not_found(scene)
+
+
+def alert_cannot_be_counted(scene: Scene) -> Ended:
+    with scene.definition(lambda definition: definition.replace("'hour', $failure.error", "$error('broken')")):
+        return not_found(scene)
+
+
+def one_of_many(scene: Scene) -> Ended:
+    closed(scene)
+    return closed(scene)
+
+
+def by_both_doors(scene: Scene) -> Ended:
+    event = envelope("checkout.session.completed", session_of(scene.pending(), amount_total=1))
+    scene.run(event)
+    return scene.run({**event, "source": "stripe.com"})
+
+
 # What each is called, how it ends, and with which error (*: AWS's own).
 SCENARIOS: dict[str, tuple[Callable[[Scene], Ended], str, str | None]] = {
     "paid": (paid, "SUCCEEDED", None),
@@ -363,4 +384,8 @@ SCENARIOS: dict[str, tuple[Callable[[Scene], Ended], str, str | None]] = {
     "dispute that nobody understands": (unknown_dispute, "FAILED", "UnexpectedResult"),
     "release without a reason": (release_without_reason, "FAILED", "*"),
     "alert cannot be sent": (alert_fails, "FAILED", "OrderNotFound"),
+    "alert cannot be noted": (alert_cannot_be_noted, "FAILED", "OrderNotFound"),
+    "alert cannot be counted": (alert_cannot_be_counted, "FAILED", "OrderNotFound"),
+    "two failures of one error, one alert": (one_of_many, "FAILED", "PaymentForClosedOrder"),
+    "one failure by both doors, one alert": (by_both_doors, "FAILED", "AmountMismatch"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_a_larger_one_is_one_alert(start: Start, alerts: Alerts, database: Datab
     assert row_of(database, "ticket_orders", order["id"]) == order
 
 
-def test_control_without_the_bound_it_would_end_without_an_alert(
+def test_control_without_the_bound_it_would_end_without_an_alert_of_its_own(
     scene: Scene, start: Start, alerts: Alerts, database: Database
 ) -> None:
     order = row_of(database, "ticket_orders", create_order(database))
@@ -66,13 +67,25 @@ def test_control_without_the_bound_it_would_end_without_an_alert(
         ended = start(paid_event(order, size=LIMIT, compact=False))
     assert (ended.status, ended.error) == ("FAILED", "States.DataLimitExceeded")
     assert ended.states == ["ValidateEvent"]
-    assert alerts() == []
+    alert = told_in_the_end(alerts)
+    assert alert["MessageAttributes"]["step"]["Value"] == "ValidateEvent"
 
 
-def test_an_answer_beyond_the_limit_ends_without_an_alert(scene: Scene, alerts: Alerts) -> None:
+def told_in_the_end(alerts: Alerts) -> dict[str, Any]:
+    """The one alert by which an execution is told that had none of its own: a moment after its end."""
+    deadline = time.monotonic() + 20
+    while not (told := alerts()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    [alert] = told
+    assert alert["MessageAttributes"]["error"]["Value"] == "ExecutionFailed"
+    assert "States.DataLimitExceeded" in alert["Message"]
+    return alert
+
+
+def test_an_answer_beyond_the_limit_ends_without_an_alert_of_its_own(scene: Scene, alerts: Alerts) -> None:
     """What no state machine can help; that no function answers so much is the functions' own affair."""
     answer = InvokeResult(json.dumps({"order_id": 1, "status": "x" * LIMIT}).encode())
     with scene.answering("LookUpOrderFunction", lambda _invocation, _proceed: answer):
         ended = scene.complete(scene.pending())
     assert (ended.status, ended.error) == ("FAILED", "States.DataLimitExceeded")
-    assert alerts() == []
+    assert told_in_the_end(alerts)["MessageAttributes"]["step"]["Value"] == "LookUpOrder"

@@ -7,7 +7,8 @@ What moto 5.2.5 lacks:
   `EventSourceName` need the partner source to exist; `Ref` to a bus is not its name;
 - rules that are disabled, or that have a schedule and no pattern, must not see events: moto gives them all;
 - `detail` that is JSON but no object is refused by AWS (`MalformedDetail`); moto warns and goes on;
-- the event that a target gets has an ISO `time`.
+- the event that a target gets has an ISO `time`;
+- nothing tells of the ends of executions ("Step Functions Execution Status Change").
 """
 
 import copy
@@ -25,6 +26,7 @@ from moto.core.exceptions import AWSError, JsonRESTError
 from moto.events import models as events_models
 from moto.events.models import EventBus, EventsBackend, PartnerEventSource, Rule
 from moto.sqs import sqs_backends
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local.aws.moto_patches.replacing import Replacements
@@ -39,6 +41,10 @@ _NEVER_PASSES = {
     "ValidationException",
     "AccessDeniedException",
 }
+
+
+# What of the input, escaped, an event of Step Functions holds at most.
+_LARGEST_INPUT = 248 * 1024
 
 
 class DeliveryError(Exception):
@@ -196,12 +202,14 @@ def apply(replacements: Replacements, delivery: EventDelivery) -> None:
                 _moto_send_to_targets(only_this, original_event, transform_input)
 
     replacements.set(Rule, "send_to_targets", send_to_targets)
+    replacements.set(BaseExecutionWorkerCommunication, "terminated", _terminated)
     replacements.set(EventsBackend, "put_events", _put_events)
     replacements.set(EventsBackend, "_normalize_event_bus_arn", _bus_name)
     replacements.set(EventBus, "physical_resource_id", property(lambda self: self.name))
     replacements.set(EventBus, "create_from_cloudformation_json", classmethod(_create_bus))  # type: ignore[arg-type] # moto's own names
 
 
+_moto_terminated = BaseExecutionWorkerCommunication.terminated
 _moto_send_to_targets = Rule.send_to_targets
 _moto_put_events = EventsBackend.put_events
 _moto_create_bus = EventBus.create_from_cloudformation_json.__func__
@@ -219,6 +227,45 @@ def scheduled_event(rule: Any) -> dict[str, Any]:  # noqa: ANN401
         "region": rule.region_name,
         "resources": [rule.arn],
         "detail": {},
+    }
+
+
+def _terminated(self: Any) -> None:  # noqa: ANN401
+    _moto_terminated(self)
+    execution = self.execution
+    event = status_change(execution)
+    bus = events_models.events_backends[execution.account_id][execution.region_name].event_buses.get("default")
+    for rule in list(bus.rules.values()) if bus is not None else []:
+        rule.send_to_targets(event)
+
+
+def status_change(execution: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The event that tells of an execution's end (https://docs.aws.amazon.com/step-functions/latest/dg/cw-events.html)."""
+    told = execution.to_describe_output()
+    included = len(json.dumps(told["input"])) <= _LARGEST_INPUT
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Step Functions Execution Status Change",
+        "source": "aws.states",
+        "account": execution.account_id,
+        "time": execution.stop_date.timestamp(),
+        "region": execution.region_name,
+        "resources": [execution.exec_arn],
+        "detail": {
+            "executionArn": execution.exec_arn,
+            "stateMachineArn": execution.state_machine.arn,
+            "name": execution.name,
+            "status": execution.status,
+            "startDate": int(execution.start_date.timestamp() * 1000),
+            "stopDate": int(execution.stop_date.timestamp() * 1000),
+            "input": told["input"] if included else None,
+            "inputDetails": {"included": included},
+            "output": told.get("output"),
+            "outputDetails": {"included": True} if "output" in told else None,
+            "error": execution.error,
+            "cause": execution.cause,
+        },
     }
 
 

@@ -9,6 +9,7 @@ What moto 5.2.5 lacks:
   `States.Runtime`;
 - arguments of a task beyond 256 KiB are passed on, and a Catch of `States.ALL` catches `States.DataLimitExceeded`,
   which ends an execution on AWS;
+- `$states.context.Execution.StartTime` is text on AWS;
 - a task that timed out (`States.Timeout`) and answers later still writes its answer into the history;
 - pages of `ListExecutions` by status break off (`InvalidToken`) when an execution changes its status meanwhile;
 - speed: the definition is parsed again for each execution (tens of milliseconds), and each has a thread at once.
@@ -21,6 +22,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import UTC
 from functools import lru_cache
 from typing import Any
 
@@ -48,7 +50,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
     StateTaskServiceLambda,
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 from moto.stepfunctions.parser.utils import TMP_THREADS
@@ -93,6 +97,7 @@ def apply(replacements: Replacements, *, retry_wait_factor: float, tasks_at_once
     replacements.set(StateTaskService, "_before_eval_execution", _before_eval_execution)
     replacements.set(ErrorEqualsDecl, "_eval_body", _eval_error_equals)
     replacements.set(StateTaskService, "_after_eval_execution", _drop_late_answers())
+    replacements.set(Execution, "get_start_execution_details", _execution_details)
     pool = _ExecutionPool(MAX_RUNNING_EXECUTIONS)
     replacements.set(ExecutionWorker, "start", lambda self: pool.submit(self._execution_logic))
 
@@ -103,6 +108,7 @@ _moto_evaluate_with_timeout = ExecutionState._evaluate_with_timeout  # noqa: SLF
 _moto_before_eval_execution = StateTaskService._before_eval_execution  # noqa: SLF001
 _moto_eval_error_equals = ErrorEqualsDecl._eval_body  # noqa: SLF001
 _moto_after_eval_execution = StateTaskService._after_eval_execution  # noqa: SLF001
+_moto_execution_details = Execution.get_start_execution_details
 _starting = threading.Lock()
 
 
@@ -123,6 +129,15 @@ def _start_execution_with_name(
     TMP_THREADS.clear()  # moto keeps every thread it ever made
     with _starting:  # two starts of one name at once must be one execution
         return _moto_start_execution(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
+
+
+def _execution_details(self: Any) -> Any:  # noqa: ANN401
+    details = _moto_execution_details(self)
+    if not isinstance(details.start_time, str):
+        details.start_time = (
+            details.start_time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        )
+    return details
 
 
 def _list_executions(
@@ -241,7 +256,8 @@ class _TooLateError(Exception):
 
 def _drop_late_answers() -> Callable[..., None]:
     def after_eval_execution(self: Any, env: Any, *args: object, **kwargs: object) -> None:  # noqa: ANN401
-        if not env.is_running():
+        # An execution that was stopped ends as such when its task is over; what is raised here would make it FAILED.
+        if not env.is_running() and not isinstance(env.program_state(), ProgramStopped):
             raise _TooLateError
         _moto_after_eval_execution(self, env, *args, **kwargs)
 

@@ -335,7 +335,8 @@ class _Layout:
             y, x = start.y + start.height / 2 + aside, end.middle + aside
             return Line(edge, ((start.right, y), (x, y), (x, end.bottom)))
         if edge.target in row and row.index(edge.target) == row.index(edge.source) + 1:
-            y = start.y + start.height / 2 + (_EXIT_STEP if edge.is_error else 0)
+            # At the height of an ordinary state: what a group holds is below its own.
+            y = start.y + min(start.height, end.height) / 2 + (_EXIT_STEP if edge.is_error else 0)
             return Line(edge, ((start.right, y), (end.x, y)), _label(edge, (start.right + 3, y - _LABEL_LIFT)))
         points = ((start.middle, start.bottom), (start.middle, lower), (end.middle, lower), (end.middle, end.bottom))
         return Line(edge, points)

@@ -57,6 +57,9 @@ def widgets(kind: str, *, partner: bool = True) -> list[dict[str, Any]]:
     """The dashboard's widgets of a kind, where the partner door is there, or is not."""
     text, names = RESOURCES["PaymentsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     for name, value in names.items():
+        if "Fn::Select" in value:
+            text = text.replace(f"${{{name}}}", name)
+            continue
         condition, then, otherwise = value["Fn::If"]
         assert condition == "HasPartnerSource"
         text = text.replace(f"${{{name}}}", then["Fn::Sub"] if partner else otherwise)
@@ -67,7 +70,12 @@ def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
     """What an alarm looks at, each with its own Namespace, MetricName and Dimensions."""
     if "Metrics" not in alarm:
         return [alarm]
-    return [query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query]
+    return [query["MetricStat"]["Metric"] for query in queries_of(alarm) if "MetricStat" in query]
+
+
+def queries_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an alarm asks, also what only the partner door makes it ask."""
+    return [query["Fn::If"][1] if "Fn::If" in query else query for query in alarm["Metrics"]]
 
 
 def watched_by_alarms() -> list[tuple[str, Any]]:
@@ -131,9 +139,21 @@ def test_each_function_is_watched_by_the_alarms_on_errors_and_on_throttles(metri
 def test_an_alarm_on_an_expression_keeps_the_bounds_of_cloudwatch(name: str) -> None:
     # At most ten metrics, all of one period; cfn-lint does not know of it, and the deployment would fail.
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-data-queries.html
-    queries = [query["MetricStat"] for query in ALARMS[name]["Metrics"] if "MetricStat" in query]
+    queries = [query["MetricStat"] for query in queries_of(ALARMS[name]) if "MetricStat" in query]
     assert len(queries) <= 10
     assert len({query["Period"] for query in queries}) == 1
+
+
+@pytest.mark.parametrize("rule", ["DefaultBusPaymentRule", "PartnerPaymentRule"])
+@pytest.mark.parametrize("metric", ["FailedInvocations", "InvocationsFailedToBeSentToDlq"])
+def test_a_rule_is_watched_by_its_name_and_not_by_what_ref_gives(rule: str, metric: str) -> None:
+    # Of a rule that names its bus, Ref may be `bus|name`; its ARN ends in `/name`, and the metric wants the name.
+    watched = [m for alarm in ALARMS.values() for m in metrics_of(alarm) if m["MetricName"] == metric]
+    names = [by["Value"] for m in watched for by in m["Dimensions"] if by["Name"] == "RuleName"]
+    place = {"DefaultBusPaymentRule": 1, "PartnerPaymentRule": 4}[rule]
+    arn = {"Fn::GetAtt": [rule, "Arn"]}
+    assert names.count({"Fn::Select": [place, {"Fn::Split": ["/", arn]}]}) == 1
+    assert len(names) == 2
 
 
 @pytest.mark.parametrize("partner", [True, False])

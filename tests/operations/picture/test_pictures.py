@@ -55,8 +55,13 @@ def test_a_refused_payment(cachao: Cachao, refused: str, tmp_path: Path) -> None
         "ValidateEvent on to IsEventHandled",
         "IsEventHandled on to LookUpOrder",
         "LookUpOrder on an error to DescribeFailure",
-        "DescribeFailure on to AlertOperators",
-        "AlertOperators on to PaymentFailed",
+        "DescribeFailure on to AlertOnce",
+        "ClaimAlert on to IsAlertMine",
+        "IsAlertMine on to CountAlert",
+        "CountAlert on to IsAlertFirst",
+        "IsAlertFirst on to AlertOperators",
+        "AlertOperators on to NoteAlertTold",
+        "AlertOnce on to PaymentFailed",
     }
     assert re.search(r'<g class="state caught"><title>LookUpOrder: .*Failed, caught with AmountMismatch', svg)
     assert '<g class="state failed"><title>PaymentFailed' in svg
