@@ -64,10 +64,13 @@ def _forget_the_past(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failures that other tests made on purpose are none of this test's."""
     begin = datetime.now(UTC)
     monkeypatch.setattr("cachao.doctor.recent_executions._LOOK_BACK", timedelta(0))
-    monkeypatch.setattr("cachao.doctor.recent_executions.datetime", _Frozen(begin))
+    monkeypatch.setattr("cachao.doctor.stripe_account._LOOK_BACK", timedelta(days=-1))
+    monkeypatch.setattr("cachao.doctor.recent_executions.datetime", Frozen(begin))
 
 
-class _Frozen:
+class Frozen:
+    """A `datetime` whose `now` stands still."""
+
     def __init__(self, moment: datetime) -> None:
         self._moment = moment
 

@@ -22,6 +22,7 @@ def test_a_healthy_chain_is_fine_link_by_link(patient: Patient, cachao: Cachao) 
     assert {link for link, _ in states} == {
         "Stripe secret",
         "Stripe event destination",
+        "Stripe account",
         "Partner event source",
         "Partner event bus",
         "Rules",
@@ -74,6 +75,7 @@ def test_a_break_counts_for_more_than_what_cannot_be_looked_at(
 OPERATIONS = {
     "Stripe secret": [("secretsmanager", "get_secret_value")],
     "Stripe event destination": [("secretsmanager", "get_secret_value")],
+    "Stripe account": [("secretsmanager", "get_secret_value")],
     "Partner event source": [("events", "describe_event_source")],
     "Partner event bus": [("events", "describe_event_bus")],
     "Rules": [("events", "describe_rule"), ("events", "list_rules")],

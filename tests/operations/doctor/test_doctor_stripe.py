@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from cachao.aws.environment import Environment
-from cachao.doctor import stripe_destination, stripe_secret, webhook_endpoint
+from cachao.doctor import stripe_account, stripe_destination, stripe_secret, webhook_endpoint
 from cachao.doctor.examination import examine
-from local.stripe_stand_in import WebhookEndpoint
+from local.stripe_stand_in import SessionSeed, WebhookEndpoint
+from tests.factories import create_order, names_of, row_of
 from tests.operations.conftest import Cachao
-from tests.operations.doctor.patients import Causes, Patient, unknowns
+from tests.operations.doctor.patients import Causes, Frozen, Patient, unknowns
 
 API = "https://abc123.execute-api.eu-west-1.amazonaws.com"
 
@@ -197,3 +200,64 @@ def test_a_webhook_without_its_signing_secret_is_named(endpoint: WebhookEndpoint
 
 def test_beside_a_partner_door_nothing_depends_on_a_webhook(patient: Patient, environment: Environment) -> None:
     assert list(examine(environment, [webhook_endpoint.LINK])) == []
+
+
+# --- The account ---------------------------------------------------------------------------------------------------
+
+
+_MONTHS = itertools.count()
+
+
+@pytest.fixture
+def seeded(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Seed a paid session at a time of which no other test's sessions are."""
+    now = datetime(2015, 1, 1, tzinfo=UTC) + timedelta(days=30 * next(_MONTHS))
+    monkeypatch.setattr("cachao.doctor.stripe_account._LOOK_BACK", timedelta(days=7))
+    monkeypatch.setattr("cachao.doctor.stripe_account.datetime", Frozen(now))
+
+    def seed(**fields: Any) -> str:
+        return patient.stripe.seed_session(SessionSeed(2000, created=int(now.timestamp()) - 60, **fields))
+
+    return seed
+
+
+def own_session(patient: Patient, seeded: Callable[..., str]) -> str:
+    order = create_order(patient.database)
+    row = row_of(patient.database, "ticket_orders", order)
+    return seeded(session_id=row["stripe_checkout_session_id"], metadata=names_of(row))
+
+
+def test_sessions_of_other_applications_are_named(patient: Patient, causes: Causes, seeded: Callable[..., str]) -> None:
+    own_session(patient, seeded)
+    assert causes(stripe_account.LINK) == {}
+    # Neither what was not paid, nor what cost nothing.
+    seeded(status="open")
+    seeded(payment_status="unpaid")
+    assert causes(stripe_account.LINK) == {}
+    foreign = seeded(metadata={"order_id": "17"})
+    found = causes(stripe_account.LINK)["account_shared"]
+    assert found.says == f"1 of the newest 2 paid sessions of the account are no order's, e.g. {foreign}."
+    assert "StripeAccountShared=true" in found.todo
+
+
+def test_in_an_account_that_is_known_to_be_shared_they_are_fine(
+    patient: Patient, environment: Environment, causes: Causes, seeded: Callable[..., str]
+) -> None:
+    own_session(patient, seeded)
+    foreign = seeded(metadata={"order_id": "17"})
+    environment.parameters["StripeAccountShared"] = "true"
+    [finding] = examine(environment, [stripe_account.LINK])
+    assert finding.state == "fine"
+    assert foreign in finding.says
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_may_not_list_sessions_is_no_finding(
+    patient: Patient, environment: Environment, status: int
+) -> None:
+    patient.stripe.fail_next(3, status=status, path_prefix="/v1/checkout/sessions")
+    try:
+        assert any("docs/deploy.md" in (finding.todo or "") for finding in examine(environment, [stripe_account.LINK]))
+        assert unknowns(environment, stripe_account.LINK)
+    finally:
+        patient.stripe.clear_faults()
