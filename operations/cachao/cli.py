@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from cachao.aws.environment import Choice
 from cachao.command_context import CommandContext
+from cachao.disputes import disputes
 from cachao.doctor.command import doctor
 from cachao.event import event
 from cachao.executions import executions
@@ -111,7 +112,7 @@ def _choose(
     )
 
 
-for _command in (doctor, executions, orders, show, watch, replay, event, refund, reconcile, migrate):
+for _command in (doctor, executions, orders, disputes, show, watch, replay, event, refund, reconcile, migrate):
     app.command()(_command)
 
 

@@ -73,7 +73,7 @@ def show(
     wanted: Annotated[
         str,
         typer.Argument(
-            metavar="EXECUTION|ORDER|evt_…|cs_…|pi_…|re_…",
+            metavar="EXECUTION|ORDER|evt_…|cs_…|pi_…|ch_…|re_…|dp_…",
             help="What to show; of an execution's name the beginning suffices, from 8 characters on.",
         ),
     ],
@@ -133,8 +133,6 @@ def _of_number(environment: Environment, wanted: str) -> Known:
 
 def _of_stripe_id(environment: Environment, wanted: str) -> Known:
     kind = wanted.split("_", 1)[0]
-    if kind in {"ch", "py"}:
-        raise _not_kept(wanted)
     inspected, failure = order_view.find_if_reachable(environment, wanted)
     if kind not in _LOGGED and inspected is None:
         raise failure or _not_kept(wanted)
@@ -157,14 +155,12 @@ def _of_stripe_id(environment: Environment, wanted: str) -> Known:
 
 
 def _not_kept(wanted: str) -> Problem:
-    if wanted.startswith(("re_", "pyr_")):
-        return Problem(
-            f"No order knows the refund {wanted}.",
-            advice="If Stripe has it, show its payment: cachao show pi_…, as Stripe's dashboard shows it.",
-        )
+    kind = wanted.split("_", 1)[0]
+    what = {"dp": "dispute", "du": "dispute", "ch": "charge", "py": "charge"}.get(kind, "refund")
+    until = " A charge is known once a refund or a dispute of it came in." if what == "charge" else ""
     return Problem(
-        f"No order is found by {wanted}: charges, and disputes that are not lost, have no index here.",
-        advice="Show its payment: cachao show pi_…, as the alert's mail and Stripe's dashboard show it.",
+        f"No order knows the {what} {wanted}.",
+        advice=f"If Stripe has it, show its payment: cachao show pi_…, as Stripe's dashboard shows it.{until}",
     )
 
 

@@ -23,7 +23,19 @@ from tests.workflow.conftest import Ended
 from ticketing.database import Database
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["doctor", "executions", "orders", "show", "watch", "replay", "event", "refund", "reconcile", "migrate"]
+COMMANDS = [
+    "doctor",
+    "executions",
+    "orders",
+    "disputes",
+    "show",
+    "watch",
+    "replay",
+    "event",
+    "refund",
+    "reconcile",
+    "migrate",
+]
 
 
 def invoke(*words: str) -> Any:

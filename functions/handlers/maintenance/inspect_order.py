@@ -1,7 +1,7 @@
 """InspectOrder: shows operators an order as the database has it, lists orders, or says how the database is doing.
 
-It changes nothing. Invoked by `cachao show`, `orders`, `executions --order`, `refund` and `doctor`: the database is
-reached from inside its network only, operators need no way to it and no password.
+It changes nothing. Invoked by `cachao show`, `orders`, `disputes`, `executions --order`, `refund` and `doctor`: the
+database is reached from inside its network only, operators need no way to it and no password.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from handlers.settings import connect_with_the_secret_as_it_is
 from ticketing.errors import SchemaOutdated
 from ticketing.operators.inspection import DatabaseHealth, InspectedOrder, database_health, find_order
 from ticketing.operators.listing import ListedOrders, OrdersWanted, list_orders
+from ticketing.operators.open_disputes import DisputesWanted, ListedDisputes, list_open_disputes
 from ticketing.schema.runner import pending_migrations
 
 
 class InspectOrderInput(TaskInput):
-    """An order's id, or the id of something at Stripe that belongs to it; or `orders`; or `health`.
+    """An order's id, or the id of something at Stripe that belongs to it; or `orders`, `disputes`, `health`.
 
     `orders` may name a buyer's e-mail address: no input is logged here, nor repeated in an error's sentence.
     """
@@ -31,6 +32,7 @@ class InspectOrderInput(TaskInput):
     dispute_id: str | None = None
     charge_id: str | None = None
     orders: OrdersWanted | None = None
+    disputes: DisputesWanted | None = None
     health: bool = False
 
 
@@ -39,6 +41,7 @@ class InspectOrderResult(msgspec.Struct, kw_only=True):
 
     found: InspectedOrder | None = None
     orders: ListedOrders | None = None
+    disputes: ListedDisputes | None = None
     pending_migrations: list[str] | None = None
     # None while migrations are pending: the tables do not have the columns yet.
     health: DatabaseHealth | None = None
@@ -51,6 +54,8 @@ def handler(given: InspectOrderInput) -> InspectOrderResult:
         return _health()
     if given.orders is not None:
         return InspectOrderResult(orders=list_orders(database, given.orders))
+    if given.disputes is not None:
+        return InspectOrderResult(disputes=list_open_disputes(database, given.disputes))
     return InspectOrderResult(
         found=find_order(
             database,

@@ -73,7 +73,13 @@ def test_each_way_to_find_an_order_uses_an_index(database: Database, monkeypatch
             "INSERT INTO order_refunds (stripe_refund_id, order_id, payment_key, amount_minor, status)"
             " SELECT CONCAT('re_', id), id, CONCAT('pi_', id), 2000, 'succeeded' FROM ticket_orders"
         )
-        for table in ("ticket_orders", "order_payments", "order_refunds", "order_history"):
+        tx.change("UPDATE order_payments SET stripe_charge_id = CONCAT('ch_', id)")
+        tx.change(
+            "INSERT INTO order_disputes (stripe_dispute_id, order_id, payment_key, stripe_charge_id, amount_minor,"
+            " currency, status, phase, is_open, reported_at) SELECT CONCAT('dp_', id), id, CONCAT('pi_', id),"
+            " CONCAT('ch_', id), 2000, 'eur', 'won', 'won', 0, UTC_TIMESTAMP() FROM ticket_orders"
+        )
+        for table in ("ticket_orders", "order_payments", "order_refunds", "order_disputes", "order_history"):
             tx.all(f"ANALYZE TABLE {table}")
     asked: list[tuple[str, tuple[object, ...]]] = []
     real = Transaction.one
@@ -88,10 +94,12 @@ def test_each_way_to_find_an_order_uses_an_index(database: Database, monkeypatch
         {"payment_intent_id": "pi_none"},
         {"stripe_event_id": "evt_none"},
         {"refund_id": "re_none"},
+        {"dispute_id": "dp_none"},
+        {"charge_id": "ch_none"},
     ):
         assert find_order(database, **wanted) is None  # type: ignore[arg-type]
     monkeypatch.undo()
-    assert len(asked) == 6
+    assert len(asked) == 9
     with database.transaction() as tx:
         for sql, parameters in asked:
             for step in tx.all(f"EXPLAIN {sql}", *parameters):

@@ -1,0 +1,97 @@
+"""`cachao disputes`: the open disputes, the nearest deadline first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+
+from cachao.command_context import CommandContext
+from cachao.problems import BROKEN, CANNOT_REACH, Problem
+from cachao.view.output import coloured, escape, moment, pluralize, table
+from cachao.view.time_spans import parse_since
+from ticketing import money
+
+
+def disputes(
+    ctx: typer.Context,
+    *,
+    due_within: Annotated[
+        str | None,
+        typer.Option(help="End with 1 while one that waits for an answer is due within so long, e.g. 3d."),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)] = 200,
+) -> None:
+    """List the disputes and inquiries that nobody has decided yet, the nearest deadline first.
+
+    A dispute holds the money back until the bank decides: answer or accept it in Stripe's dashboard, and refund nothing.
+    An inquiry only asks: the money is still with the shop.
+
+    [bold]Examples[/bold]
+
+        cachao disputes
+
+        cachao disputes --due-within 3d
+    """
+    context: CommandContext = ctx.obj
+    now = datetime.now(UTC)
+    until = None if due_within is None else now + (now - parse_since(due_within, now=now))
+    result = context.environment.invoke("InspectOrderFunction", {"disputes": {"limit": limit}}).get("disputes")
+    if result is None:
+        raise Problem(
+            "The InspectOrderFunction that is deployed lists no disputes: it is of an older version.",
+            advice="Deploy this version (docs/deploy.md).",
+            exit_code=CANNOT_REACH,
+        )
+    found = result["disputes"]
+    due = [dispute for dispute in found if until is not None and _is_due(dispute, until)]
+    context.output.answer({**result, "due": len(due)}, _table(found, now) if found else "No dispute is open.")
+    if result["more"]:
+        context.output.note(f"There are more than these {limit}: say --limit NUMBER.")
+    if due:
+        context.output.note(
+            f"{pluralize(len(due), 'dispute')} must be answered before {moment(until)} UTC, in Stripe's dashboard."
+        )
+        raise typer.Exit(BROKEN)
+
+
+def _is_due(dispute: dict[str, Any], until: datetime) -> bool:
+    # Without a known deadline nobody knows that there is time.
+    due_by = _time(dispute["due_by"])
+    return bool(dispute["awaits_answer"]) and (due_by is None or due_by <= until)
+
+
+def _table(found: list[dict[str, Any]], now: datetime) -> RenderableType:
+    rows = [
+        [
+            _deadline(dispute, now),
+            "yes" if dispute["awaits_answer"] else "answered",
+            escape(dispute["stripe_dispute_id"]),
+            escape(dispute["phase"]),
+            money.format_amount(dispute["amount_minor"], dispute["currency"]),
+            escape(dispute["reason"] or ""),
+            str(dispute["order_id"]),
+            coloured(dispute["order_status"] or "gone"),
+            escape(dispute["payment_key"]),
+        ]
+        for dispute in found
+    ]
+    columns = ("answer by (UTC)", "to answer", "dispute", "what", "amount", "reason", "order", "status", "payment")
+    return table("", *columns, rows=rows)
+
+
+def _deadline(dispute: dict[str, Any], now: datetime) -> str:
+    due_by = _time(dispute["due_by"])
+    if due_by is None:
+        return "see Stripe"
+    if not dispute["awaits_answer"]:
+        return moment(due_by)
+    if due_by < now:
+        return f"[red]{moment(due_by)}, past[/red]"
+    return f"[red]{moment(due_by)}[/red]" if due_by < now + timedelta(days=2) else moment(due_by)
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
