@@ -26,7 +26,7 @@ def disputes(
 ) -> None:
     """List the disputes and inquiries that nobody has decided yet, the nearest deadline first.
 
-    A dispute holds the money back until the bank decides: answer or accept it in Stripe's dashboard, and refund nothing.
+    A dispute holds the money back until the bank decides: answer or accept it in Stripe's dashboard; refund nothing.
     An inquiry only asks: the money is still with the shop.
 
     [bold]Examples[/bold]

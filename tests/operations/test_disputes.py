@@ -72,8 +72,8 @@ def test_the_list_reads_the_open_ones_only(database: Database) -> None:
     with database.transaction() as tx:
         tx.change(
             "INSERT INTO order_disputes (stripe_dispute_id, order_id, payment_key, amount_minor, currency, status,"
-            " phase, is_open, reported_at) SELECT CONCAT('dp_', seq), seq, CONCAT('pi_', seq), 100, 'eur', 'won', 'won',"
-            " seq < 3, UTC_TIMESTAMP() FROM seq_1_to_5000"
+            " phase, is_open, reported_at) SELECT CONCAT('dp_', seq), seq, CONCAT('pi_', seq), 100, 'eur', 'won',"
+            " 'won', seq < 3, UTC_TIMESTAMP() FROM seq_1_to_5000"
         )
         tx.all("ANALYZE TABLE order_disputes")
         plan = tx.all("EXPLAIN SELECT stripe_dispute_id FROM order_disputes WHERE is_open = 1 ORDER BY due_by LIMIT 5")
