@@ -61,7 +61,7 @@ def _route(payment: Mapping[str, Any]) -> str:
         return "Ignored"
     task = {"stripe_event_id": payment["event_id"]}
     order = _call(look_up_order.handler, task | {"payment": payment})
-    if order["status"] == "foreign":
+    if order["status"] in {"foreign", "other"}:
         return "Ignored"
     task |= {"order_id": order["order_id"]}
     if payment["outcome"] == "paid":

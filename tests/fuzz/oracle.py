@@ -41,10 +41,11 @@ def order_of(envelope: Any, rows: Rows) -> str | None:
     body = _body_of_valid_event(envelope)
     if body is None:
         return None
-    order_id = _named_order(body, rows)
-    if order_id is None or body["object"] != "checkout.session":
-        return order_id
-    return order_id if _session_fits(envelope["detail-type"], body, order_id, rows) else None
+    if body["object"] == "checkout.session":
+        order_id = _order_of_session(body, rows)
+        fits = order_id is not None and _session_fits(envelope["detail-type"], body, order_id, rows)
+        return order_id if fits else None
+    return _order_of_payment(body, rows)
 
 
 def check_change(before: Rows, after: Rows, allowed_order: str | None) -> None:
@@ -107,20 +108,47 @@ def _body_of_valid_event(envelope: Any) -> dict[str, Any] | None:
     return body if fits else None
 
 
-def _named_order(body: dict[str, Any], rows: Rows) -> str | None:
-    orders = _table(rows, "ticket_orders")
+def _order_of_session(session: dict[str, Any], rows: Rows) -> str | None:
+    """The order that it names, else the one that it stands on; and only if it is its own."""
+    orders, named = _table(rows, "ticket_orders"), _named(session)
+    on = next((key for key, o in orders.items() if o["stripe_checkout_session_id"] == session["id"]), None)
+    if named is None:
+        return on
+    return named if named in orders and (named == on or _proves(session, orders[named])) else None
+
+
+def _order_of_payment(body: dict[str, Any], rows: Rows) -> str | None:
+    """The order that knows the payment; else the one that is named with its mark."""
+    orders, named = _table(rows, "ticket_orders"), _named(body)
+    own = body["id"] if body["object"] == "charge" else _id_in(body.get("charge"))
+    intent = _id_in(body.get("payment_intent"))
+    key = intent or own or body["id"]
+    recorded = [str(row["order_id"]) for row in _table(rows, "order_payments").values() if row["payment_key"] == key]
+    if recorded:
+        return named if named in recorded else min(recorded, key=int)
+    on = [order_id for order_id, o in orders.items() if intent and o["stripe_payment_intent_id"] == intent]
+    if on:
+        return on[0] if len(on) == 1 else None
+    return named if named in orders and _proves(body, orders[named]) else None
+
+
+def _named(body: dict[str, Any]) -> str | None:
     metadata = body.get("metadata")
     reference = metadata.get("order_id") if isinstance(metadata, dict) else None
-    if isinstance(reference, str) and reference:
-        return reference if reference in orders else None
-    if body["object"] == "checkout.session":
-        return next((key for key, o in orders.items() if o["stripe_checkout_session_id"] == body["id"]), None)
-    payment = body.get("payment_intent")
-    payment = payment.get("id") if isinstance(payment, dict) else payment
-    for row in _table(rows, "order_payments").values():
-        if row["payment_key"] == payment:
-            return str(row["order_id"])
-    return next((key for key, o in orders.items() if payment and o["stripe_payment_intent_id"] == payment), None)
+    return reference if isinstance(reference, str) and reference else None
+
+
+def _proves(body: dict[str, Any], order: dict[str, Any]) -> bool:
+    """Whether the metadata names the order's mark; for one without, its event and its ticket."""
+    metadata = body["metadata"]
+    if order["order_mark"] is not None:
+        return bool(metadata.get("order_mark") == order["order_mark"])
+    names = metadata.get("order_mark"), metadata.get("event_id"), metadata.get("ticket_id")
+    return names == (None, str(order["event_id"]), str(order["ticket_id"]))
+
+
+def _id_in(reference: Any) -> str | None:
+    return reference.get("id") if isinstance(reference, dict) else reference
 
 
 def _may_have_another_session(order_id: str, session: dict[str, Any], rows: Rows) -> bool:
@@ -140,14 +168,19 @@ def _session_fits(event_type: str, session: dict[str, Any], order_id: str, rows:
         "checkout.session.async_payment_succeeded",
     }
     stored = order["stripe_checkout_session_id"]
-    if stored not in {None, session["id"]} and not (is_payment and _may_have_another_session(order_id, session, rows)):
-        return False
+    if stored not in {None, session["id"]}:
+        if not is_payment:
+            return True  # it took no money: that is noted with the order
+        if not _may_have_another_session(order_id, session, rows):
+            return False
     conversion = session.get("currency_conversion")
     amount, currency = session.get("amount_total"), session.get("currency")
     if isinstance(conversion, dict):
         amount, currency = conversion.get("amount_total"), conversion.get("source_currency")
     if not is_payment and (amount is None or currency is None):
         return True
+    if order["asked_minor"] is not None:
+        return bool(amount == order["asked_minor"]) and str(currency).lower() == order["asked_currency"]
     return amount == int(order["total_amount"] * 100) and str(currency).lower() == order["currency"]
 
 

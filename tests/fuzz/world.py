@@ -55,6 +55,7 @@ def build(connect: Connect, database: Database) -> None:
             unit_price=Decimal("20.00"),
             email=f"canary.buyer{order_id}@example.com",
             stripe_checkout_session_id=None if order_id == SESSIONLESS else session_id(order_id),
+            order_mark=mark(order_id),
         )
         if order_id not in {PENDING, SESSIONLESS, PROCESSING, CANCELLED, PAID, REFUNDED}:
             release_order(
@@ -73,6 +74,11 @@ def build(connect: Connect, database: Database) -> None:
         tx.change("UPDATE ticket_orders SET status = 'cancelled' WHERE id = %s", CANCELLED)
         for statement in _sample_orders():
             tx.change(statement)
+
+
+def mark(order_id: int) -> str:
+    """The same in each world: the events that name it are made once."""
+    return f"mark-of-order-{order_id:08}"
 
 
 def session_id(order_id: int) -> str:
@@ -116,7 +122,12 @@ def world_envelopes(database: Database) -> list[dict[str, Any]]:
             envelope("refund.updated", refund_of(order, amount=4000, status="canceled")),
             envelope("refund.failed", refund_of(order, amount=4000, status="failed")),
             envelope("charge.dispute.created", dispute_of(order)),
+            envelope("charge.dispute.created", dispute_of(order, status="warning_needs_response")),
+            envelope("charge.dispute.updated", dispute_of(order, amount=1500)),
+            envelope("charge.dispute.funds_withdrawn", dispute_of(order)),
             envelope("charge.dispute.closed", dispute_of(order, status="lost", metadata={"order_id": str(order_id)})),
+            envelope("charge.dispute.closed", dispute_of(order, status="lost", amount=1500)),
+            envelope("charge.dispute.funds_reinstated", dispute_of(order, status="won")),
             envelope("charge.dispute.closed", dispute_of(order, status="won")),
         ]
     return made
