@@ -24,7 +24,9 @@ from ticketing.stripe.objects import SessionObject
 
 T = TypeVar("T")
 
-Action = Literal["event_sent", "event_not_sent", "released", "marked_processing", "left", "reported", "failed"]
+Action = Literal[
+    "event_sent", "event_not_sent", "released", "counted", "marked_processing", "left", "reported", "failed"
+]
 NEED_A_PERSON: Final = frozenset({"reported", "failed", "event_not_sent"})
 
 # A checkout makes the order and then its session. With a hold it may be taken up again until that is over; an order

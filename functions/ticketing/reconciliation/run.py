@@ -4,9 +4,10 @@ Nothing here decides what a payment means: a paid session goes through the same 
 shape that Stripe's own would have had. Every step is safe to repeat, so a run may be stopped anywhere: what is done
 is not due any more. See docs/rules.md, "Seats".
 
-One run: what was cancelled; then page by page the orders that are due (`due_orders`: pending past their time, then
-processing, then those that say no time; or all since a date); then, page by page, the sessions that Stripe says were
-paid; then Stripe's events, for those that never arrived (`event_search`). A `RunCursor` says where in that it stands.
+One run: what was cancelled, and what is paid and not counted; then page by page the orders that are due (`due_orders`:
+pending past their time, then processing, then those that say no time; or all since a date); then, page by page, the
+sessions that Stripe says were paid; then Stripe's events, for those that never arrived (`event_search`). A `RunCursor`
+says where in that it stands.
 
 A run ends at its deadline, whatever Stripe does: no question is begun after it, and the cursor stays before the first
 order, or payment, that was not asked about. What is settled is told at once, since the run may fail afterwards.
@@ -26,7 +27,13 @@ import msgspec
 from ticketing.database import Database
 from ticketing.errors import ConfigurationError, PermanentError, StripeUnavailable
 from ticketing.event_bus import EventBus
-from ticketing.reconciliation import cancelled_orders, due_orders, session_search, unrecorded_payments
+from ticketing.reconciliation import (
+    cancelled_orders,
+    due_orders,
+    session_search,
+    uncounted_orders,
+    unrecorded_payments,
+)
 from ticketing.reconciliation.due_orders import Cursor, DueOrder
 from ticketing.reconciliation.event_scan import EventCursor
 from ticketing.reconciliation.event_search import EventList, EventSearch, RateLimitedEvents
@@ -178,6 +185,8 @@ class _Run:
             )
         if self._options.cursor is None:
             for row in cancelled_orders.settle_cancelled(self._database, self._sessions, dry_run=self._options.dry_run):
+                self._note(row)
+            for row in uncounted_orders.settle_uncounted(self._database, dry_run=self._options.dry_run):
                 self._note(row)
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="stripe") as threads:
             while self._cursor is not None and not self._pace.is_over:
