@@ -27,13 +27,14 @@ COLUMNS: Final = (
     " code_held, discount_counted_at"
 )
 
-_UNTOUCHED: Final = "paid_at IS NULL AND order_mark IS NULL"
+# No trace of this shop on a paid order.
+UNTOUCHED: Final = "paid_at IS NULL AND order_mark IS NULL"
 # How much of a ticket's or code's counter an order stands for. One that waits to be counted holds its seats.
 _SEATS: Final = (
     "CASE WHEN ticket_counted_at IS NOT NULL THEN COALESCE(counted_quantity, quantity)"
-    f" WHEN {_UNTOUCHED} AND held_quantity = 0 THEN quantity ELSE 0 END"
+    f" WHEN {UNTOUCHED} AND held_quantity = 0 THEN quantity ELSE 0 END"
 )
-_USES: Final = f"discount_counted_at IS NOT NULL OR ({_UNTOUCHED} AND code_held = 0)"
+_USES: Final = f"discount_counted_at IS NOT NULL OR ({UNTOUCHED} AND code_held = 0)"
 
 
 def take_over_seats(tx: Transaction, order: Row, *, effect: Effect) -> Row:

@@ -85,7 +85,6 @@ def test_a_paid_session() -> None:
         event_id=event["detail"]["id"],
         event_type=COMPLETED,
         livemode=False,
-        as_of=1795000000,
         order_reference="12",
         session_id="cs_test_1",
         payment_intent_id="pi_1",
