@@ -13,8 +13,8 @@ from local.aws.cloud import LocalCloud
 from local.aws.lambda_answers import InvokeResult, function_error
 from local.aws.lambda_pool import Invocation
 from local.aws.lambda_workers import Proceed
-from local.stripe_stand_in import StripeStandIn
-from tests.factories import create_order, create_ticket, dispute_of, envelope
+from local.stripe_stand_in import SessionSeed, StripeStandIn
+from tests.factories import create_order, create_ticket, dispute_of, envelope, refund_of
 from tests.workflow.conftest import Run
 from tests.workflow.scenarios import Scene, with_automatic_refund
 from ticketing.database import Database
@@ -97,6 +97,63 @@ def test_a_dispute_says_why_and_until_when(scene: Scene, run: Run, alerts: Alert
     assert " the bank holds the money now. The bank's reason: fraudulent." in alert["Message"]
     assert "\nWhat to do now: answer it in Stripe's dashboard before 2026-12-07 12:00 UTC, or" in alert["Message"]
     assert "\nPayment: pi_disputed\n" in alert["Message"]
+
+
+def test_a_refund_that_failed_after_the_dispute_was_lost_invites_nobody_to_pay_again(
+    scene: Scene, run: Run, alerts: Alerts
+) -> None:
+    order = scene.paid()
+    run(envelope("refund.created", refund_of(order, amount=2000, status="pending")))
+    run(envelope("charge.dispute.closed", dispute_of(order, status="lost")))
+    failed = run(envelope("refund.failed", refund_of(order, amount=2000, status="failed")))
+    assert (failed.status, failed.error) == ("FAILED", "RefundFailed")
+    message = alerts()[-1]["Message"]
+    assert (
+        f"\nWhat to do now: nothing: all of it went back already, by the lost dispute dp_order{order['id']}." in message
+    )
+    assert "cachao refund" not in message
+    assert "What to do now" not in message.split("\nWhat to do now")[0]
+
+
+def test_a_payment_that_is_disputed_before_its_event_comes_is_not_to_be_refunded(
+    scene: Scene, run: Run, alerts: Alerts
+) -> None:
+    order = scene.paid()
+    second = {"id": "cs_test_second", "payment_intent": "pi_second"}
+    run(envelope("charge.dispute.created", dispute_of(order, payment_intent="pi_second", metadata=names_of(order))))
+    again = scene.complete(order, **second)
+    assert again.error == "DuplicatePayment", again.cause
+    message = alerts()[-1]["Message"]
+    assert "\nWhat to do now: do not refund it and do not pay the buyer in another way" in message
+    assert "cachao refund" not in message
+
+
+@pytest.mark.parametrize(
+    ("outcome", "says"),
+    [
+        ("fails_at_once", "the automatic refund failed (RefundFailed). Refund re_"),
+        ("succeeds_late", "a refund was begun automatically (re_"),
+        ("succeeds", "refunded automatically (re_"),
+    ],
+)
+def test_an_automatic_refund_is_told_as_it_ended(
+    scene: Scene, alerts: Alerts, stripe_stand_in: StripeStandIn, outcome: Any, says: str
+) -> None:
+    order = scene.paid()
+    seed = SessionSeed(amount_total=2000, metadata=names_of(order))
+    session = stripe_stand_in.session(stripe_stand_in.seed_session(seed))
+    stripe_stand_in.set_refund_outcome(session["payment_intent"], outcome)
+    with scene.definition(with_automatic_refund):
+        ended = scene.complete(order, id=session["id"], payment_intent=session["payment_intent"])
+    assert ended.error == "DuplicatePayment", ended.cause
+    message = alerts()[-1]["Message"]
+    assert f"\nWhat to do now: {says}" in message
+    assert ("tell the buyer" in message.lower()) is (outcome != "fails_at_once")
+
+
+def names_of(order: Any) -> dict[str, str]:
+    """What the shop writes on a session and its PaymentIntent."""
+    return {"order_id": str(order["id"]), "order_mark": str(order["order_mark"])}
 
 
 def test_an_outage_is_replayed_once_for_all(scene: Scene, alerts: Alerts) -> None:
