@@ -13,7 +13,7 @@ import yaml
 
 from local.aws.cloud import LocalCloud
 from local.stripe_stand_in import StripeStandIn
-from tests.workflow.conftest import Ended, Run
+from tests.workflow.conftest import Ended, Run, forget_alerts
 from tests.workflow.scenarios import SCENARIOS, Scene
 from ticketing.database import Database
 
@@ -73,6 +73,7 @@ def play(
 
     def play_once(name: str) -> Ended:
         if name not in _played:
+            forget_alerts(cloud)  # each scenario's error is the first: many of one error become one alert
             before = len(alerts())
             _played[name] = SCENARIOS[name][0](Scene(cloud, database, run, stripe_stand_in))
             _alerts[name] = alerts()[before:]
