@@ -261,6 +261,7 @@ class Laboratory:
         if scene.payment_at_stripe is not None:
             refunds = self._refunds_at_stripe(scene.payment_at_stripe)
             names |= {refund["id"]: f"refund {number}" for number, refund in enumerate(refunds, 1)}
+            names |= {refund["charge"]: "the charge" for refund in refunds}
         rows = read_rows(self._database, names)
         for refund in refunds:
             rows["Stripe", names[refund["id"]], "amount"] = refund["amount"]
@@ -271,7 +272,7 @@ class Laboratory:
 
         client = stripe.StripeClient("sk_test_local", base_addresses={"api": self._stripe.url})
         page = client.v1.refunds.list(params={"payment_intent": payment})
-        return [{"id": refund.id, "amount": refund.amount} for refund in page.data]
+        return [{"id": refund.id, "amount": refund.amount, "charge": refund.charge} for refund in page.data]
 
     def _execute(self, scene: Scene, machine: Machine = "usual") -> Ended:
         forget_alerts(self._cloud)  # each cell's error is the first: many of one error become one alert

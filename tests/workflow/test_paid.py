@@ -49,7 +49,7 @@ def test_another_amount_ends_in_one_alert_and_changes_nothing(run: Run, alerts: 
     ended = run(envelope("checkout.session.completed", session_of(before, amount_total=1)))
     assert (ended.status, ended.error) == ("FAILED", "AmountMismatch")
     assert ended.cause is not None
-    assert ended.cause.startswith(f"LookUpOrder: Order {order_id} was to be paid with 20.00 EUR")
+    assert ended.cause.startswith(f"LookUpOrder: Order {order_id} costs 20.00 EUR")
     assert ended.states == [
         "ValidateEvent",
         "IsEventHandled",

@@ -94,12 +94,14 @@ class Timeline:
         broken = [step for step in self.steps if step.failure is not None and step.result != "running"]
         if broken:
             end = broken[0].exit_position
-            return [step for step in broken if end is None or step.position <= end]
+            # The cause names both counts, "A and B: …": the second may begin when the first has failed already.
+            named = (self.cause or "").partition(":")[0].split(" and ")
+            return [step for step in broken if end is None or step.position <= end or step.name in named]
         if self.error is None:
             return []
         # No attempt failed: a step answered something strange, which the cause names; or time ran out in one.
-        named = [step for step in self.steps if (self.cause or "").startswith(f"{step.name}:")]
-        return named or [step for step in self.steps if step.result == "stopped"][-1:]
+        spoken_of = [step for step in self.steps if (self.cause or "").startswith(f"{step.name}:")]
+        return spoken_of or [step for step in self.steps if step.result == "stopped"][-1:]
 
     @property
     def trying_again(self) -> list[Step]:

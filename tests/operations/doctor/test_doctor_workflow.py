@@ -479,14 +479,12 @@ def test_failures_are_told_by_their_error_until_a_replay_repairs_them(
 ) -> None:
     order_id = create_order(patient.database)
     event = envelope("checkout.session.completed", session_of(row_of(patient.database, "ticket_orders", order_id)))
-    with patient.database.transaction() as tx:
-        tx.change("UPDATE ticket_orders SET total_amount = 21 WHERE id = %s", order_id)
+    set_total(patient.database, order_id, 21)
     ended = run(event)
     found = causes(recent_executions.LINK)
     assert set(found) == {"executions_failing"}
     assert "1 execution of the last 24 hours failed with AmountMismatch" in found["executions_failing"].says
     assert "docs/runbook.md#amountmismatch" in found["executions_failing"].todo
-    with patient.database.transaction() as tx:
-        tx.change("UPDATE ticket_orders SET total_amount = 20 WHERE id = %s", order_id)
+    set_total(patient.database, order_id, 20)
     assert cachao("replay", ended.name, "--yes").exit_code == 0
     assert causes(recent_executions.LINK) == {}

@@ -119,6 +119,7 @@ def test_reading(cloud: LocalCloud, calls: Recorded, mismatched: tuple[int, Ende
     said: dict[str, list[tuple[object, ...]]] = {
         "executions": [("--failed",), ("--order", order_id)],
         "orders": [()],
+        "disputes": [()],
         "show": [(order_id,), (ended.name, "--picture", "way.svg"), (ended.name[:20],), ("cs_test_unknown",)],
     }
     for command, lines in said.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from local.aws.cloud import LocalCloud
 from tests.factories import create_order, envelope, row_of, session_of
 from tests.operations.conftest import Cachao
 from tests.workflow import conftest as workflow
@@ -22,7 +23,8 @@ def taken(svg: str) -> set[str]:
 
 
 @pytest.fixture
-def refused(run: Run, database: Database) -> str:
+def refused(run: Run, database: Database, cloud: LocalCloud) -> str:
+    workflow.forget_alerts(cloud)  # the first with this error, which is told at once
     order_id = create_order(database)
     body = session_of(row_of(database, "ticket_orders", order_id), amount_total=1)
     return run(envelope("checkout.session.completed", body)).name
