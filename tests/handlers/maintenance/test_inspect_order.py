@@ -38,7 +38,7 @@ def test_an_order_is_found_and_can_be_written_as_json(database: Database) -> Non
 def test_a_migrated_database_tells_its_health() -> None:
     answer = ask(health=True)
     assert answer["pending_migrations"] == []
-    assert answer["health"] == {"past_hold": 0, "oldest_past_hold": None, "without_hold": 0}
+    assert answer["health"] == {"past_hold": 0, "oldest_past_hold": None, "without_hold": 0, "write_obstacle": None}
 
 
 def test_a_database_that_is_not_migrated_says_only_that(empty_schema: Connect, monkeypatch: pytest.MonkeyPatch) -> None:

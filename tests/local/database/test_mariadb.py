@@ -82,7 +82,7 @@ def test_a_port_that_somebody_takes_meanwhile_is_given_up(tmp_path: Path, monkey
 
 def test_it_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from local.mariadb import MariaDB; "
+        "import sys, time; from pathlib import Path; from local.database.mariadb import MariaDB; "
         "server = MariaDB(Path(sys.argv[1]), port=0, durable=False); server.start(); "
         "print(server._process.pid, flush=True); time.sleep(60)"
     )

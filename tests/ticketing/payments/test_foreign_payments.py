@@ -1,4 +1,4 @@
-"""What another application of the Stripe account did never touches an order (docs/rules.md, "ours" and rule 0)."""
+"""What another application of the Stripe account did never touches an order (docs/rules.md, "Words" and rule 0)."""
 
 from __future__ import annotations
 
