@@ -315,6 +315,7 @@ class LocalStack:
                 leftover.unlink()
         stand_in = StripeStandIn(
             deliver=self._deliver,
+            make_source=lambda made: self.cloud.make_partner_source(made.source),
             path=file,
             # One name over all restarts, so that scripts that put events on the partner bus stay right.
             destination=EventDestination(id=_DESTINATION_ID),
@@ -331,7 +332,9 @@ class LocalStack:
 
     def _deliver(self, envelope: Mapping[str, Any]) -> None:
         """Take an event from the stand-in; it tries again where this raises."""
-        self.put_event(envelope)
+        # What comes for a source without a bus is lost, as on AWS.
+        if envelope["source"] == self.partner_event_bus:
+            self.put_event(envelope)
 
     def _create_user_pool(self) -> Mapping[str, str]:
         """The buyers' logins: a Cognito user pool of moto's, whose tokens are really signed."""

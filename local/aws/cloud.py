@@ -192,6 +192,10 @@ class LocalCloud:
         arn: str = self.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(value))["ARN"]
         return arn
 
+    def make_partner_source(self, name: str) -> None:
+        """Make a partner event source, as Stripe does; a bus of its name makes it active."""
+        moto_patches.event_bridge.make_source(name, account_id=self.account_id, region=self.region)
+
     def deploy(self, template: Template) -> Deployment:
         """Deploy a template as a CloudFormation stack.
 

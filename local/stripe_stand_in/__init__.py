@@ -12,9 +12,10 @@ by itself. How a test plays disputes, failing refunds, strangers and misfortune:
 
 Endpoints: Checkout Sessions (create, retrieve, list, line items, expire), PaymentIntents and Charges
 (retrieve), Refunds (create, retrieve, list), Disputes and Events (retrieve, list), Account (retrieve),
-Webhook Endpoints (list), and Event Destinations (retrieve, list) and Events
-(retrieve) of API v2. `/_control/…` is not Stripe's:
-it is how tests and `python -m local pay` act as buyer, bank and misfortune.
+Webhook Endpoints (create, retrieve, list, update, delete), and of API v2 Event Destinations (those, disable, enable,
+ping) and Events (retrieve).
+
+`/_control/…` is not Stripe's: it is how tests and `python -m local pay` act as buyer, bank and misfortune.
 
 What it does not imitate:
 - Modes but `payment`, pages but the hosted one, customers, saved prices and products, taxes, shipping,
@@ -26,7 +27,8 @@ What it does not imitate:
 - Payment methods but cards and SEPA Direct Debit; exchange rates are the caller's.
 - Live mode, publishable keys, permissions of restricted keys.
 - Eventual consistency and latency: lists show everything at once. Faults happen only when asked for.
-- API v2 beyond reading one event destination and thin events; webhook endpoints beyond a list that tests fill.
+- API v2 beyond event destinations for EventBridge and thin events. Destinations and endpoints that the API made last as
+  long as the stand-in runs.
 - The search API, and creating PaymentIntents, Charges or Disputes by the API.
 """
 

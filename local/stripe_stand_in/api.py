@@ -6,108 +6,22 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal
 
 import msgspec
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from local.stripe_stand_in import (
-    disputes,
-    event_destinations,
-    events,
-    ids,
-    payments,
-    refunds,
-    session_parameters,
-    sessions,
-    thin_events,
-    webhook_endpoints,
-)
-from local.stripe_stand_in.account import account
+from local.stripe_stand_in import ids
 from local.stripe_stand_in.context import Context, RequestInfo
 from local.stripe_stand_in.errors import ApiError, invalid_parameter
 from local.stripe_stand_in.faults import Fault, Faults
 from local.stripe_stand_in.idempotency import Call, IdempotencyKeys, SavedAnswer
 from local.stripe_stand_in.json_object import JsonObject
-from local.stripe_stand_in.parameters import NOTHING, RETRIEVE, HashOf, decode
+from local.stripe_stand_in.parameters import Raw, decode, decode_json
 from local.stripe_stand_in.rate_limit import RateLimit
+from local.stripe_stand_in.routes import ROUTES, Route
 
-Endpoint = Callable[[Context, JsonObject, RequestInfo, str], JsonObject]
-
-
-@dataclass(frozen=True)
-class Route:
-    """An endpoint.
-
-    Attributes:
-        parameters: What it takes; anything else is refused.
-        endpoint: Does the work, with the parameters in their types and the id of the path.
-    """
-
-    method: Literal["GET", "POST"]
-    path: str
-    parameters: HashOf
-    endpoint: Endpoint
-
-
-ROUTES = (
-    Route(
-        "POST",
-        "/v1/checkout/sessions",
-        session_parameters.CREATE,
-        lambda c, given, request, _: sessions.create(c, given, request),
-    ),
-    Route("GET", "/v1/checkout/sessions", sessions.LIST, lambda c, given, _r, _: sessions.list_sessions(c, given)),
-    Route("GET", "/v1/checkout/sessions/<id>", RETRIEVE, lambda c, given, _r, key: sessions.retrieve(c, key, given)),
-    Route(
-        "POST",
-        "/v1/checkout/sessions/<id>/expire",
-        RETRIEVE,
-        lambda c, given, request, key: sessions.expire(c, key, given, request),
-    ),
-    Route(
-        "GET",
-        "/v1/checkout/sessions/<id>/line_items",
-        sessions.LIST_LINE_ITEMS,
-        lambda c, given, _r, key: sessions.list_line_items(c, key, given),
-    ),
-    Route(
-        "GET",
-        "/v1/payment_intents/<id>",
-        payments.RETRIEVE_INTENT,
-        lambda c, given, _r, key: payments.retrieve_intent(c, key, given),
-    ),
-    Route("GET", "/v1/charges/<id>", RETRIEVE, lambda c, given, _r, key: payments.retrieve_charge(c, key, given)),
-    Route("POST", "/v1/refunds", refunds.CREATE, lambda c, given, request, _: refunds.create(c, given, request)),
-    Route("GET", "/v1/refunds", refunds.LIST, lambda c, given, _r, _: refunds.list_refunds(c, given)),
-    Route("GET", "/v1/refunds/<id>", RETRIEVE, lambda c, given, _r, key: refunds.retrieve(c, key, given)),
-    Route("GET", "/v1/disputes", disputes.LIST, lambda c, given, _r, _: disputes.list_disputes(c, given)),
-    Route("GET", "/v1/disputes/<id>", RETRIEVE, lambda c, given, _r, key: disputes.retrieve(c, key, given)),
-    Route("GET", "/v1/events", events.LIST, lambda c, given, _r, _: events.list_events(c, given)),
-    Route("GET", "/v1/events/<id>", RETRIEVE, lambda c, _given, _r, key: events.retrieve(c, key)),
-    Route("GET", "/v1/account", RETRIEVE, lambda c, _given, _r, _: account(c.account_id)),
-    Route(
-        "GET",
-        "/v1/webhook_endpoints",
-        webhook_endpoints.LIST,
-        lambda c, _given, _r, _: webhook_endpoints.list_endpoints(c.webhook_endpoints),
-    ),
-    Route("GET", "/v2/core/events/<id>", NOTHING, lambda c, _given, _r, key: thin_events.retrieve(c, key)),
-    Route(
-        "GET",
-        "/v2/core/event_destinations",
-        event_destinations.LIST,
-        lambda c, _given, _r, _: event_destinations.list_destinations(c.destination),
-    ),
-    Route(
-        "GET",
-        "/v2/core/event_destinations/<id>",
-        event_destinations.RETRIEVE,
-        lambda c, _given, _r, key: event_destinations.retrieve_destination(c.destination, key),
-    ),
-)
 _MAP = Map([Rule(route.path, methods=[route.method], endpoint=route) for route in ROUTES])
 _VERSION = re.compile(r"^\d{4}-\d{2}-\d{2}(\.[a-z]+)?$")
 _TEST_KEY = re.compile(r"^(sk|rk)_test_\w+$")
@@ -182,7 +96,7 @@ class Api:
         if version is not None and not _VERSION.match(version):
             raise invalid_parameter(f"Invalid Stripe API version: {version[:40]}", None)
         route, object_id = _route(request)
-        raw = decode(_encoded_parameters(request))
+        raw = _parameters(request)
 
         def work() -> JsonObject:
             with self._context.store.transaction():
@@ -295,10 +209,13 @@ def _route(request: Request) -> tuple[Route, str]:
     return route, str(arguments.get("id", ""))
 
 
-def _encoded_parameters(request: Request) -> str:
-    if request.method == "GET":
-        return request.query_string.decode("ascii", "replace")
+def _parameters(request: Request) -> dict[str, Raw]:
+    if request.method in {"GET", "DELETE"}:
+        return decode(request.query_string.decode("ascii", "replace"))
+    body = request.get_data()
+    if request.path.startswith("/v2/"):
+        return decode_json(body)
     try:
-        return request.get_data().decode("utf-8")
+        return decode(body.decode("utf-8"))
     except UnicodeDecodeError:
         raise invalid_parameter("Invalid UTF-8 in the request's parameters", None) from None

@@ -1,6 +1,6 @@
 """What the parts of the stand-in share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -31,6 +31,9 @@ class Door(Protocol):
     def takes(self, event_type: str, *, connected: bool) -> bool:
         """Return whether events of this (snapshot) type, of this or of a connected account, are sent there."""
 
+    def send(self, event: JsonObject) -> None:
+        """Send an event there, in the form that it takes; raises where it was not taken."""
+
 
 @dataclass
 class Context:
@@ -41,22 +44,28 @@ class Context:
         base_url: Returns the address under which the hosted page is reached.
         wake: Tells the deliverer that there is something to deliver.
         settle_delay: Seconds until a delayed payment is known to have succeeded or failed.
-        has_event_bus: Whether somebody takes the envelopes.
-        webhook: Which events are forwarded to a webhook address; None: there is none.
-        webhook_endpoints: What the API lists; nothing is delivered there, see webhook_endpoints.py.
+        destinations: The event destinations; the first is there from the beginning, the others were made by the API.
+        make_source: Makes a new destination's partner event source in AWS, as Stripe does.
+        doors: Returns where events go now, by the names that their deliveries have.
+        webhook_endpoints: Those that tests put there are listed only; those that the API made get events, too.
     """
 
     store: Store
     clock: Callable[[], float]
     base_url: Callable[[], str]
     wake: Callable[[], None]
-    destination: EventDestination
+    destinations: list[EventDestination]
     account_id: str
     api_version: str
     settle_delay: float
-    has_event_bus: bool
-    webhook: Door | None = None
+    make_source: Callable[[EventDestination], None]
+    doors: Callable[[], Mapping[str, Door]]
     webhook_endpoints: list[WebhookEndpoint] = field(default_factory=list)
+
+    @property
+    def destination(self) -> EventDestination:
+        """The destination that is there from the beginning."""
+        return self.destinations[0]
 
     def now(self) -> int:
         """Return the Unix time in whole seconds."""

@@ -13,11 +13,12 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from local.stripe_stand_in.context import Context, Door
 from local.stripe_stand_in.event_destinations import EventDestination, Payload, wants
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.store import Store
@@ -63,14 +64,14 @@ class Webhook:
             event_type, payload=self.payload, types=self.types, events_from=self.events_from, connected=connected
         )
 
-    def post(self, event: JsonObject) -> None:
-        """Send one (snapshot) event, in the form that it takes.
+    def send(self, event: JsonObject) -> None:
+        """Send one event, in the form that it takes.
 
         Raises:
             RuntimeError: The answer was not 2xx.
             OSError: There was no answer.
         """
-        payload = json.dumps(notification(event) if self.payload == "thin" else event, indent=2)
+        payload = json.dumps(in_form(event, self.payload), indent=2)
         request = urllib.request.Request(  # noqa: S310 - the developer's own address
             self.url,
             data=payload.encode(),
@@ -89,10 +90,60 @@ class Webhook:
             raise RuntimeError(f"HTTP status {error.code}") from None
 
 
+@dataclass(frozen=True)
+class EventBus:
+    """The partner event bus of a destination.
+
+    Attributes:
+        destination: Which.
+        deliver: Takes an EventBridge envelope; raises when it was not taken.
+    """
+
+    destination: EventDestination
+    deliver: Callable[[JsonObject], None]
+
+    def takes(self, event_type: str, *, connected: bool) -> bool:
+        """Return whether events of this (snapshot) type are sent there now."""
+        return self.destination.takes(event_type, connected=connected)
+
+    def send(self, event: JsonObject) -> None:
+        """Put an event on the bus."""
+        self.deliver(envelope(event, self.destination))
+
+
+def doors_of(
+    context: Context, deliver: Callable[[JsonObject], None] | None, webhook: Webhook | None
+) -> dict[str, Door]:
+    """Return where events go now, by name: `event_bus` and `webhook`, and what the API made by its id.
+
+    Args:
+        context: The stand-in.
+        deliver: Takes the envelopes; None: nobody does.
+        webhook: Where events are forwarded to without an endpoint; None: nowhere.
+    """
+    doors: dict[str, Door] = {}
+    if deliver is not None:
+        first, *made = list(context.destinations)
+        doors |= {"event_bus": EventBus(first, deliver)}
+        doors |= {destination.id: EventBus(destination, deliver) for destination in made}
+    if webhook is not None:
+        doors["webhook"] = webhook
+    for endpoint in list(context.webhook_endpoints):
+        if endpoint.secret is not None and endpoint.status == "enabled":
+            doors[endpoint.id] = Webhook(endpoint.url, endpoint.secret, types=endpoint.enabled_events)
+    return doors
+
+
+def in_form(event: JsonObject, payload: Payload) -> JsonObject:
+    """Return an event as it is sent: itself, or its thin twin; one that exists thin only (a ping) as it is."""
+    return notification(event) if payload == "thin" and event["object"] == "event" else event
+
+
 def envelope(event: JsonObject, destination: EventDestination) -> JsonObject:
-    """Return the EventBridge event in which a (snapshot) event arrives on the partner event bus."""
-    detail = notification(event) if destination.event_payload == "thin" else event
-    moment = datetime.fromtimestamp(event["created"], UTC)
+    """Return the EventBridge event in which an event arrives on the partner event bus."""
+    detail = in_form(event, destination.event_payload)
+    created = event["created"]
+    moment = datetime.fromisoformat(created) if isinstance(created, str) else datetime.fromtimestamp(created, UTC)
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -119,9 +170,8 @@ class Deliverer:
 
     Args:
         store: Where the pending deliveries are.
-        destination: The event bus, for the envelope.
-        deliver: Takes an EventBridge envelope; raises when it was not taken.
-        webhook: A webhook address, or None.
+        doors: Returns the doors of this run, by name; what is pending for one that it does not have waits for a run
+            that has it.
         first_wait: Seconds until an event that was not taken is sent again; it doubles each time.
         threads: How many deliveries run at once; with more than one the order is lost, as at Stripe.
     """
@@ -129,21 +179,15 @@ class Deliverer:
     def __init__(
         self,
         store: Store,
-        destination: EventDestination,
-        deliver: Callable[[JsonObject], None] | None,
-        webhook: Webhook | None,
+        doors: Callable[[], Mapping[str, Door]],
         threads: int = 1,
         *,
         first_wait: float = FIRST_WAIT_SECONDS,
     ) -> None:
         """Take what to deliver and where to; see the class."""
         self._store = store
-        self._destination = destination
-        self._deliver = deliver
-        self._webhook = webhook
+        self._doors = doors
         self._first_wait = first_wait
-        # What is pending for a door that this run does not have waits for a run that has it.
-        self._doors = ("event_bus" if deliver else None, "webhook" if webhook else None)
         self._changed = threading.Condition()
         self._claimed: set[int] = set()
         self._wakes = 0
@@ -207,10 +251,13 @@ class Deliverer:
     def _pending(self) -> int:
         with self._store.transaction() as connection:
             (count,) = connection.execute(
-                "SELECT count(*) FROM deliveries WHERE state = 'pending' AND door IN (?, ?)",
-                self._doors,
+                "SELECT count(*) FROM deliveries WHERE state = 'pending' AND door IN (SELECT value FROM json_each(?))",
+                (self._names(),),
             ).fetchone()
         return int(count)
+
+    def _names(self) -> str:
+        return json.dumps(list(self._doors()))
 
     def _run(self) -> None:
         while True:
@@ -233,8 +280,9 @@ class Deliverer:
                 return None
             rows = connection.execute(
                 "SELECT id, event_id, door, attempts, coalesce(first_attempt_at, 0) FROM deliveries"
-                " WHERE state = 'pending' AND next_attempt_at <= ? AND door IN (?, ?) ORDER BY id LIMIT ?",
-                (time.time(), *self._doors, len(self._claimed) + 1),
+                " WHERE state = 'pending' AND next_attempt_at <= ?"
+                " AND door IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
+                (time.time(), self._names(), len(self._claimed) + 1),
             ).fetchall()
             for row in rows:
                 if row[0] not in self._claimed:
@@ -258,11 +306,8 @@ class Deliverer:
         record = self._store.find(event_id)
         if record is None:
             raise LookupError(f"The event {event_id} is gone from the store")
-        if door == "event_bus":
-            if self._deliver is not None:
-                self._deliver(envelope(record.body, self._destination))
-        elif self._webhook is not None:
-            self._webhook.post(record.body)
+        if (taker := self._doors().get(door)) is not None:
+            taker.send(record.body)
 
     def _failed(
         self,

@@ -1,4 +1,4 @@
-"""The event destination: Stripe's description of where it sends events (API v2, read only).
+"""Event destinations: where Stripe sends events (API v2). What the API does with them: destination_requests.py.
 
 Source: docs.stripe.com/api/v2/core/event-destinations.
 """
@@ -6,12 +6,9 @@ Source: docs.stripe.com/api/v2/core/event-destinations.
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 
 from local.stripe_stand_in import ids
-from local.stripe_stand_in.errors import ApiError
-from local.stripe_stand_in.parameters import HashOf, integer
 from ticketing.stripe.event_types import HANDLED_EVENTS
 
 if TYPE_CHECKING:
@@ -62,6 +59,8 @@ class EventDestination:
     livemode: bool = False
     snapshot_api_version: str | None = None
     created: float = 1735689600.0  # 2025-01-01
+    updated: float | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -85,7 +84,6 @@ class EventDestination:
 
     def body(self) -> "JsonObject":
         """Return it as the API shows it."""
-        moment = datetime.fromtimestamp(self.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         disabled = None
         if self.status == "disabled":
             disabled = {"disabled": {"reason": self.disabled_reason or "user"}}
@@ -97,41 +95,21 @@ class EventDestination:
                 "aws_event_source_arn": self.aws_event_source_arn,
                 "aws_event_source_status": self.aws_event_source_status,
             },
-            "created": moment,
+            "created": _moment(self.created),
             "description": self.description,
             "enabled_events": list(self.enabled_events),
             "event_payload": self.event_payload,
             "events_from": list(self.events_from),
             "livemode": self.livemode,
-            "metadata": {},
+            "metadata": dict(self.metadata),
             "name": self.name,
             "snapshot_api_version": self.snapshot_api_version,
             "status": self.status,
             "status_details": disabled,
             "type": "amazon_eventbridge",
-            "updated": moment,
+            "updated": _moment(self.updated or self.created),
         }
 
 
-LIST = HashOf({"limit": integer(1, 100)}, known_to_stripe=lambda: ("include",))
-RETRIEVE = HashOf({}, known_to_stripe=lambda: ("include",))
-
-
-def list_destinations(destination: EventDestination) -> "JsonObject":
-    """Return the list of destinations as API v2 does: without `has_more`, with page addresses."""
-    return {"data": [destination.body()], "next_page_url": None, "previous_page_url": None}
-
-
-def retrieve_destination(destination: EventDestination, destination_id: str) -> "JsonObject":
-    """Return one destination.
-
-    Raises:
-        ApiError: 404 in the shape of API v2 when it is another one.
-    """
-    if destination_id != destination.id:
-        raise ApiError(
-            f"Requested event destination {destination_id} not found.",
-            status=HTTPStatus.NOT_FOUND,
-            code="not_found",
-        )
-    return destination.body()
+def _moment(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

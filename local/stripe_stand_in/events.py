@@ -1,6 +1,7 @@
 """Stripe Events: what happened, with a snapshot of the object as it then was."""
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from local.stripe_stand_in import ids
@@ -77,25 +78,26 @@ def emit(
     event |= {"account": origin.account} if origin.account else {}
     event |= {"context": origin.context} if origin.context else {}
     doors = _doors(context, event_type, connected=origin.is_connected)
-    event["pending_webhooks"] = int("webhook" in doors)
+    event["pending_webhooks"] = sum(door == "webhook" or door.startswith("we_") for door in doors)
     kind: Kind = "connected_event" if origin.is_connected else "event"
-    with context.store.transaction() as connection:
+    with context.store.transaction():
         context.store.insert(Record(kind, event, status=event_type))
-        connection.executemany(
-            "INSERT INTO deliveries (event_id, event_type, door) VALUES (?, ?, ?)",
-            [(event["id"], event_type, door) for door in doors],
-        )
-    context.wake()
+        queue(context, event, doors)
     return event
 
 
+def queue(context: Context, event: JsonObject, doors: Iterable[str]) -> None:
+    """Queue an event's deliveries, in the transaction that stored it."""
+    with context.store.transaction() as connection:
+        connection.executemany(
+            "INSERT INTO deliveries (event_id, event_type, door) VALUES (?, ?, ?)",
+            [(event["id"], event["type"], door) for door in doors],
+        )
+    context.wake()
+
+
 def _doors(context: Context, event_type: str, *, connected: bool) -> list[str]:
-    doors = []
-    if context.has_event_bus and context.destination.takes(event_type, connected=connected):
-        doors.append("event_bus")
-    if context.webhook is not None and context.webhook.takes(event_type, connected=connected):
-        doors.append("webhook")
-    return doors
+    return [name for name, door in context.doors().items() if door.takes(event_type, connected=connected)]
 
 
 def retrieve(context: Context, event_id: str) -> JsonObject:

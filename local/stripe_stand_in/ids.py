@@ -52,6 +52,11 @@ def event_destination_id() -> str:
     return "ed_test_" + _characters(41)
 
 
+def signing_secret() -> str:
+    """Return a webhook endpoint's signing secret."""
+    return "whsec_" + _characters(32)
+
+
 def thin_event_id(event_id: str) -> str:
     """Return the id of a snapshot event's thin twin, as long as Stripe's are; see `snapshot_event_id`."""
     own = event_id.removeprefix("evt_")

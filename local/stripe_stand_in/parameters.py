@@ -4,6 +4,7 @@ A check takes the raw value and the parameter's name in bracket form, and return
 or raises ApiError. Checks are put together to describe a request (see session_parameters.py).
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeAlias
@@ -36,6 +37,31 @@ def decode(encoded: str) -> dict[str, Raw]:
             raise invalid_parameter(f"Invalid parameter name: {name[:100]}", name[:100])
         _put(decoded, keys, value, name)
     return decoded
+
+
+def decode_json(body: bytes) -> dict[str, Raw]:
+    """Bring the JSON of API v2 to the same form: values as texts, lists by position, null as an empty text.
+
+    Raises:
+        ApiError: It is no JSON object.
+    """
+    try:
+        value = json.loads(body or b"{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise invalid_parameter("The request body is no JSON object.", None)
+    return {str(name): _raw(item) for name, item in value.items()}
+
+
+def _raw(value: object) -> Raw:
+    if isinstance(value, dict):
+        return {str(name): _raw(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return {str(position): _raw(item) for position, item in enumerate(value)}
+    if value is None:
+        return ""
+    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def _put(target: dict[str, Raw], keys: list[str], value: str, name: str) -> None:
@@ -151,6 +177,17 @@ def string(maximum: int = 5000) -> Check:
                 "parameter_invalid_string_length",
             )
         return text
+
+    return check
+
+
+def text() -> Check:
+    """Check a text that may be empty, which unsets it."""
+
+    def check(raw: Raw, name: str) -> object:
+        if not isinstance(raw, str):
+            raise invalid_parameter(f"Invalid string: {name}", name)
+        return raw
 
     return check
 

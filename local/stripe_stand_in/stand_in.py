@@ -13,7 +13,7 @@ from local.stripe_stand_in.api import Api
 from local.stripe_stand_in.app import App
 from local.stripe_stand_in.context import API_VERSION, Context
 from local.stripe_stand_in.control import Control
-from local.stripe_stand_in.deliveries import FIRST_WAIT_SECONDS, Deliverer, Webhook
+from local.stripe_stand_in.deliveries import FIRST_WAIT_SECONDS, Deliverer, Webhook, doors_of
 from local.stripe_stand_in.event_destinations import EventDestination, Payload
 from local.stripe_stand_in.faults import Faults
 from local.stripe_stand_in.rate_limit import RateLimit
@@ -34,6 +34,7 @@ class StripeStandIn(World):
     Args:
         deliver: Takes each event as an EventBridge envelope and raises when it was not taken; it is
             tried again in the background until it was. None: no event bus.
+        make_source: Makes the partner event source of a destination that the API made, as Stripe does at AWS.
         path: The SQLite file that keeps everything over a restart; None: memory.
         host: The address to listen on.
         port: The port; 0: a free one.
@@ -58,6 +59,7 @@ class StripeStandIn(World):
         self,
         deliver: "Callable[[JsonObject], None] | None" = None,
         *,
+        make_source: Callable[[EventDestination], None] = lambda _destination: None,
         path: Path | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -82,7 +84,6 @@ class StripeStandIn(World):
         self._store = Store(path)
         self._stopped = False
         self._server: Server | None = None
-        destination = destination or EventDestination()
         webhook = None
         if webhook_url:
             webhook = Webhook(
@@ -92,18 +93,20 @@ class StripeStandIn(World):
                 events_from=tuple(webhook_events_from),
                 payload=webhook_payload,
             )
-        deliverer = Deliverer(self._store, destination, deliver, webhook, delivery_threads, first_wait=first_wait)
+        deliverer = Deliverer(
+            self._store, lambda: doors_of(context, deliver, webhook), delivery_threads, first_wait=first_wait
+        )
         context = Context(
             store=self._store,
             clock=clock,
             base_url=lambda: self.url,
             wake=deliverer.wake,
-            destination=destination,
+            destinations=[destination or EventDestination()],
             account_id=account_id,
             api_version=api_version,
             settle_delay=settle_delay,
-            has_event_bus=deliver is not None,
-            webhook=webhook,
+            make_source=make_source,
+            doors=lambda: doors_of(context, deliver, webhook),
         )
         super().__init__(context, deliverer, Faults(), RateLimit(rate_limit))
         self._timekeeper = Timekeeper(self.run_due)

@@ -17,7 +17,7 @@ import msgspec
 from local.private_files import make_private
 from local.stripe_stand_in.json_object import JsonObject
 
-Kind = Literal["checkout.session", "payment_intent", "charge", "refund", "dispute", "event", "connected_event"]
+Kind = Literal["checkout.session", "payment_intent", "charge", "refund", "dispute", "event", "connected_event", "ping"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (

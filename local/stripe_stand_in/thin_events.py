@@ -40,6 +40,8 @@ def retrieve(context: Context, thin_id: str) -> JsonObject:
     Raises:
         ApiError: 404 in the shape of API v2.
     """
+    if (ping := context.store.get("ping", thin_id)) is not None:
+        return ping.body
     record = context.store.get("event", ids.snapshot_event_id(thin_id))
     if record is None or record.body["created"] < context.now() - KEPT_SECONDS:
         raise ApiError(f"Event {thin_id[:100]} not found.", status=HTTPStatus.NOT_FOUND, code="not_found")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +15,11 @@ from cachao.aws.environment import Choice, Environment, find
 from cachao.cli import app
 from local.aws.cloud import LocalCloud
 from tests.factories import create_order, envelope, row_of, session_of
+from tests.operations.answer import Answer
+from tests.operations.connect.site import address, kill_after, site  # noqa: F401 -- fixtures of several folders
 from tests.operations.doctor.patients import aws_says, causes, elsewhere, patient  # noqa: F401 -- the doctor's tests' fixtures
 from tests.workflow.conftest import Ended, Run, alerts, run  # noqa: F401 -- fixtures of these tests, too
 from ticketing.database import Database
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command printed, and how it ended."""
-
-    exit_code: int
-    text: str
-    notes: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.text)
-
 
 Cachao = Callable[..., Answer]
 

@@ -205,13 +205,25 @@ def apply(replacements: Replacements, delivery: EventDelivery) -> None:
     replacements.set(BaseExecutionWorkerCommunication, "terminated", _terminated)
     replacements.set(EventsBackend, "put_events", _put_events)
     replacements.set(EventsBackend, "_normalize_event_bus_arn", _bus_name)
+    replacements.set(EventsBackend, "describe_event_source", _describe_source)
+    replacements.set(EventsBackend, "create_event_bus", _create_event_bus)
     replacements.set(EventBus, "physical_resource_id", property(lambda self: self.name))
     replacements.set(EventBus, "create_from_cloudformation_json", classmethod(_create_bus))  # type: ignore[arg-type] # moto's own names
 
 
 _moto_terminated = BaseExecutionWorkerCommunication.terminated
+
+
+def make_source(name: str, *, account_id: str, region: str) -> None:
+    """Make a partner event source in an account, as the partner does: pending until there is a bus of its name."""
+    source = PartnerEventSource(region, name.removeprefix("aws.partner/"))
+    source.name, source.state = name, "PENDING"
+    events_models.events_backends[account_id][region].event_sources[name] = source
+
+
 _moto_send_to_targets = Rule.send_to_targets
 _moto_put_events = EventsBackend.put_events
+_moto_create_event_bus = EventsBackend.create_event_bus
 _moto_create_bus = EventBus.create_from_cloudformation_json.__func__
 
 
@@ -303,6 +315,20 @@ def _is_object_or_invalid(detail: str | None) -> bool:
         return not detail or isinstance(json.loads(detail), dict)
     except ValueError:
         return True
+
+
+def _describe_source(self: Any, name: str) -> PartnerEventSource:  # noqa: ANN401
+    if name not in self.event_sources:
+        raise JsonRESTError("ResourceNotFoundException", f"Event source {name} does not exist.")
+    source: PartnerEventSource = self.event_sources[name]
+    return source
+
+
+def _create_event_bus(self: Any, name: str, event_source_name: str | None = None, **fields: Any) -> EventBus:  # noqa: ANN401
+    bus = _moto_create_event_bus(self, name, event_source_name, **fields)
+    if event_source_name:
+        self.event_sources[event_source_name].state = "ACTIVE"
+    return bus
 
 
 def _create_bus(

@@ -85,6 +85,11 @@ class Environment:
         return shlex.join(["--region", self.region, *address])
 
     @property
+    def sam_options(self) -> str:
+        """What makes `sam deploy` mean this region and profile."""
+        return shlex.join(["--region", self.region, *self._profile])
+
+    @property
     def cachao_options(self) -> str:
         """What makes another `cachao` command mean this place; `--local` for the local stack."""
         if self._local:

@@ -75,7 +75,7 @@ def _failed(environment: Environment, failure: FunctionFailed) -> Finding:
     return _broken(
         "inspection_failing",
         f"{failure.sentence}. So nobody can tell how the database is.",
-        "Its log has the stack trace; deploy again (docs/deploy.md, 3).",
+        "Its log has the stack trace; deploy again (docs/deploy.md, 2).",
     )
 
 

@@ -12,7 +12,7 @@ from cachao.view.output import moment
 
 LINK: Final = "Partner event source"
 _NEW_ONE: Final = (
-    "Make a new event destination in Stripe (docs/deploy.md, 2), and deploy with its source's name within 7 days."
+    "Make a new event destination in Stripe (docs/deploy.md, 3), and deploy with its source's name within 7 days."
 )
 
 

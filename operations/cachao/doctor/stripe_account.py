@@ -1,4 +1,4 @@
-"""The Stripe account: whether other applications take payments in it, too (docs/deploy.md, 3)."""
+"""The Stripe account: whether other applications take payments in it, too (docs/deploy.md, 2)."""
 
 from __future__ import annotations
 

@@ -70,8 +70,9 @@ def _missing(environment: Environment, wanted: str, destinations: list[EventDest
     return _broken(
         "destination_missing",
         f"Stripe has no destination for the source {wanted}.{said or ' It has none for EventBridge at all.'}",
-        f"{_WHERE} Add one for Amazon EventBridge, account {environment.account_id}, region {environment.region}"
-        " (docs/deploy.md, 2), and deploy with its source's name. Is the key of the same account and mode?",
+        "cachao connect makes one (docs/deploy.md, 3): for Amazon EventBridge, account"
+        f" {environment.account_id}, region {environment.region}. Deploy with its source's name. Is the key of the"
+        " same account and mode?",
     )
 
 
@@ -80,7 +81,7 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
         disabled = found.status_details.disabled if found.status_details else None
         reason = disabled.reason if disabled else "unknown"
         todo = (
-            "Stripe disabled it because the partner source is gone: make a new destination (docs/deploy.md, 2), and"
+            "Stripe disabled it because the partner source is gone: make a new destination (docs/deploy.md, 3), and"
             " deploy with its source's name within 7 days."
             if reason == "no_aws_event_source_exists"
             else "Enable it. Events of the meantime are not sent later, so then:\ncachao reconcile --since 3d"

@@ -223,6 +223,15 @@ def test_cloudformation_wants_the_partner_source_to_exist() -> None:
 
 
 @pytest.mark.usefixtures("plain")
+def test_a_partner_source_is_never_pending_and_one_that_is_not_there_breaks_moto() -> None:
+    from moto.events.models import PartnerEventSource  # noqa: PLC0415 - of this moto's lifetime
+
+    assert PartnerEventSource("eu-west-1", PARTNER_BUS).state == "ACTIVE"
+    with pytest.raises(KeyError):
+        client("events").describe_event_source(Name="aws.partner/example.com/ed_2")
+
+
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize(
     "rule", [{"EventPattern": '{"source": ["x"]}', "State": "DISABLED"}, {"ScheduleExpression": "rate(1 day)"}]
 )

@@ -24,6 +24,7 @@ from local.aws.cloud import LocalCloud
 from local.stripe_stand_in import StripeStandIn
 from tests.factories import create_order
 from tests.operations.conftest import paid_event
+from tests.operations.connect.site import Site
 from tests.operations.replay.test_replay import send_dead_letter
 from tests.operations.test_commands import doubly_paid, late_order
 from tests.workflow.conftest import Ended
@@ -175,6 +176,15 @@ def test_sending_and_repairing(
         calls.clear()
         invoke(cloud, command, *words)
         assert not_listed(command, calls) == never_made(command, calls) == set(), command
+
+
+def test_connecting(calls: Recorded, site: Site, address: str) -> None:
+    assert address
+    invoke(site.cloud, "connect", "--yes")
+    site.deploy(site.made[0].source)
+    for words in ((), ("--webhook",)):
+        invoke(site.cloud, "connect", *words, "--yes")
+    assert not_listed("connect", calls) == never_made("connect", calls) == set()
 
 
 @pytest.mark.usefixtures("dead_letters", "mismatched")

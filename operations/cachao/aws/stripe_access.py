@@ -1,0 +1,59 @@
+"""The deployment's own Stripe key, out of its secret (docs/deploy.md, 1), and a client with it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from cachao.problems import Problem, error_code
+from ticketing.stripe import client as stripe_client
+
+if TYPE_CHECKING:
+    import stripe
+
+    from cachao.aws.environment import Environment
+
+# The second is what AWS says of a secret that is marked for deletion.
+GONE: Final = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
+# A secret or a restricted key; a publishable one (`pk_…`) can do nothing here.
+_KEY: Final = re.compile(r"[sr]k_[A-Za-z0-9_]+\Z")
+
+
+def client(environment: Environment) -> stripe.StripeClient:
+    """Give a client of the Stripe account that this deployment uses, with the deployment's own key.
+
+    Raises:
+        Problem: there is no usable key; the doctor says what is wrong.
+        ClientError: the secret cannot be read.
+    """
+    try:
+        key = key_in(read_secret(environment))
+    except Exception as error:
+        if error_code(error) not in GONE:
+            raise
+        key = None
+    if key is None:
+        raise Problem("Stripe cannot be asked without a usable key.", advice="Look at the link “Stripe secret”.")
+    base = environment.parameters.get("StripeApiBase", "https://api.stripe.com")
+    return stripe_client.client(key, api_base=base)
+
+
+def secret_arn(environment: Environment) -> str:
+    """Give the secret's address."""
+    return environment.parameters.get("StripeSecretArn", "")
+
+
+def read_secret(environment: Environment) -> Any:  # noqa: ANN401 -- any JSON
+    """Give what the secret holds; None where that is not JSON."""
+    answer = environment.client("secretsmanager").get_secret_value(SecretId=secret_arn(environment))
+    try:
+        return json.loads(answer.get("SecretString") or "")
+    except ValueError:
+        return None
+
+
+def key_in(secret: Any) -> str | None:  # noqa: ANN401 -- any JSON
+    """Give the API key in it, where it is a usable one."""
+    key = secret.get("api_key") if isinstance(secret, dict) else None
+    return key if isinstance(key, str) and _KEY.match(key) else None

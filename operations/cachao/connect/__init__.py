@@ -1,0 +1,1 @@
+"""`cachao connect`: makes the way from Stripe to the workflow, and proves it."""

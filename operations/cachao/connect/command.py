@@ -1,0 +1,164 @@
+"""The command `cachao connect`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cachao.aws import stripe_access
+from cachao.aws.environment import Environment
+from cachao.command_context import CommandContext
+from cachao.connect import destinations, partner_door, proof, webhook_door
+from cachao.connect.steps import Report
+from cachao.problems import CANNOT_REACH, USAGE, Problem, explain
+from cachao.view.output import escape
+from ticketing.errors import ConfigurationError
+from ticketing.stripe.client import StripeRefused
+from ticketing.stripe.event_types import OWN_SOURCE
+
+if TYPE_CHECKING:
+    import stripe
+
+
+def connect(
+    ctx: typer.Context,
+    *,
+    webhook: Annotated[bool, typer.Option("--webhook", help="The webhook door in place of EventBridge.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wait: Annotated[
+        float, typer.Option(help="Wait so many seconds for the partner source, and for the event.", min=0)
+    ] = 60,
+) -> None:
+    """Make the way by which Stripe's events come, and prove it by an event.
+
+    Makes Stripe's event destination for this account and region, waits for its partner event source, and says how to
+    deploy the bus and the rule for it. Once deployed, say the same again: it opens an unpaid Checkout Session, ends it,
+    and waits until its event has ended in the workflow as Ignored.
+
+    With --webhook it makes the webhook endpoint, and puts its signing secret into the Stripe secret.
+
+    May be repeated, and interrupted: it finds what it made before. Ends with 0 when nothing went wrong, also where the
+    deployment is still to come: `connected` in --json says whether an event came through.
+
+    [bold]Examples[/bold]
+
+        cachao connect --stack cachao --dry-run
+
+        cachao connect --stack cachao
+
+        cachao connect --stack cachao --webhook
+    """
+    context: CommandContext = ctx.obj
+    environment, output = context.environment, context.output
+    with output.errors.status("looking at Stripe", spinner="dots") as status:
+        report = Report(dry_run, lambda says: status.update(escape(says)))
+        client = _client(environment)
+        door = _Webhook(environment, client) if webhook else _Partner(environment, client)
+        try:
+            planned = door.plan()
+        except (ConfigurationError, StripeRefused) as refusal:
+            raise _not_allowed(refusal) from None
+    if dry_run:
+        for what in planned or ["change nothing: all is as it must be"]:
+            report.add("would be done", f"It would {what}.")
+        report.add(
+            "would be done", "Once deployed, it would open an unpaid Checkout Session, end it, and wait for its event."
+        )
+        _show(context, report)
+        return
+    question = ", ".join([*planned, "prove the way by an unpaid Checkout Session once it is deployed"])
+    output.confirm(f"For {environment.name}, in Stripe's {_mode(environment)} mode: {question}?", yes=yes)
+    _run(context, door, report, wait)
+
+
+def _run(context: CommandContext, door: _Partner | _Webhook, report: Report, wait: float) -> None:
+    """Do it, and tell what was done, whatever stops it."""
+    try:
+        with context.output.errors.status("connecting", spinner="dots") as status:
+            report.told = lambda says: status.update(escape(says))
+            door.connect(report, wait)
+    except Exception as error:
+        problem = _not_allowed(error) if isinstance(error, ConfigurationError | StripeRefused) else explain(error)
+        if problem is None:
+            raise
+        _show(context, report, problem)
+        raise typer.Exit(problem.exit_code) from error
+    _show(context, report)
+
+
+class _Partner:
+    """The partner door."""
+
+    def __init__(self, environment: Environment, client: stripe.StripeClient) -> None:
+        self._environment, self._client = environment, client
+
+    def plan(self) -> list[str]:
+        self._found = destinations.look(self._environment, self._client)
+        return partner_door.plan(self._environment, self._found)
+
+    def connect(self, report: Report, wait: float) -> None:
+        source = partner_door.connect(self._environment, self._client, self._found, report, wait_seconds=wait)
+        if source is not None:
+            proof.prove(self._environment, self._client, source, report, wait_seconds=wait)
+
+
+class _Webhook:
+    """The webhook door."""
+
+    def __init__(self, environment: Environment, client: stripe.StripeClient) -> None:
+        self._environment, self._client = environment, client
+
+    def plan(self) -> list[str]:
+        self._found = webhook_door.look(self._environment, self._client)
+        return webhook_door.plan(self._environment, self._found)
+
+    def connect(self, report: Report, wait: float) -> None:
+        webhook_door.connect(self._environment, self._client, self._found, report)
+        proof.prove(self._environment, self._client, OWN_SOURCE, report, wait_seconds=wait)
+        webhook_door.remove_old(self._client, self._found, report)
+
+
+def _client(environment: Environment) -> stripe.StripeClient:
+    """Give Stripe's client.
+
+    Raises:
+        Problem: the key is of the other mode than the stack.
+    """
+    secret = stripe_access.read_secret(environment)
+    key = stripe_access.key_in(secret) or ""
+    live = environment.parameters.get("StripeLivemode") == "true"
+    if key.startswith(("sk_test_", "rk_test_") if live else ("sk_live_", "rk_live_")):
+        raise Problem(
+            f"The API key is {'a test' if live else 'a live'} key; the stack handles {_mode(environment)} payments.",
+            advice="Store the key of the right mode (docs/deploy.md, 1), or deploy with the other StripeLivemode.",
+            exit_code=USAGE,
+        )
+    return stripe_access.client(environment)
+
+
+def _not_allowed(refusal: Exception) -> Problem:
+    return Problem(
+        str(refusal),
+        advice="A restricted key must write Event Destinations (or Webhook Endpoints) and Checkout Sessions. Or do it"
+        " by hand: docs/deploy.md, By hand.",
+        exit_code=CANNOT_REACH,
+    )
+
+
+def _mode(environment: Environment) -> str:
+    return "live" if environment.parameters.get("StripeLivemode") == "true" else "test"
+
+
+def _show(context: CommandContext, report: Report, problem: Problem | None = None) -> None:
+    data: dict[str, Any] = {
+        "stack": context.environment.name,
+        "dry_run": report.dry_run,
+        "connected": report.connected,
+        "steps": report.steps,
+    }
+    failure = {} if problem is None else {"error": problem.sentence, "advice": problem.advice}
+    context.output.answer({**data, **failure}, *report.shown())
+    if problem is not None and not context.output.as_json:
+        context.output.problem(problem)

@@ -1,0 +1,144 @@
+"""Stripe's event destination for the partner door: finds the stack's, mends it, or makes one.
+
+https://docs.stripe.com/api/v2/core/event-destinations
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from cachao.aws.environment import Environment
+from cachao.connect import ownership
+from cachao.connect.steps import Report
+from ticketing.stripe.client import stripe_errors
+from ticketing.stripe.event_types import HANDLED_EVENTS, PARTNER_SOURCE_PREFIX
+
+if TYPE_CHECKING:
+    import stripe
+    from stripe.v2.core import EventDestination
+
+_MOST: Final = 200
+_OWN_ACCOUNT: Final = "@self"
+_SOURCE_GONE: Final = "no_aws_event_source_exists"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is at Stripe: the destination to use, or none; and our own that are of no use any more."""
+
+    chosen: EventDestination | None
+    dead: list[EventDestination]
+    spare: list[EventDestination]
+    strangers: list[EventDestination]
+
+
+def look(environment: Environment, client: stripe.StripeClient) -> Found:
+    """Choose the destination that the stack is deployed with; else the one that this command made before.
+
+    Raises:
+        StripeUnavailable, ConfigurationError, StripeRefused: as of every request.
+    """
+    with stripe_errors("list event destinations"):
+        pages = client.v2.core.event_destinations.list(params={"limit": 100})
+        known = list(islice(pages.auto_paging_iter(), _MOST))
+    here = [one for one in known if _is_here(environment, one)]
+    usable = [one for one in here if _is_usable(one)]
+    ours = [one for one in usable if ownership.is_ours(environment, one.metadata)]
+    deployed = [one for one in usable if source_of(one) == environment.event_source_name]
+    # Of two that were made at the same moment every run chooses the same.
+    oldest = sorted(ours, key=lambda one: (str(one.created), one.id))
+    chosen = next(iter(deployed or oldest), None)
+    dead = [one for one in here if ownership.is_ours(environment, one.metadata) and _source_is_gone(one)]
+    strangers = [one for one in usable if one not in ours and one is not chosen]
+    return Found(chosen, dead, [one for one in ours if one is not chosen], strangers)
+
+
+def source_of(destination: EventDestination) -> str:
+    """Give the name of its partner event source, which is also that of its bus."""
+    bridge = destination.amazon_eventbridge
+    arn = bridge.aws_event_source_arn if bridge else None
+    return str(arn).rpartition("event-source/")[2] if arn else f"{PARTNER_SOURCE_PREFIX}{destination.id}"
+
+
+def lacking(destination: EventDestination) -> list[str]:
+    """Give the types that the shop needs and the destination does not send."""
+    if "*" in destination.enabled_events:
+        return []
+    wanted = {_name(destination, event_type) for event_type in HANDLED_EVENTS}
+    return sorted(wanted - set(destination.enabled_events))
+
+
+def make(environment: Environment, client: stripe.StripeClient, report: Report) -> EventDestination:
+    """Make a destination for this account and region. Killed after it, the next run finds it by its mark."""
+    with stripe_errors("create an event destination"):
+        made = client.v2.core.event_destinations.create(
+            params={
+                "name": f"cachao {environment.stack['StackName']}",
+                "description": f"Payments of the stack {environment.name}; made by `cachao connect`.",
+                "type": "amazon_eventbridge",
+                "amazon_eventbridge": {"aws_account_id": environment.account_id, "aws_region": environment.region},
+                "event_payload": "snapshot",
+                "events_from": [_OWN_ACCOUNT],
+                "enabled_events": sorted(HANDLED_EVENTS),
+                "metadata": {ownership.KEY: ownership.mark(environment)},
+            }
+        )
+    report.add("done", f"Made the event destination {made.id}: {len(HANDLED_EVENTS)} event types, as snapshots, here.")
+    return made
+
+
+def mend(client: stripe.StripeClient, found: EventDestination, report: Report) -> None:
+    """Add the types that a destination lacks, and enable it."""
+    missing = lacking(found)
+    if missing:
+        with stripe_errors(f"update the event destination {found.id}"):
+            client.v2.core.event_destinations.update(
+                found.id, params={"enabled_events": sorted({*found.enabled_events, *missing})}
+            )
+        report.add("done", f"Added to {found.id}: {', '.join(missing)}.")
+    if found.status != "enabled":
+        with stripe_errors(f"enable the event destination {found.id}"):
+            client.v2.core.event_destinations.enable(found.id)
+        report.add(
+            "done",
+            f"Enabled {found.id}, which was disabled.",
+            "Events of the meantime are not sent later, so then:\ncachao reconcile --since 3d",
+        )
+    if not missing and found.status == "enabled":
+        report.add("was so", f"Stripe has the event destination {found.id}, enabled, with all event types.")
+
+
+def remove(client: stripe.StripeClient, dead: EventDestination, report: Report) -> None:
+    """Remove one of ours whose source is gone: it can never send anything again."""
+    with stripe_errors(f"delete the event destination {dead.id}"):
+        client.v2.core.event_destinations.delete(dead.id)
+    report.add("done", f"Removed {dead.id}, which this command made before: its partner source is gone.")
+
+
+def _name(destination: EventDestination, event_type: str) -> str:
+    return f"v1.{event_type}" if destination.event_payload == "thin" else event_type
+
+
+def _is_here(environment: Environment, destination: EventDestination) -> bool:
+    if destination.type != "amazon_eventbridge" or _bridge(destination, "aws_account_id") != environment.account_id:
+        return False
+    arn = str(_bridge(destination, "aws_event_source_arn") or "")
+    live = environment.parameters.get("StripeLivemode") == "true"
+    return arn.split(":")[3:4] in ([], [environment.region]) and bool(destination.livemode) == live
+
+
+def _is_usable(destination: EventDestination) -> bool:
+    return _OWN_ACCOUNT in (destination.events_from or [_OWN_ACCOUNT]) and not _source_is_gone(destination)
+
+
+def _source_is_gone(destination: EventDestination) -> bool:
+    disabled = destination.status_details.disabled if destination.status_details else None
+    return (disabled is not None and disabled.reason == _SOURCE_GONE) or (
+        _bridge(destination, "aws_event_source_status") == "deleted"
+    )
+
+
+def _bridge(destination: EventDestination, name: str) -> Any:  # noqa: ANN401 -- Stripe's own fields
+    return getattr(destination.amazon_eventbridge, name, None) if destination.amazon_eventbridge else None
