@@ -125,6 +125,7 @@ def test_a_kill_leaves_no_process_and_the_data_survive(running: Running) -> None
         again.close()
 
 
+@pytest.mark.full
 @pytest.mark.slow
 def test_a_signal_while_it_starts_leaves_nothing(running: Running) -> None:
     assert wait_until((running.directory / "mariadb").exists, 30)

@@ -208,6 +208,7 @@ def test_a_signed_webhook_starts_the_same_workflow(shop: Shop) -> None:
     assert wait_until(lambda: shop.status_of(made["session_id"]) == "paid", 30)
 
 
+@pytest.mark.full
 def test_with_a_test_key_the_real_stripe_is_used(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No more than its start: here is no network, and no test may need one."""
     running = Running(tmp_path_factory.mktemp("real") / "stack", STRIPE_SECRET_KEY="sk_test_of_nobody")

@@ -10,14 +10,15 @@ import pytest
 from local.aws.cloud import LocalCloud
 from tests.conftest import PARTNER_BUS
 from tests.factories import create_code, create_order, create_ticket, envelope, row_of, session_of
+from tests.sizes import size
 from ticketing.database import Database
 
-ORDERS = 200
+ORDERS = size(60, 200)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_200_events_put_at_once_all_end_paid_exactly_once(cloud: LocalCloud, database: Database) -> None:
+def test_many_events_put_at_once_all_end_paid_exactly_once(cloud: LocalCloud, database: Database) -> None:
     ticket_id = create_ticket(database, max_quantity=1000)
     code_id = create_code(database, max_uses=1000)
     orders = [

@@ -46,7 +46,7 @@ def test_every_scene_is_as_it_should_be(tmp_path: Path) -> None:
         assert said in done.stdout, done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.timeout(120)
 def test_the_event_of_a_file_is_fitted_and_sent(tmp_path: Path) -> None:
     done = demo("--event", "events/checkout.session.completed.json", folder=tmp_path)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.factories import create_order, create_ticket, row_of
+from tests.sizes import size
 from tests.ticketing.paid_orders import (
     AT,
     dispute,
@@ -380,7 +381,7 @@ def test_a_dispute_that_is_won_and_lost_again_is_lost(database: Database) -> Non
     assert refunded(database, order) == Decimal("20.00")
 
 
-@pytest.mark.parametrize("order_of_arrival", list(itertools.permutations(range(5))))
+@pytest.mark.parametrize("order_of_arrival", list(itertools.permutations(range(5)))[:: size(7, 1)])
 def test_in_any_order_and_twice_the_books_end_the_same(database: Database, order_of_arrival: tuple[int, ...]) -> None:
     """Opened, lost, won: each at a time of its own; and all of it once more."""
     order = create_order(database)

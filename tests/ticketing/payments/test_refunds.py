@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import Connect
 from tests.factories import create_code, create_order, create_ticket, envelope, row_of, session_of
 from tests.handlers.workflow.workflow_by_hand import run_workflow
+from tests.sizes import size
 from tests.ticketing.paid_orders import (
     charge_event,
     code_uses,
@@ -188,7 +189,7 @@ def test_a_second_refund_after_a_failed_one_ends_the_order(database: Database) -
     assert refunded(database, order) == Decimal("40.00")
 
 
-@pytest.mark.parametrize("order_of_arrival", list(itertools.permutations(range(5))))
+@pytest.mark.parametrize("order_of_arrival", list(itertools.permutations(range(5)))[:: size(7, 1)])
 def test_refund_events_in_any_order_end_the_same(database: Database, order_of_arrival: tuple[int, ...]) -> None:
     """Two refunds, the second of which fails after the charge had counted it; the payment somewhere between."""
     order, _ = order_with_code(database)

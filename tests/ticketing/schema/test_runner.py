@@ -92,9 +92,9 @@ def test_a_run_may_be_killed_between_any_two_statements(empty_schema: Connect, m
     start_anew()
     apply_migrations(empty_schema)
     whole = structure(empty_schema)
-    # In `make test` every seventh place, another one for each schema.
-    first = size(1 + len(before) % 7, 1)
-    for number in itertools.count(first, size(7, 1)):
+    # In `make test` every thirteenth place, another one for each schema.
+    first = size(1 + len(before) % 13, 1)
+    for number in itertools.count(first, size(13, 1)):
         start_anew()
         try:
             apply_migrations(killed_before(empty_schema, number))
