@@ -3,6 +3,7 @@
 -- For a test database only.
 
 DELETE FROM order_history WHERE order_id IN (4242, 4243);
+DELETE FROM order_disputes WHERE order_id IN (4242, 4243);
 DELETE FROM order_refunds WHERE order_id IN (4242, 4243);
 DELETE FROM order_payments WHERE order_id IN (4242, 4243);
 DELETE FROM ticket_orders WHERE id IN (4242, 4243);

@@ -1,0 +1,145 @@
+"""Five of Stripe's API versions, each event type in each one's shape, through each door: one reading, the same rows.
+
+The shapes are those of the `stripe` package's releases for these versions (tests/stripe_types/versions.json).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+
+import msgspec
+import pytest
+import stripe as stripe_package
+
+from handlers.api import receive_stripe_webhook
+from handlers.workflow import validate_event
+from local.sample_events.cases import SAMPLES, Sample
+from local.sample_events.forms import in_form, partner_envelope
+from tests.conftest import Connect, empty_tables
+from tests.handlers.api.conftest import SIGNING_SECRET, Api
+from tests.handlers.workflow.workflow_by_hand import run_workflow
+from tests.stripe_types.shapes import VERSIONS, deviations, knows, shaped
+from ticketing.database import Database
+from ticketing.stripe.event_types import HANDLED_EVENTS, OWN_SOURCE
+
+ORDERS: Final = Path(__file__).resolve().parents[3] / "events" / "orders.sql"
+NEWEST: Final = max(VERSIONS, key=lambda release: VERSIONS[release]["api_version"])
+_MORE: Final = frozenset(
+    {
+        "checkout.session.completed.unpaid",
+        "checkout.session.completed.free",
+        "checkout.session.completed.presentment",
+        "checkout.session.completed.other_currency",
+        "charge.refunded.part",
+        "charge.dispute.closed.won",
+    }
+)
+CASES: Final = [sample for sample in SAMPLES if sample.name in HANDLED_EVENTS | _MORE]
+DOORS: Final = ("partner", "default", "webhook")
+# What every row has that says when, or in which order, it was written.
+_OWN: Final = re.compile(r"(id|.*_at)\Z")
+_TABLES: Final = ("ticket_orders", "tickets", "order_payments", "order_refunds", "order_disputes", "order_history")
+
+
+def releases_of(sample: Sample) -> list[str]:
+    """In which versions Stripe can say it: what a buyer saw has a field since 2025-03-31.basil."""
+    field = "presentment_details" if sample.name.endswith(".presentment") else "id"
+    return [release for release in VERSIONS if knows(release, "checkout.session", field)]
+
+
+def event_of(sample: Sample, release: str) -> dict[str, Any]:
+    body = shaped(release, sample.detail["data"]["object"])
+    assert deviations(release, body) == []
+    event = shaped(
+        release, {**sample.detail, "api_version": VERSIONS[release]["api_version"], "data": {"object": body}}
+    )
+    assert deviations(release, event) == []
+    return event
+
+
+def test_the_versions_are_five_and_every_type_is_in_each() -> None:
+    names = [said["api_version"].partition(".")[2] for said in VERSIONS.values()]
+    assert names == ["acacia", "basil", "clover", "dahlia", "endive"]
+    assert stripe_package.VERSION == NEWEST
+    for said in VERSIONS.values():
+        assert set(said["objects"]["event"]["fields"]["type"]["values"]) > HANDLED_EVENTS
+    assert {sample.event_type for sample in CASES} == HANDLED_EVENTS
+    assert len(CASES) == len(HANDLED_EVENTS | _MORE)
+
+
+def through(door: str, sample: Sample, event: dict[str, Any], api: Api, taken: list[dict[str, Any]]) -> Any:
+    """Give the envelope with which an event comes out of a door."""
+    if door != "webhook":
+        return in_form(partner_envelope(sample.name, event), "partner" if door == "partner" else "default")
+    body = json.dumps(event)
+    signature = stripe_package.WebhookSignature.generate_signature_header(body, SIGNING_SECRET)
+    reply = api.call("POST /webhooks/stripe", raw=body, headers={"Stripe-Signature": signature})
+    assert reply.status == 200
+    put = taken.pop()
+    assert put["Source"] == OWN_SOURCE
+    return {"source": put["Source"], "detail-type": put["DetailType"], "detail": json.loads(put["Detail"])}
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the webhook door puts on the bus."""
+    entries: list[dict[str, Any]] = []
+
+    def put_events(**given: Any) -> dict[str, Any]:
+        entries.extend(given["Entries"])
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+
+    monkeypatch.setattr(receive_stripe_webhook, "_event_bridge", lambda: SimpleNamespace(put_events=put_events))
+    return entries
+
+
+@pytest.mark.parametrize("sample", CASES, ids=lambda sample: sample.name)
+def test_one_reading_whatever_version_and_door(sample: Sample, api: Api, taken: list[dict[str, Any]]) -> None:
+    readings = {}
+    for release in releases_of(sample):
+        event = event_of(sample, release)
+        for door in DOORS:
+            envelope = through(door, sample, event, api, taken)
+            said = validate_event.handler({"execution_id": "arn:x", "envelope": envelope}, None)
+            readings[release, door] = msgspec.to_builtins(said)
+    assert readings[NEWEST, "partner"]["outcome"] == sample.outcome
+    assert {cell: reading for cell, reading in readings.items() if reading != readings[NEWEST, "partner"]} == {}
+
+
+@pytest.mark.parametrize("sample", CASES, ids=lambda sample: sample.name)
+def test_the_same_rows_whatever_version(sample: Sample, database: Database, connect: Connect) -> None:
+    rows = {release: rows_after(sample, release, database, connect) for release in releases_of(sample)}
+    assert rows[NEWEST]["order_history"] or rows[NEWEST]["order_disputes"]
+    for release, found in rows.items():
+        assert found == rows[NEWEST], release
+
+
+def rows_after(sample: Sample, release: str, database: Database, connect: Connect) -> dict[str, list[dict[str, Any]]]:
+    """Run the sample, and what comes before it, in one version's shape; give the rows without what is their own."""
+    empty_tables(connect)
+    sql = re.sub(r"^--.*$", "", ORDERS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    with database.transaction() as tx:
+        for statement in filter(str.strip, sql.split(";")):
+            tx.change(statement)
+    for step in [*reversed(before(sample)), sample]:
+        run_workflow(database, partner_envelope(step.name, event_of(step, release)))
+    with database.transaction() as tx:
+        return {
+            table: [
+                {name: value for name, value in row.items() if not _OWN.match(name)}
+                for row in tx.all(f"SELECT * FROM {table} ORDER BY 1")
+            ]
+            for table in _TABLES
+        }
+
+
+def before(sample: Sample) -> list[Sample]:
+    """The samples that come before it, the nearest first."""
+    if sample.after is None:
+        return []
+    earlier = next(other for other in SAMPLES if other.name == sample.after)
+    return [earlier, *before(earlier)]
