@@ -54,3 +54,11 @@ def from_minor_units(minor: int, currency: str) -> Decimal:
 def format_amount(minor: int, currency: str) -> str:
     """Give the amount as a person writes it: `40.00 EUR`."""
     return f"{from_minor_units(minor, currency)} {currency.upper()}"
+
+
+def format_charged(minor: int, currency: str, presented: tuple[int, str] | None) -> str:
+    """Give what was charged, and what the buyer saw instead: `40.00 EUR, seen by the buyer as 46.80 USD`."""
+    charged = format_amount(minor, currency)
+    if presented is None or presented == (minor, currency):
+        return charged
+    return f"{charged}, seen by the buyer as {format_amount(*presented)}"

@@ -27,6 +27,17 @@ def test_what_went_back_is_told_with_its_payment(cachao: Cachao, doubly_paid: tu
     assert f"20.00 EUR, of the payment that pays the order ({first})" in cachao("show", order_id).text
 
 
+def test_what_the_buyer_saw_in_another_currency_is_shown(run: Run, cachao: Cachao, database: Database) -> None:
+    order_id = create_order(database, quantity=2)
+    seen = {"presentment_amount": 4680, "presentment_currency": "usd"}
+    assert run(paid_event(database, order_id, presentment_details=seen)).status == "SUCCEEDED"
+    assert "40.00 EUR, seen by the buyer as 46.80 USD" in cachao("show", order_id).text
+    again = paid_event(database, order_id, id="cs_test_second", payment_intent="pi_second", presentment_details=seen)
+    ended = run(again)
+    assert ended.error == "DuplicatePayment"
+    assert "(40.00 EUR, seen by the buyer as 46.80 USD)" in str(ended.cause)
+
+
 def test_a_refunds_request_stands_before_what_came_of_it(cachao: Cachao, doubly_paid: tuple[int, str, str]) -> None:
     order_id = doubly_paid[0]
     cachao("refund", order_id, "--yes")

@@ -29,7 +29,7 @@ _ORDER: Final = (
 )
 _PAYMENT: Final = (
     "payment_key, stripe_checkout_session_id, stripe_payment_intent_id, role, amount_minor, currency,"
-    " charge_refunded_minor, refunded_minor, stripe_charge_id, created_at"
+    " presented_minor, presented_currency, charge_refunded_minor, refunded_minor, stripe_charge_id, created_at"
 )
 _REFUND: Final = "stripe_refund_id, payment_key, amount_minor, status, created_at"
 _DISPUTE: Final = (

@@ -222,9 +222,11 @@ def _settle_what_went_back(tx: Transaction, order: Row, payment: SessionEvent) -
 def _remember(tx: Transaction, order: Row, payment: SessionEvent, role: Role) -> None:
     tx.change(
         "INSERT INTO order_payments (order_id, payment_key, stripe_checkout_session_id, stripe_payment_intent_id,"
-        " role, amount_minor, currency) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        " role, amount_minor, currency, presented_minor, presented_currency)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON DUPLICATE KEY UPDATE role = VALUES(role), amount_minor = VALUES(amount_minor),"
-        " currency = VALUES(currency), stripe_checkout_session_id = VALUES(stripe_checkout_session_id)",
+        " currency = VALUES(currency), stripe_checkout_session_id = VALUES(stripe_checkout_session_id),"
+        " presented_minor = VALUES(presented_minor), presented_currency = VALUES(presented_currency)",
         order["id"],
         payment.payment_key,
         payment.session_id,
@@ -232,6 +234,8 @@ def _remember(tx: Transaction, order: Row, payment: SessionEvent, role: Role) ->
         role,
         payment.charged_minor,
         payment.charged_currency,
+        payment.presented_minor,
+        payment.presented_currency,
     )
 
 
@@ -247,7 +251,7 @@ def _record(tx: Transaction, order: Row, payment: SessionEvent, entry: str) -> N
 
 
 def _amount(payment: SessionEvent) -> str:
-    return money.format_amount(payment.charged_minor or 0, payment.charged_currency or "eur")
+    return payment.charged or money.format_amount(payment.charged_minor or 0, payment.charged_currency or "eur")
 
 
 def _refund_it(now: Situation) -> str:

@@ -127,6 +127,8 @@ class _Session(msgspec.Struct):
     amount_total: int | None = None
     currency: str | None = None
     currency_conversion: _CurrencyConversion | None = None
+    # For people only: whatever stands there, the payment counts.
+    presentment_details: Any = None
     metadata: dict[str, Any] | None = None
 
 
@@ -238,6 +240,7 @@ def _read_session(event: _Event, body: object) -> SessionEvent | IgnoredEvent:
     if session.payment_status == "no_payment_required" and order_minor:
         raise InvalidEvent(f"Event {event.id} says that nothing had to be paid, and names an amount.")
     charged_currency = None if session.currency is None else fields.currency(session.currency)
+    presented = fields.presentment(session.presentment_details)
     return SessionEvent(
         outcome=outcome,
         event_id=event.id,
@@ -251,9 +254,11 @@ def _read_session(event: _Event, body: object) -> SessionEvent | IgnoredEvent:
         currency=None if order_currency is None else fields.currency(order_currency),
         charged_minor=fields.amount(session.amount_total, "amount_total"),
         charged_currency=charged_currency,
-        charged=money.format_amount(session.amount_total, charged_currency)
+        charged=money.format_charged(session.amount_total, charged_currency, presented)
         if session.amount_total is not None and charged_currency is not None
         else None,
+        presented_minor=presented[0] if presented else None,
+        presented_currency=presented[1] if presented else None,
         lost_as=lost_as,
     )
 

@@ -93,6 +93,20 @@ def currency(value: str) -> str:
     return value.lower()
 
 
+def presentment(value: object) -> tuple[int, str] | None:
+    """Give what a buyer saw with adaptive pricing, an amount in minor units and its currency; None where it is no such.
+
+    https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-presentment_details
+    """
+    told = value if isinstance(value, dict) else {}
+    amount_minor, code = told.get("presentment_amount"), told.get("presentment_currency")
+    if not isinstance(amount_minor, int) or not isinstance(code, str):
+        return None
+    if isinstance(amount_minor, bool) or not 0 <= amount_minor <= _LARGEST_AMOUNT or not _CURRENCY.match(code):
+        return None
+    return amount_minor, code.lower()
+
+
 def refund_status(value: str) -> str:
     """Give a refund's status as it is stored, or raise InvalidEvent."""
     if not _REFUND_STATUS.match(value):

@@ -40,7 +40,9 @@ class Session(SessionIdentity, kw_only=True, omit_defaults=True):
 
     `amount_minor` and `currency` are the order's side; `charged_minor` and `charged_currency` are what the buyer was
     charged, which differs with adaptive pricing (https://docs.stripe.com/payments/checkout/adaptive-pricing);
-    `charged` is the same as a person writes it, for alerts: `40.00 EUR`.
+    `charged` is the same as a person writes it, for alerts: `40.00 EUR`. Since 2025-03-31.basil the two sides are the
+    same, and what the buyer saw in another currency is `presented_minor` and `presented_currency`; `charged` names it:
+    `40.00 EUR, seen by the buyer as 46.80 USD`.
     """
 
     payment_intent_id: str | None = None
@@ -49,6 +51,8 @@ class Session(SessionIdentity, kw_only=True, omit_defaults=True):
     charged_minor: int | None = None
     charged_currency: str | None = None
     charged: str | None = None
+    presented_minor: int | None = None
+    presented_currency: str | None = None
 
     @property
     def payment_key(self) -> str:

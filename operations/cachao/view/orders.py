@@ -74,7 +74,7 @@ def render(inspected: dict[str, Any]) -> list[RenderableType]:
             [
                 escape(payment["payment_key"]),
                 escape(payment["role"]),
-                _amount(payment["amount_minor"], payment["currency"]),
+                _paid(payment),
                 _amount(payment["refunded_minor"], payment["currency"]),
                 _time(payment["created_at"]),
             ]
@@ -111,6 +111,13 @@ def render(inspected: dict[str, Any]) -> list[RenderableType]:
     ]
     shown.append(table("What happened", "when (UTC)", "what", "Stripe event", "object", "execution", rows=rows))
     return shown
+
+
+def _paid(payment: dict[str, Any]) -> str:
+    """Write a payment's amount, with what the buyer saw where that was another currency (adaptive pricing)."""
+    presented = payment.get("presented_minor")
+    saw = None if presented is None else (presented, payment["presented_currency"])
+    return escape(money.format_charged(payment["amount_minor"], payment["currency"], saw))
 
 
 def _disputes(disputes: list[dict[str, Any]]) -> RenderableType:

@@ -25,6 +25,7 @@ from tests.handlers.workflow.workflow_by_hand import run_workflow
 from tests.stripe_types.shapes import VERSIONS, deviations, knows, shaped
 from ticketing.database import Database
 from ticketing.stripe.event_types import HANDLED_EVENTS, OWN_SOURCE
+from ticketing.stripe.events import SessionEvent, read_event
 
 ORDERS: Final = Path(__file__).resolve().parents[3] / "events" / "orders.sql"
 NEWEST: Final = max(VERSIONS, key=lambda release: VERSIONS[release]["api_version"])
@@ -69,6 +70,39 @@ def test_the_versions_are_five_and_every_type_is_in_each() -> None:
         assert set(said["objects"]["event"]["fields"]["type"]["values"]) > HANDLED_EVENTS
     assert {sample.event_type for sample in CASES} == HANDLED_EVENTS
     assert len(CASES) == len(HANDLED_EVENTS | _MORE)
+
+
+def test_what_the_buyer_saw_is_named_and_kept(database: Database, connect: Connect) -> None:
+    sample = next(known for known in SAMPLES if known.name == "checkout.session.completed.presentment")
+    rows = rows_after(sample, NEWEST, database, connect)
+    [payment] = rows["order_payments"]
+    assert (payment["amount_minor"], payment["currency"]) == (4000, "eur")
+    assert (payment["presented_minor"], payment["presented_currency"]) == (4680, "usd")
+    said = read_event(partner_envelope(sample.name, event_of(sample, NEWEST)), livemode=False)
+    assert isinstance(said, SessionEvent)
+    assert said.charged == "40.00 EUR, seen by the buyer as 46.80 USD"
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        "46.80 USD",
+        {},
+        {"presentment_amount": "4680", "presentment_currency": "usd"},
+        {"presentment_amount": True, "presentment_currency": "usd"},
+        {"presentment_amount": -1, "presentment_currency": "usd"},
+        {"presentment_amount": 10**13, "presentment_currency": "usd"},
+        {"presentment_amount": 4680, "presentment_currency": "dollars"},
+        {"presentment_amount": 4000, "presentment_currency": "EUR"},
+    ],
+)
+def test_a_payment_counts_whatever_is_said_of_what_the_buyer_saw(details: object) -> None:
+    sample = next(known for known in SAMPLES if known.name == "checkout.session.completed.presentment")
+    event = event_of(sample, NEWEST)
+    event["data"]["object"]["presentment_details"] = details
+    said = read_event(partner_envelope(sample.name, event), livemode=False)
+    assert isinstance(said, SessionEvent)
+    assert (said.outcome, said.charged) == ("paid", "40.00 EUR")
 
 
 def through(door: str, sample: Sample, event: dict[str, Any], api: Api, taken: list[dict[str, Any]]) -> Any:
