@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import subprocess
@@ -22,6 +23,7 @@ from tests.storm.balance import Balance, draw_up
 from tests.storm.orders import Shop, events_of, place_orders
 from tests.storm.sizes import Size
 from tests.storm.weather import Weather
+from tests.workflow.conftest import grow_old
 from ticketing.database import Database, connector
 from ticketing.errors import DatabaseUnavailable
 
@@ -148,16 +150,33 @@ class _Storm:
 
     def _balance(self, shop: Shop) -> Balance:
         self._stack.wait_until_idle(timeout_seconds=60)
+        self._summarize()
+        executions = self._stack.cloud.executions()
+        failed = [execution["executionArn"] for execution in executions if execution["status"] == "FAILED"]
         queue = self._stack.client("sqs").get_queue_attributes(
             QueueUrl=self._stack.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
         )
         return draw_up(
             self._database,
             shop,
-            self._stack.cloud.executions(),
+            executions,
+            {arn: self._order_of(arn) for arn in failed},
             self._stack.alerts(),
             int(queue["Attributes"]["ApproximateNumberOfMessages"]),
         )
+
+    def _summarize(self) -> None:
+        """Run the summary of alerts as its schedule would some minutes later."""
+        grow_old(self._stack.cloud)
+        function = self._stack.cloud.deployment.functions["SummarizeAlertsFunction"].name
+        answer = self._stack.cloud.lambdas.invoke(function, b"{}")
+        if answer.function_error:
+            raise StormError(f"the summary of alerts failed: {answer.payload!r}")
+
+    def _order_of(self, arn: str) -> str:
+        client = self._stack.client("stepfunctions")
+        event = json.loads(client.describe_execution(executionArn=arn)["input"])
+        return str(event["detail"]["data"]["object"]["metadata"]["order_id"])
 
     def _cachao(self, *arguments: str) -> int:
         return self._finish(self._start_cachao(*arguments))

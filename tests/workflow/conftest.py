@@ -104,6 +104,15 @@ def forget_alerts(cloud: LocalCloud) -> None:
         dynamodb.delete_item(TableName=table, Key=item)
 
 
+def grow_old(cloud: LocalCloud) -> None:
+    """Make all alerts as old as they must be for the summary."""
+    dynamodb, table = cloud.client("dynamodb"), cloud.deployment.physical_ids["AlertTable"]
+    for item in dynamodb.scan(TableName=table)["Items"]:
+        if "claimed_at" in item:
+            item["claimed_at"] = {"S": "2026-01-01T10:00:00.000Z"}
+            dynamodb.put_item(TableName=table, Item=item)
+
+
 @pytest.fixture
 def alerts(cloud: LocalCloud) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """The alerts since the test began, as a subscriber gets them. None was told before: each error is the first."""

@@ -16,7 +16,7 @@ from local.aws.cloud import LocalCloud
 from local.stripe_stand_in import StripeStandIn
 from tests.conftest import PARTNER_BUS
 from tests.factories import envelope, session_of
-from tests.workflow.conftest import Ended, Run, ended, put
+from tests.workflow.conftest import Ended, Run, ended, grow_old, put
 from tests.workflow.scenarios import Scene
 from ticketing.database import Database
 
@@ -61,14 +61,6 @@ def summarize(scene: Scene, *, later: bool = True) -> dict[str, int]:
     assert answer.function_error is None, answer.payload
     told: dict[str, int] = json.loads(answer.payload)
     return told
-
-
-def grow_old(cloud: LocalCloud) -> None:
-    dynamodb, table = cloud.client("dynamodb"), cloud.deployment.physical_ids["AlertTable"]
-    for item in dynamodb.scan(TableName=table)["Items"]:
-        if "claimed_at" in item:
-            item["claimed_at"] = {"S": "2026-01-01T10:00:00.000Z"}
-            dynamodb.put_item(TableName=table, Item=item)
 
 
 def test_many_failures_of_one_error_are_one_alert_and_a_summary(scene: Scene, alerts: Alerts) -> None:
