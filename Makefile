@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo run test test-all lint format unit workflow bench storm lock certificates picture clean
+.PHONY: help setup demo run test test-all contract lint format unit workflow bench storm lock certificates picture clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -27,6 +27,9 @@ test: lint ## Lint, then all tests; what takes long and repeats in a small, chos
 
 test-all: lint ## Lint, then all tests in full size, with the branch coverage of functions/ measured (half an hour)
 	$(BIN)/python -m tests --all $(PYTEST_ARGS)
+
+contract: setup ## Ask Stripe's test mode what we believe of it; STRIPE_SECRET_KEY=sk_test_…
+	@exec $(BIN)/python -m tests.contract $(PYTEST_ARGS)
 
 lint: setup ## ruff, mypy, import-linter, cfn-lint, the template as SAM reads it, the state machine's own lint
 	$(BIN)/ruff format --check .

@@ -27,7 +27,7 @@ PARTS = {
     "workflow": ("workflow", "faults", "fuzz"),
     "local": ("local", "storm"),
     "functions": ("ticketing", "handlers", "property"),
-    "project": ("bench", "docs"),
+    "project": ("bench", "contract", "docs"),
 }
 _ALL_PASSED = 0
 _TELL_EVERY_SECONDS = 30.0
