@@ -5,6 +5,7 @@ The one place that knows PutEvents: the webhook, the reconciliation and `cachao 
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -13,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from ticketing.stripe.event_types import OWN_SOURCE
+from ticketing.stripe.thin_events import as_thin
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
-# What PutEvents takes in one call, and Step Functions as an execution's input, is 256 KB: so many bytes are left of it
-# for an event's detail (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html).
+# What Step Functions takes as an execution's input is 256 KB, and PutEvents takes no less in one call (since January
+# 2026 1 MB): so many bytes are left of it for an event's detail
+# (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html).
 LARGEST_DETAIL: Final = 256 * 1024 - 2048
 _MOST_BYTES: Final = 256 * 1024 - 1024
 _MOST_ENTRIES: Final = 10
@@ -84,8 +87,10 @@ class EventBridgeBus:
     def put(self, events: Sequence[BusEvent]) -> list[PutResult]:
         """Put events there in batches, and again those that were not taken; say of each what became of it in the end.
 
+        One that is too large for an execution is put thin: it names its object, and Stripe is asked for it.
         Never raises for what EventBridge says, nor when it cannot be reached.
         """
+        events = [fitting(event) for event in events]
         results = [
             PutResult(error=_TOO_LARGE, message=f"EventBridge takes {LARGEST_DETAIL} bytes")
             if len(event.detail.encode()) > LARGEST_DETAIL
@@ -128,6 +133,19 @@ class EventBridgeBus:
             else PutResult(error=entry["ErrorCode"], message=entry.get("ErrorMessage", ""))
             for entry in answer["Entries"]
         ]
+
+
+def fitting(event: BusEvent) -> BusEvent:
+    """Give an event as it fits into an execution: as it is, or thin; as it is, too, where it cannot be made thin."""
+    if len(event.detail.encode()) <= LARGEST_DETAIL:
+        return event
+    try:
+        thin = as_thin(json.loads(event.detail))
+    except (ValueError, RecursionError):
+        thin = None
+    if thin is None:
+        return event
+    return msgspec.structs.replace(event, detail_type=thin["type"], detail=json.dumps(thin, separators=(",", ":")))
 
 
 def _size(event: BusEvent) -> int:

@@ -44,7 +44,10 @@ def check_event_types(subject: Subject) -> Iterator[Finding]:
             yield subject.in_template(name, "event-types", f"it does not let {event_type} in", "add it to detail-type")
         for event_type in sorted(set(types) - subject.handled_events):
             yield subject.in_template(
-                name, "event-types", f"it lets {event_type} in, which stripe_events.py does not handle", "remove it"
+                name,
+                "event-types",
+                f"it lets {event_type} in, which ticketing/stripe/event_types.py does not name",
+                "remove it",
             )
         if len(types) != len(set(types)):
             yield subject.in_template(name, "event-types", "it names an event type twice", "remove one")

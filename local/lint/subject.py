@@ -15,7 +15,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local.lint.findings import Finding
 from ticketing import errors as ticketing_errors
-from ticketing.stripe.event_types import HANDLED_EVENTS
+from ticketing.stripe.event_types import RECEIVED_EVENTS
 
 _STATE_MACHINE = "AWS::Serverless::StateMachine"
 
@@ -34,7 +34,7 @@ class Subject:
         definition_text: its text, comments included.
         machine_id: its logical id.
         permanent_errors, retryable_errors: names of the classes in `ticketing.errors`.
-        handled_events: Stripe event types that `ticketing.stripe.events` reads.
+        handled_events: Stripe event types that `ticketing.stripe.events` reads, also thin ones.
         template_file, definition_file: as findings name them.
     """
 
@@ -121,7 +121,7 @@ def load(template_file: Path) -> Subject:
         machine_id=machines[0],
         permanent_errors=_errors(ticketing_errors.PermanentError),
         retryable_errors=_errors(ticketing_errors.RetryableError),
-        handled_events=HANDLED_EVENTS,
+        handled_events=RECEIVED_EVENTS,
         template_file=str(template_file),
         definition_file=str(definition_file),
     )

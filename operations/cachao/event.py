@@ -18,7 +18,8 @@ from cachao.command_context import CommandContext
 from cachao.problems import BROKEN, STILL_RUNNING, USAGE, Problem
 from cachao.view import executions as execution_view
 from ticketing.event_bus import BusEvent, EventBridgeBus
-from ticketing.stripe.event_types import HANDLED_EVENTS, OWN_SOURCE, PARTNER_SOURCE_PREFIX
+from ticketing.stripe.event_types import OWN_SOURCE, PARTNER_SOURCE_PREFIX, RECEIVED_EVENTS
+from ticketing.stripe.thin_events import THIN
 
 _LOOK_EVERY_SECONDS: Final = 0.5
 _NEWEST: Final = 100
@@ -60,7 +61,7 @@ def event(
             raise Problem(
                 f"Event {event_id} started no execution within {wait:.0f} s.",
                 advice="cachao doctor says where it got stuck."
-                if envelope["detail-type"] in HANDLED_EVENTS
+                if envelope["detail-type"] in RECEIVED_EVENTS
                 else f"The rules let events of the type {envelope['detail-type']} pass by.",
             )
         return
@@ -82,7 +83,7 @@ def _read(file: Path) -> dict[str, Any]:
         envelope = json.loads(text)
     except (OSError, ValueError) as error:
         raise Problem(f"{file} cannot be read as JSON: {error}", exit_code=USAGE) from None
-    if isinstance(envelope, dict) and envelope.get("object") == "event":
+    if isinstance(envelope, dict) and envelope.get("object") in {"event", THIN}:
         envelope = {"source": OWN_SOURCE, "detail-type": envelope.get("type"), "detail": envelope}
     if not (
         isinstance(envelope, dict)

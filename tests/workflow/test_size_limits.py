@@ -11,8 +11,8 @@ import pytest
 
 from local.aws.cloud import LocalCloud
 from local.aws.lambda_answers import InvokeResult
-from local.stripe_stand_in import StripeStandIn
-from tests.factories import create_order, envelope, row_of, session_of
+from local.stripe_stand_in import SessionSeed, StripeStandIn
+from tests.factories import create_order, envelope, names_of, row_of, session_of
 from tests.workflow.conftest import Ended, Run
 from tests.workflow.scenarios import Scene
 from ticketing.database import Database
@@ -45,12 +45,34 @@ def test_an_event_up_to_the_bound_is_handled(start: Start, alerts: Alerts, datab
     assert alerts() == []
 
 
-@pytest.mark.parametrize(
+BEYOND = pytest.mark.parametrize(
     ("size", "compact"), [(KEPT_BACK + 1, True), (LIMIT, False)], ids=["just beyond the bound", "all that can start"]
 )
-def test_a_larger_one_is_one_alert(start: Start, alerts: Alerts, database: Database, size: int, compact: bool) -> None:
+
+
+@BEYOND
+def test_a_larger_one_is_read_as_a_thin_one(
+    start: Start, alerts: Alerts, database: Database, stripe_stand_in: StripeStandIn, size: int, compact: bool
+) -> None:
+    order = row_of(database, "ticket_orders", create_order(database))
+    seed = SessionSeed(2000, session_id=order["stripe_checkout_session_id"], metadata=names_of(order))
+    stripe_stand_in.seed_session(seed)
+    ended = start(paid_event(order, size=size, compact=compact))
+    assert (ended.status, ended.error) == ("SUCCEEDED", None), ended.cause
+    assert row_of(database, "ticket_orders", order["id"])["status"] == "paid"
+    assert alerts() == []
+
+
+@BEYOND
+def test_a_larger_one_that_does_not_say_what_it_is_about_is_one_alert(
+    start: Start, alerts: Alerts, database: Database, size: int, compact: bool
+) -> None:
     order = row_of(database, "ticket_orders", create_order(database))
     event = paid_event(order, size=size, compact=compact)
+    session = event["detail"]["data"]["object"]
+    # In the same number of bytes.
+    session["custom_text"] += "x" * (len(session["id"]) + 1)
+    session["id"] = 7
     ended = start(event)
     assert (ended.status, ended.error) == ("FAILED", "InvalidEvent")
     [alert] = alerts()

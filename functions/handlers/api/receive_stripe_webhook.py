@@ -19,7 +19,8 @@ from handlers.api.public_errors import PublicError
 from handlers.runtime import count_metric, logger
 from handlers.settings import stripe_secret
 from ticketing.errors import StripeUnavailable
-from ticketing.event_bus import LARGEST_DETAIL, BusEvent, EventBridgeBus
+from ticketing.event_bus import LARGEST_DETAIL, BusEvent, EventBridgeBus, fitting
+from ticketing.stripe.thin_events import THIN
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -45,11 +46,12 @@ def handler(request: Request) -> dict[str, object]:
     _check_signature(body, request.headers.get("stripe-signature"))
     event = _read(body)
     logger.append_keys(stripe_event_id=event.id, event_type=event.type)
-    if len(body) > LARGEST_DETAIL:
+    sent = fitting(BusEvent(detail_type=event.type, detail=body.decode()))
+    if len(sent.detail.encode()) > LARGEST_DETAIL:
         logger.error("Stripe's event is too large for EventBridge", extra={"bytes": len(body)})
         count_metric("WebhookEventsLost")
         raise PublicError(413, "event_too_large", f"EventBridge takes events of at most {LARGEST_DETAIL} bytes.")
-    _put(event.type, body.decode())
+    _put(sent)
     count_metric("WebhookEventsTaken")
     return {"event_id": event.id}
 
@@ -81,15 +83,15 @@ def _read(body: bytes) -> _StripeEvent:
         event = msgspec.json.decode(body, type=_StripeEvent)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise public_errors.invalid_request("The body is not a Stripe event.") from None
-    if event.object != "event":
-        raise public_errors.invalid_request("The body is not a snapshot event: set the destination's payload to it.")
+    if event.object not in {"event", THIN}:
+        raise public_errors.invalid_request("The body is neither a snapshot event nor a thin one.")
     return event
 
 
-def _put(event_type: str, detail: str) -> None:
-    # As Stripe signed it, not as we would write it. Once: Stripe tries again by itself.
+def _put(event: BusEvent) -> None:
+    # As Stripe signed it, not as we would write it, while it fits. Once: Stripe tries again by itself.
     bus = EventBridgeBus(_event_bridge(), os.environ.get("EVENT_BUS_NAME", "default"), tries=1)
-    [result] = bus.put([BusEvent(detail_type=event_type, detail=detail)])
+    [result] = bus.put([event])
     if not result.taken:
         logger.error("EventBridge did not take the event", extra={"error_code": result.error})
         raise public_errors.try_again()

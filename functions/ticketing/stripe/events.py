@@ -10,13 +10,14 @@ history: as JSON it travels through the state machine, and `object` says which o
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final, Literal
 
 import msgspec
 
 from ticketing import money
 from ticketing.errors import InvalidEvent
-from ticketing.stripe import fields
+from ticketing.stripe import fields, thin_events
 from ticketing.stripe.event_types import (
     CHARGE_EVENTS,
     DISPUTE_EVENTS,
@@ -27,6 +28,7 @@ from ticketing.stripe.event_types import (
     SESSION_EVENTS,
 )
 from ticketing.stripe.objects import Charge, Dispute, Refund, Session
+from ticketing.stripe.thin_events import FetchObject
 
 _LOST_AS: Final[dict[str, Literal["failed", "expired"]]] = {
     "checkout.session.async_payment_failed": "failed",
@@ -105,6 +107,8 @@ class _Event(msgspec.Struct):
     # (https://docs.stripe.com/context).
     account: str | None = None
     context: str | None = None
+    # Of a thin event: when its object was fetched, in Unix time. Then its state decides, not the event's type.
+    fetched_at: int | None = None
 
 
 class _Envelope(msgspec.Struct, rename="kebab"):
@@ -122,6 +126,7 @@ class _Session(msgspec.Struct):
     id: str
     object: str
     mode: str | None = None
+    status: str | None = None
     payment_status: str | None = None
     payment_intent: str | dict[str, Any] | None = None
     amount_total: int | None = None
@@ -167,22 +172,28 @@ class _Dispute(msgspec.Struct):
     evidence_details: Any = None
 
 
-def read_event(envelope: object, *, livemode: bool, own_account: str | None = None) -> StripeEvent:
+def read_event(
+    envelope: object, *, livemode: bool, own_account: str | None = None, fetch: FetchObject | None = None
+) -> StripeEvent:
     """Check an EventBridge envelope and say what its Stripe event means.
 
     Args:
         envelope: the event as EventBridge hands it on: `source`, `detail-type`, `detail`, …
         livemode: whether this environment handles live payments.
         own_account: the shop's own Stripe account, where it is known. Most events of one's own account name none.
+        fetch: how the object of a thin event is got from Stripe; asked only for events that the shop handles.
 
     Returns:
         What it reports; an `IgnoredEvent` for a well-formed event of another account, of a type that the shop does
         not handle, or of a session in which nothing is paid.
 
     Raises:
-        InvalidEvent: malformed, its envelope contradicts it, or it is of the other Stripe mode.
+        InvalidEvent: malformed, its envelope contradicts it, or it is of the other Stripe mode; or it is thin, and
+            there is no such object, or nobody to ask.
+        Whatever `fetch` raises.
     """
-    read = fields.convert(envelope, _Envelope, "The envelope")
+    thin = _thin_detail(envelope)
+    read = fields.convert(envelope if thin is None else _as_snapshot(envelope, thin), _Envelope, "The envelope")
     if not (read.source == OWN_SOURCE or read.source.startswith(PARTNER_SOURCE_PREFIX)):
         raise InvalidEvent(
             f"The envelope's source must be {OWN_SOURCE} or begin with {PARTNER_SOURCE_PREFIX},"
@@ -205,7 +216,30 @@ def read_event(envelope: object, *, livemode: bool, own_account: str | None = No
             f"Event {event.id} is of Stripe's {_mode(event.livemode)} mode,"
             f" but this environment handles {_mode(livemode)} payments."
         )
-    return _READERS[event.type](event, event.data.get("object"))
+    if thin is None:
+        return _READERS[event.type](event, event.data.get("object"))
+    if fetch is None:
+        raise InvalidEvent(f"Event {event.id} is thin: its object is to be fetched from Stripe.")
+    body = thin_events.fetched_object(thin, fetch)
+    event.fetched_at = int(time.time())
+    return _READERS[event.type](event, body)
+
+
+def _thin_detail(envelope: object) -> dict[str, Any] | None:
+    detail = envelope.get("detail") if isinstance(envelope, dict) else None
+    return detail if isinstance(detail, dict) and thin_events.is_thin(detail) else None
+
+
+def _as_snapshot(envelope: object, thin: dict[str, Any]) -> dict[str, Any]:
+    """Give the envelope with the snapshot's type and shape in the thin event's place."""
+    given = dict(envelope) if isinstance(envelope, dict) else {}
+    detail = thin_events.as_snapshot(thin)
+    named = given.get("detail-type")
+    if isinstance(named, str):
+        if named != thin["type"]:
+            raise InvalidEvent(f"detail-type {fields.word(named)} is not the event's type {fields.word(thin['type'])}.")
+        given["detail-type"] = detail["type"]
+    return {**given, "detail": detail}
 
 
 def _is_of(own_account: str | None, event: _Event) -> bool:
@@ -232,7 +266,8 @@ def _read_session(event: _Event, body: object) -> SessionEvent | IgnoredEvent:
     if session.currency_conversion is not None:
         order_minor = session.currency_conversion.amount_total
         order_currency = session.currency_conversion.source_currency
-    outcome, lost_as = _session_outcome(event.type, session)
+    decide = _session_outcome if event.fetched_at is None else _outcome_of_state
+    outcome, lost_as = decide(event.type, session)
     # Both sides: what the order costs, and what the buyer was charged.
     told = (order_minor, order_currency, session.amount_total, session.currency)
     if outcome == "paid" and any(part is None for part in told):
@@ -260,6 +295,27 @@ def _read_session(event: _Event, body: object) -> SessionEvent | IgnoredEvent:
         presented_minor=presented[0] if presented else None,
         presented_currency=presented[1] if presented else None,
         lost_as=lost_as,
+    )
+
+
+def _outcome_of_state(
+    event_type: str, session: _Session
+) -> tuple[Literal["paid", "awaiting", "lost"], Literal["failed", "expired"] | None]:
+    """Say what a session is now, whatever the event was that made it be looked at."""
+    # First: a session over 0 says no_payment_required from its beginning, also when it expires.
+    if session.status == "expired":
+        return "lost", "expired"
+    if session.status == "complete":
+        if session.payment_status in {"paid", "no_payment_required"}:
+            return "paid", None
+        # Whether a delayed payment failed, the session does not say.
+        if event_type == "checkout.session.async_payment_failed":
+            return "lost", "failed"
+        if session.payment_status == "unpaid":
+            return "awaiting", None
+    raise InvalidEvent(
+        f"A {event_type} event cannot be about a session that is {fields.word(str(session.status))} and"
+        f" {fields.word(str(session.payment_status))}."
     )
 
 
@@ -329,7 +385,7 @@ def _read_dispute(event: _Event, body: object) -> DisputeEvent:
         amount_minor=fields.needed_amount(dispute.amount, "amount"),
         currency=fields.currency(dispute.currency),
         status=fields.word(dispute.status),
-        as_of=fields.time(event.created),
+        as_of=event.fetched_at or fields.time(event.created),
         reason=fields.word(dispute.reason) if isinstance(dispute.reason, str) else None,
         due_by=fields.time(details.get("due_by")) if isinstance(details, dict) else None,
     )

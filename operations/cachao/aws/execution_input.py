@@ -28,7 +28,9 @@ def summarise(text: str | None) -> EventSummary:
         return EventSummary()
     detail = _object(envelope, "detail")
     body = _object(_object(detail, "data"), "object")
-    kind, body_id = _text(body, "object"), _text(body, "id")
+    # A thin event only names its object.
+    related = _object(detail, "related_object")
+    kind, body_id = _text(body, "object") or _text(related, "type"), _text(body, "id") or _text(related, "id")
     return EventSummary(
         event_id=_text(detail, "id"),
         event_type=_text(envelope, "detail-type") or _text(detail, "type"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from cachao.doctor import stripe_secret
+from cachao.aws import stripe_access
 from cachao.problems import explain
 from ticketing.errors import ConfigurationError, StripeUnavailable
 from ticketing.stripe.client import StripeRefused, stripe_errors
@@ -29,7 +29,7 @@ def went_back(environment: Environment, payment_intents: Sequence[str]) -> dict[
     if not payment_intents:
         return {}
     try:
-        client = stripe_secret.client(environment)
+        client = stripe_access.client(environment)
     except Exception as error:
         if explain(error) is None:
             raise

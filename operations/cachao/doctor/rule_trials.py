@@ -6,14 +6,14 @@ from typing import Any
 
 from cachao.aws.environment import Environment
 from cachao.doctor import event_pattern, sample_events
-from ticketing.stripe.event_types import HANDLED_EVENTS
+from ticketing.stripe.event_types import RECEIVED_EVENTS
 
 
 def missed(environment: Environment, pattern: str, source: str) -> list[str]:
     """Give the types whose events from this source do not pass, asked of EventBridge itself where it answers."""
     return [
         event_type
-        for event_type in sorted(HANDLED_EVENTS)
+        for event_type in sorted(RECEIVED_EVENTS)
         if not event_pattern.matches(environment, pattern, _sample(environment, source, event_type))
     ]
 
@@ -23,7 +23,7 @@ def lets_any_through(environment: Environment, pattern: str, read: dict[str, Any
 
     There may be hundreds of rules on a bus: they are sifted here, and EventBridge is asked about what is left.
     """
-    for event_type in sorted(HANDLED_EVENTS):
+    for event_type in sorted(RECEIVED_EVENTS):
         sample = _sample(environment, source, event_type)
         if event_pattern.matches_locally(read, sample) and event_pattern.matches(environment, pattern, sample):
             return True

@@ -11,7 +11,7 @@ from cachao.doctor import left_over_rules, rule_trials
 from cachao.doctor.finding import NOT_REACHING, Finding, fine
 from cachao.doctor.guarding import guarded
 from cachao.problems import error_code
-from ticketing.stripe.event_types import HANDLED_EVENTS, OWN_SOURCE
+from ticketing.stripe.event_types import OWN_SOURCE, RECEIVED_EVENTS
 
 LINK: Final = "Rules"
 _DEFAULT: Final = "default"
@@ -67,7 +67,7 @@ def _check_rule(environment: Environment, logical_id: str, bus: str, source: str
     if missed:
         yield _pattern_problem(name, bus, source, str(rule.get("EventPattern")), missed)
     elif rule.get("State") != "DISABLED":
-        yield fine(LINK, f"{name} on {bus} lets all {len(HANDLED_EVENTS)} event types through.")
+        yield fine(LINK, f"{name} on {bus} lets all {len(RECEIVED_EVENTS)} event types through.")
 
 
 def _pattern_problem(name: str, bus: str, source: str, pattern: str, missed: list[str]) -> Finding:
@@ -90,7 +90,7 @@ def _sources(pattern: str) -> list[Any]:
 
 
 def _spoken(missed: list[str]) -> str:
-    return "any event" if len(missed) == len(HANDLED_EVENTS) else ", ".join(missed)
+    return "any event" if len(missed) == len(RECEIVED_EVENTS) else ", ".join(missed)
 
 
 def _broken(cause: str, says: str, todo: str) -> Finding:

@@ -8,6 +8,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from ticketing.stripe.event_types import THIN_EVENTS, snapshot_type
+from ticketing.stripe.thin_events import thin_envelope
+
 _RECORDED: Final = Path(__file__).parent / "checkout_session_completed.json"
 
 # What else a pattern might look at, by the object's kind (https://docs.stripe.com/api/events/types).
@@ -19,7 +22,10 @@ _OBJECTS: Final[dict[str, dict[str, Any]]] = {
 
 
 def partner_event(source: str, event_type: str, *, account: str, region: str) -> dict[str, Any]:
-    """Give an event of this type as Stripe delivers it over a partner event source."""
+    """Give an event of this type, thin where it is one of those, as Stripe delivers it over a partner event source."""
+    if event_type in THIN_EVENTS:
+        snapshot = partner_event(source, snapshot_type(event_type), account=account, region=region)
+        return thin_envelope(snapshot) or snapshot
     event = copy.deepcopy(_recorded())
     event.update({"source": source, "detail-type": event_type, "account": account, "region": region})
     event["resources"] = []

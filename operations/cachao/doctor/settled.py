@@ -12,17 +12,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cachao.aws import stripe_access
 from cachao.aws.environment import Environment
 from cachao.aws.execution_input import EventSummary
 from cachao.aws.executions import Execution
 from cachao.doctor import refunds_at_stripe
-from cachao.problems import FunctionFailed
+from cachao.problems import FunctionFailed, explain
 from cachao.view import orders as order_view
-from ticketing.errors import InvalidEvent
+from ticketing.errors import ConfigurationError, InvalidEvent, StripeUnavailable
 from ticketing.orders.numbers import order_id_of
 from ticketing.orders.status import LIVE, OrderStatus
 from ticketing.payments import standing
 from ticketing.stripe.events import IgnoredEvent, OrderEvent, SessionEvent, read_event
+from ticketing.stripe.retrieve import StripeObjects
 
 _AT_ONCE: Final = 8
 # Each is a call of our function.
@@ -77,7 +79,7 @@ def _by_records(environment: Environment, failed: list[Execution]) -> list[_Verd
 def _look(environment: Environment, failed: Execution) -> _Verdict:
     live = environment.parameters.get("StripeLivemode") == "true"
     try:
-        payment = read_event(json.loads(failed.input), livemode=live)
+        payment = read_event(json.loads(failed.input), livemode=live, fetch=lambda *of: _fetch(environment, *of))
     except (ValueError, InvalidEvent):
         return _NOBODY_KNOWS
     if isinstance(payment, IgnoredEvent):
@@ -90,6 +92,16 @@ def _look(environment: Environment, failed: Execution) -> _Verdict:
     intent = payment.payment_intent_id or ""
     asks = payment.outcome in _MOVES_MONEY and intent.startswith("pi_")
     return _Verdict(ask=intent) if asks else _NOBODY_KNOWS
+
+
+def _fetch(environment: Environment, kind: str, object_id: str) -> dict[str, Any] | None:
+    """Give the object of a thin event; None where Stripe cannot be asked, and then nothing is settled."""
+    try:
+        return StripeObjects(stripe_access.client(environment)).retrieve(kind, object_id)
+    except Exception as error:
+        if explain(error) is None and not isinstance(error, StripeUnavailable | ConfigurationError):
+            raise
+        return None  # the links of Stripe say why
 
 
 def _find(environment: Environment, event: EventSummary) -> dict[str, Any] | None:

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from cachao.aws import stripe_access
 from cachao.aws.environment import Environment
-from cachao.doctor import stripe_secret
 from cachao.doctor.finding import NOT_PROCESSED, Finding, fine
 from cachao.problems import Problem
 from cachao.view import orders as order_view
@@ -52,7 +52,7 @@ def check(environment: Environment) -> Iterator[Finding]:
 def _newest_paid(environment: Environment) -> list[dict[str, Any]]:
     """Give the newest sessions that took money; those first that say least of whose they are."""
     now = datetime.now(UTC)
-    sessions = StripeSessions(stripe_secret.client(environment))
+    sessions = StripeSessions(stripe_access.client(environment))
     try:
         page, _ = sessions.page(
             created_from=int((now - _LOOK_BACK).timestamp()), created_until=int(now.timestamp()), status="complete"

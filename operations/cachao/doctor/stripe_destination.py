@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from cachao.aws import stripe_access
 from cachao.aws.environment import Environment
-from cachao.doctor import stripe_secret
 from cachao.doctor.finding import NOT_REACHING, Finding, fine
 from ticketing.errors import ConfigurationError
 from ticketing.stripe.client import stripe_errors
-from ticketing.stripe.event_types import HANDLED_EVENTS, PARTNER_SOURCE_PREFIX
+from ticketing.stripe.event_types import HANDLED_EVENTS, PARTNER_SOURCE_PREFIX, THIN_EVENTS
 
 if TYPE_CHECKING:
     from stripe.v2.core import EventDestination
@@ -27,7 +27,7 @@ _WHERE: Final = "In Stripe: Workbench → Event destinations."
 
 
 def check(environment: Environment) -> Iterator[Finding]:
-    """Whether the destination is there, enabled, and sends whole events of all types to this account and region."""
+    """Whether the destination is there, enabled, and sends all types, snapshot or thin, to this account and region."""
     wanted = environment.event_source_name
     if not wanted:
         yield fine(LINK, "There is no partner door (StripeEventSourceName is empty): events come in by webhook.")
@@ -44,11 +44,12 @@ def check(environment: Environment) -> Iterator[Finding]:
     problems = list(_problems(environment, found))
     yield from problems
     if not problems:
-        yield fine(LINK, f"{found.id} is enabled and sends whole events of all {len(HANDLED_EVENTS)} types here.")
+        form = "thin" if found.event_payload == "thin" else "snapshot"
+        yield fine(LINK, f"{found.id} is enabled and sends {form} events of all {len(HANDLED_EVENTS)} types here.")
 
 
 def _list(environment: Environment) -> list[EventDestination]:
-    client = stripe_secret.client(environment)
+    client = stripe_access.client(environment)
     with stripe_errors("list event destinations"):
         pages = client.v2.core.event_destinations.list(params={"limit": 100})
         return list(islice(pages.auto_paging_iter(), _MOST))
@@ -87,13 +88,8 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
             else "Enable it. Events of the meantime are not sent later, so then:\ncachao reconcile --since 3d"
         )
         yield _broken("destination_disabled", f"{found.id} is disabled (reason: {reason}).", f"{_WHERE} {todo}")
-    if found.event_payload != "snapshot":
-        yield _broken(
-            "thin_payload",
-            f"{found.id} sends {found.event_payload} events, which carry no Checkout Session.",
-            f"{_WHERE} Make a destination with payload style snapshot: it cannot be changed on this one.",
-        )
-    lacking = sorted(HANDLED_EVENTS - set(found.enabled_events))
+    wanted = THIN_EVENTS if found.event_payload == "thin" else HANDLED_EVENTS
+    lacking = sorted(wanted - set(found.enabled_events))
     if lacking and "*" not in found.enabled_events:
         yield _broken(
             "event_types_missing",

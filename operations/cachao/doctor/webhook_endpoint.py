@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from cachao.doctor import stripe_secret
+from cachao.aws import stripe_access
 from cachao.doctor.finding import NOT_REACHING, Finding, fine, not_local, unknown
 from ticketing.errors import ConfigurationError
 from ticketing.stripe.client import stripe_errors
@@ -65,7 +65,7 @@ def check(environment: Environment) -> Iterator[Finding]:
 
 
 def _list(environment: Environment) -> list[WebhookEndpoint]:
-    client = stripe_secret.client(environment)
+    client = stripe_access.client(environment)
     with stripe_errors("list webhook endpoints"):
         pages = client.v1.webhook_endpoints.list(params={"limit": 100})
         return list(islice(pages.auto_paging_iter(), _MOST))

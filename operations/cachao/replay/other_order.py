@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from cachao.aws import stripe_access
 from cachao.aws.execution_input import summarise
 from cachao.aws.executions import Execution
 from cachao.command_context import CommandContext
@@ -19,6 +20,8 @@ from ticketing.errors import InvalidEvent
 from ticketing.orders.status import OrderStatus
 from ticketing.payments import standing
 from ticketing.stripe.events import SessionEvent, StripeEvent, read_event
+from ticketing.stripe.retrieve import StripeObjects
+from ticketing.stripe.thin_events import as_snapshot, fetched_object, is_thin
 
 
 def as_of_order(context: CommandContext, original: Execution, order_id: int) -> Execution:
@@ -35,7 +38,7 @@ def as_of_order(context: CommandContext, original: Execution, order_id: int) -> 
     if inspected is None:
         raise Problem(f"There is no order {order_id}. Nothing was started.")
     order = inspected["order"]
-    envelope = _envelope(original)
+    envelope = _envelope(context, original)
     body = _object(original, envelope)
     told = body.get("metadata") or {}
     if told.get("order_mark") not in {None, "", order["order_mark"]}:
@@ -66,14 +69,26 @@ def _names(order: dict[str, Any]) -> dict[str, str]:
     return {name: str(number) for name, number in names.items()} | mark
 
 
-def _envelope(original: Execution) -> dict[str, Any]:
+def _envelope(context: CommandContext, original: Execution) -> dict[str, Any]:
     try:
         envelope = json.loads(original.input)
     except ValueError:
         raise _no_event(original) from None
     if not isinstance(envelope, dict):
         raise _no_event(original)
-    return envelope
+    detail = envelope.get("detail")
+    return _with_its_object(context, original, envelope) if is_thin(detail) else envelope
+
+
+def _with_its_object(context: CommandContext, original: Execution, envelope: dict[str, Any]) -> dict[str, Any]:
+    """Give a thin event as its snapshot: the order's names are to stand in its object."""
+    objects = StripeObjects(stripe_access.client(context.environment))
+    try:
+        detail = as_snapshot(envelope["detail"])
+        body = fetched_object(envelope["detail"], objects.retrieve)
+    except (InvalidEvent, KeyError) as error:
+        raise Problem(f"The thin event of {original.name} cannot be completed: {error}") from None
+    return {**envelope, "detail-type": detail["type"], "detail": {**detail, "data": {"object": body}}}
 
 
 def _object(original: Execution, envelope: dict[str, Any]) -> dict[str, Any]:

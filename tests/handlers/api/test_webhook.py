@@ -109,7 +109,7 @@ def test_a_signature_that_is_not_good(
         "[]",
         '"x"',
         "{}",
-        '{"id": "evt_1", "object": "v2.core.event", "type": "x"}',
+        '{"id": "evt_1", "object": "v2.core.event_destination", "type": "x"}',
         '{"id": 1, "object": "event"}',
     ],
 )
@@ -136,7 +136,8 @@ def test_eventbridge_cannot_be_reached(api: Api, bus: Stubber, code: str) -> Non
 
 
 def test_an_event_that_eventbridge_cannot_take_is_named(api: Api, bus: Stubber, logged: io.StringIO) -> None:
-    reply = deliver(api, json.dumps({**EVENT, "padding": "x" * 260_000}))
+    # It does not say what it is about, so Stripe cannot be asked for it.
+    reply = deliver(api, json.dumps({**EVENT, "data": {"object": None}, "padding": "x" * 260_000}))
     assert (reply.status, reply.code) == (413, "event_too_large")
     assert EVENT["id"] in logged.getvalue()
     assert "xxxx" not in logged.getvalue()
@@ -161,3 +162,35 @@ def test_a_door_without_a_signing_secret_is_none(
     # No 500: anybody could raise the API's alarm where only the partner door is used.
     assert deliver(api, body, signed(body, secret="")).status == 404
     assert "WebhookSignaturesRefused" not in capsys.readouterr().out
+
+
+def test_a_thin_event_goes_onto_the_bus_as_it_was_signed(api: Api, bus: Stubber) -> None:
+    thin = {
+        "id": "evt_test_65thin",
+        "object": "v2.core.event",
+        "type": "v1.checkout.session.completed",
+        "livemode": False,
+        "created": "2026-11-21T12:00:02.000Z",
+        "related_object": {"id": "cs_test_1", "type": "checkout.session", "url": "/v1/checkout/sessions/cs_test_1"},
+    }
+    body = json.dumps(thin)
+    answer = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+    bus.add_response("put_events", answer, taken(body, "v1.checkout.session.completed"))
+    assert deliver(api, body).status == 200
+
+
+def test_an_event_that_no_execution_could_take_is_sent_thin(api: Api, bus: Stubber) -> None:
+    body = {**EVENT, "data": {"object": {"id": "cs_test_1", "object": "checkout.session", "note": "x" * 300_000}}}
+    put: list[Any] = []
+
+    def take(Entries: list[Any]) -> dict[str, Any]:  # noqa: N803 -- boto3's name
+        put.extend(Entries)
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+
+    receive_stripe_webhook._event_bridge().put_events = take  # type: ignore[method-assign,assignment]
+    assert deliver(api, json.dumps(body)).status == 200
+    [entry] = put
+    assert (entry["Source"], entry["DetailType"]) == ("stripe.com", "v1.checkout.session.completed")
+    detail = json.loads(entry["Detail"])
+    assert (detail["id"], detail["object"]) == (EVENT["id"], "v2.core.event")
+    assert detail["related_object"] == {"id": "cs_test_1", "type": "checkout.session"}

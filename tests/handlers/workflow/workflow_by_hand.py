@@ -17,6 +17,7 @@ from ticketing.payments.lookup import FindSession, FoundOrder, look_up_order
 from ticketing.payments.refunds import record_refund
 from ticketing.payments.release import mark_order_processing, release_order
 from ticketing.stripe.events import ChargeEvent, IgnoredEvent, OrderEvent, RefundEvent, SessionEvent, read_event
+from ticketing.stripe.thin_events import FetchObject
 
 
 def run_workflow(
@@ -26,21 +27,29 @@ def run_workflow(
     find_session: FindSession | None = None,
     told: list[Alert] | None = None,
     failed: list[str] | None = None,
+    fetch: FetchObject | None = None,
 ) -> str:
     """One execution; gives how it ended: the outcome, `foreign`, or the alert's error.
 
-    `told` gets the alerts of steps that succeed, `failed` what the error of one that fails says.
+    `told` gets the alerts of steps that succeed, `failed` what the error of one that fails says. `fetch` gives the
+    objects of thin events.
     """
     try:
-        return _run(database, envelope, find_session, [] if told is None else told)
+        return _run(database, envelope, find_session, [] if told is None else told, fetch)
     except PermanentError as error:
         if failed is not None:
             failed.append(str(error))
         return type(error).__name__
 
 
-def _run(database: Database, envelope: object, find_session: FindSession | None, told: list[Alert]) -> str:
-    payment = read_event(envelope, livemode=False)
+def _run(
+    database: Database,
+    envelope: object,
+    find_session: FindSession | None,
+    told: list[Alert],
+    fetch: FetchObject | None,
+) -> str:
+    payment = read_event(envelope, livemode=False, fetch=fetch)
     if isinstance(payment, IgnoredEvent):
         return "ignored"
     found = look_up_order(database, payment, find_session=find_session)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from cachao.aws import stripe_access
 from cachao.aws.environment import Environment
-from cachao.doctor import recent_executions, refunds_at_stripe, stripe_secret
+from cachao.doctor import recent_executions, refunds_at_stripe
 from local.stripe_stand_in.seeding import SessionSeed
 from tests.factories import create_order, envelope, names_of, row_of
 from tests.operations.conftest import Cachao, paid_event, set_total
@@ -26,7 +27,7 @@ def paid_at_stripe(patient: Patient, amount: int = 2000) -> dict[str, Any]:
 
 def refund(environment: Environment, session: dict[str, Any], amount: int) -> None:
     """As somebody does in Stripe's dashboard."""
-    client = stripe_secret.client(environment)
+    client = stripe_access.client(environment)
     client.v1.refunds.create(params={"payment_intent": session["payment_intent"], "amount": amount})
 
 

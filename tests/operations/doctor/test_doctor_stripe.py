@@ -17,6 +17,7 @@ from local.stripe_stand_in import SessionSeed, WebhookEndpoint
 from tests.factories import create_order, names_of, row_of
 from tests.operations.conftest import Cachao
 from tests.operations.doctor.patients import Causes, Frozen, Patient, unknowns
+from ticketing.stripe.event_types import THIN_EVENTS
 
 API = "https://abc123.execute-api.eu-west-1.amazonaws.com"
 
@@ -26,7 +27,7 @@ API = "https://abc123.execute-api.eu-west-1.amazonaws.com"
     [
         ({"status": "disabled", "disabled_reason": "user"}, "destination_disabled", "reason: user"),
         ({"status": "disabled", "disabled_reason": "no_aws_event_source_exists"}, "destination_disabled", "no_aws"),
-        ({"event_payload": "thin"}, "thin_payload", "thin events"),
+        ({"event_payload": "thin"}, "event_types_missing", "v1.checkout.session.expired"),
         ({"enabled_events": ("checkout.session.completed",)}, "event_types_missing", "checkout.session.expired"),
         ({"events_from": ("@accounts",)}, "own_events_missing", "@accounts only, and none of the account itself"),
         ({"aws_account_id": "999999999999"}, "wrong_account", "999999999999"),
@@ -48,6 +49,14 @@ def test_a_wrong_destination_is_named(
 def test_events_of_connected_accounts_beside_ones_own_do_no_harm(patient: Patient, causes: Causes) -> None:
     patient.stripe.destination.events_from = ("@self", "@accounts")
     assert causes(stripe_destination.LINK) == {}
+
+
+def test_thin_events_are_as_good(patient: Patient, environment: Environment, causes: Causes) -> None:
+    patient.stripe.destination.event_payload = "thin"
+    patient.stripe.destination.enabled_events = tuple(sorted(THIN_EVENTS))
+    assert causes(stripe_destination.LINK) == {}
+    [finding] = examine(environment, [stripe_destination.LINK])
+    assert "sends thin events of all" in finding.says
 
 
 def test_all_event_types_by_a_star_are_enough(patient: Patient, causes: Causes) -> None:
