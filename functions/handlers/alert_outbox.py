@@ -1,10 +1,10 @@
-"""AlertTable: alerts of failures, noted before they go out: none is lost, and many of one error become a summary.
+"""AlertTable: alerts of failures, stored before they go out: none is lost, and many of one error become a summary.
 
-The state machine writes here by itself (state `AlertOnce`); this module does the same for what is told from Python.
+The state machine writes to it (state `AlertOnce`); this module does the same for alerts that Python code sends.
 
-Two sorts of items, by their key:
-- `alert#…`: one alert. `is_told` is set once it was published; what stays untold the summary tells.
-- `hour#ERROR#2026-11-28T20`: which execution came first with an error in an hour. It tells at once.
+Two kinds of items, by their key:
+- `alert#…`: one alert. `is_told` is set when it is published; the summary sends what is not marked.
+- `hour#ERROR#2026-11-28T20`: which execution came first with an error in an hour. It alerts at once.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class NotedAlert:
     """One alert; all texts are free of the buyer.
 
     Attributes:
-        key: `alert#…`, the same for what must be told once only.
-        execution_arn: the execution that it is about, and that tells it.
-        error: its name, e.g. `DatabaseUnavailable`; alerts of one error are told together.
+        key: `alert#…`; two alerts with the same key are sent once.
+        execution_arn: the execution that it is about, and that sends it.
+        error: its name, e.g. `DatabaseUnavailable`; a summary has the alerts of one error.
         step: the state that failed, or `unknown`.
         order: the order's number, or `unknown`.
         what_happened, what_to_do: sentences.
-        claimed_at: when it was noted, ISO 8601 in UTC.
+        claimed_at: when it was stored, ISO 8601 in UTC.
     """
 
     key: str
@@ -67,7 +67,7 @@ _ATTRIBUTES: Final = {
 
 
 class AlertOutbox:
-    """The table, as one who tells an alert uses it, and as the summary does."""
+    """The table, for whoever sends an alert and for the summary."""
 
     def __init__(self, client: DynamoDb, table_name: str) -> None:
         """Take boto3's client and the table's name."""
@@ -75,7 +75,7 @@ class AlertOutbox:
         self._table_name = table_name
 
     def claim(self, alert: NotedAlert) -> bool:
-        """Note an alert; tell whether its execution is the one that tells it (also when this is repeated)."""
+        """Store an alert; return whether its execution is the one that sends it (also when this is repeated)."""
         fields = dataclasses.asdict(alert)
         once = {"execution_arn", "claimed_at"}
         sets = [
@@ -91,7 +91,7 @@ class AlertOutbox:
         return bool(kept["execution_arn"]["S"] == alert.execution_arn)
 
     def is_first(self, alert: NotedAlert) -> bool:
-        """Tell whether no other execution came with this error in this hour."""
+        """Return whether no other execution has had this error in this hour."""
         kept = self._update(
             f"hour#{alert.error}#{datetime.now(UTC):%Y-%m-%dT%H}",
             "SET first_execution = if_not_exists(first_execution, :execution), expires_at = :expires",
@@ -100,11 +100,11 @@ class AlertOutbox:
         return bool(kept["first_execution"]["S"] == alert.execution_arn)
 
     def note_told(self, key: str) -> None:
-        """Note that an alert was told."""
+        """Mark an alert as sent."""
         self._update(key, "SET is_told = :yes, expires_at = :expires", {":yes": {"BOOL": True}})
 
     def untold(self, *, until: datetime) -> Iterator[NotedAlert]:
-        """Give the alerts that were noted until then and not told, in no order."""
+        """Yield the alerts that were stored until then and not sent, in no order."""
         request: dict[str, object] = {
             "TableName": self._table_name,
             "FilterExpression": "is_told = :no AND claimed_at <= :until",

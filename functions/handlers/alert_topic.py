@@ -40,7 +40,7 @@ def publish(client: SNSClient, mail: AlertMail) -> None:
     stack, region = required("POWERTOOLS_SERVICE_NAME"), required("AWS_REGION")
     subject = f"Cachao {stack[:_MOST_STACK]}: {mail.name} - {mail.about}"
     place = [
-        f"Stack: {stack} in {region}. The commands find it by --stack {stack} --region {region}",
+        f"Stack: {stack} in {region}. Run each command with: --stack {stack} --region {region}",
         f"Runbook: {required('RUNBOOK_URL')}#{mail.name.lower().replace('.', '')}",
     ]
     values = {"error": mail.name, "order": mail.order, "step": mail.step, "stack": stack}

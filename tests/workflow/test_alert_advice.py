@@ -38,8 +38,8 @@ def test_what_was_free_is_not_to_be_refunded(scene: Scene, alerts: Alerts, refun
         ended = scene.complete(order, payment_status="no_payment_required", payment_intent=None)
     assert (ended.status, ended.error) == ("FAILED", "PaidButSoldOut"), ended.cause
     [alert] = alerts()
-    assert "\nWas money taken: no, nothing had to be paid\n" in alert["Message"]
-    assert "\nWhat to do now: nothing was paid, so that nothing is to be refunded." in alert["Message"]
+    assert "\nWas money taken: no, the order was free\n" in alert["Message"]
+    assert "\nWhat to do now: refund nothing: nothing was paid." in alert["Message"]
 
 
 def test_what_was_paid_is_to_be_refunded(scene: Scene, alerts: Alerts) -> None:
@@ -84,7 +84,7 @@ def test_a_dispute_about_no_order_is_to_be_answered_not_refunded(
     [alert] = alerts()
     assert "\nWhat to do now: answer the dispute in the Stripe dashboard before its deadline" in alert["Message"]
     assert "refund it" not in alert["Message"]
-    assert "\nWas money taken: earlier; this event is about the bank wanting it back\n" in alert["Message"]
+    assert "\nWas money taken: yes, earlier; this event is about its dispute\n" in alert["Message"]
 
 
 def test_a_dispute_says_why_and_until_when(scene: Scene, run: Run, alerts: Alerts) -> None:
@@ -109,7 +109,7 @@ def test_a_refund_that_failed_after_the_dispute_was_lost_invites_nobody_to_pay_a
     assert (failed.status, failed.error) == ("FAILED", "RefundFailed")
     message = alerts()[-1]["Message"]
     assert (
-        f"\nWhat to do now: nothing: all of it went back already, by the lost dispute dp_order{order['id']}." in message
+        f"\nWhat to do now: nothing: all of it already went back, by the lost dispute dp_order{order['id']}." in message
     )
     assert "cachao refund" not in message
     assert "What to do now" not in message.split("\nWhat to do now")[0]
@@ -132,8 +132,8 @@ def test_a_payment_that_is_disputed_before_its_event_comes_is_not_to_be_refunded
     ("outcome", "says"),
     [
         ("fails_at_once", "the automatic refund failed (RefundFailed). Refund re_"),
-        ("succeeds_late", "a refund was begun automatically (re_"),
-        ("succeeds", "refunded automatically (re_"),
+        ("succeeds_late", "tell the buyer. The automatic refund is under way (re_"),
+        ("succeeds", "tell the buyer. The payment was refunded automatically (re_"),
     ],
 )
 def test_an_automatic_refund_is_told_as_it_ended(

@@ -66,7 +66,7 @@ def summarize(scene: Scene, *, later: bool = True) -> dict[str, int]:
 def test_many_failures_of_one_error_are_one_alert_and_a_summary(scene: Scene, alerts: Alerts) -> None:
     orders = fail(scene, MANY)
     [first] = alerts()
-    assert "comes in a summary" in first["Message"]
+    assert "a summary lists what else fails with this error" in first["Message"]
     told_first = int(first["MessageAttributes"]["order"]["Value"])
     assert summarize(scene) == {"PaymentForClosedOrder": MANY - 1}
     _, summary = alerts()

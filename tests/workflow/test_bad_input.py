@@ -87,7 +87,7 @@ INPUTS: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("event_id", "told"),
     [
-        ("evt_1RWIaFPLMCn9OYH0FPPvZ1hz", "evt_1RWIaFPLMCn9OYH0FPPvZ1hz (so it says; the rest could not be read)"),
+        ("evt_1RWIaFPLMCn9OYH0FPPvZ1hz", "evt_1RWIaFPLMCn9OYH0FPPvZ1hz (not verified: the event is malformed)"),
         ("evt_jenny@example.com", "unreadable"),
         ("evt_" + "9" * 100, "unreadable"),
         ("evt_1\nStep: none", "unreadable"),

@@ -68,7 +68,7 @@ def check(alert: dict[str, Any], order: dict[str, Any], name: str) -> None:
         f"{name} in MarkOrderPaid",
         f"Order: {order['id']}",
         "Step: MarkOrderPaid",
-        f"Was money taken: yes, 20.00 EUR. Is the order paid? See: cachao show {order['id']}",
+        f"Was money taken: yes, 20.00 EUR. To see whether the order is paid, run: cachao show {order['id']}",
         f"Payment: pi_order{order['id']}",
         f"Execution: {arn}",
         f"Console: https://console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/details/{arn}",

@@ -77,10 +77,10 @@ def test_a_dispute_is_told_with_what_became_of_the_money(run: Run, alerts: Alert
         (
             "charge.dispute.created",
             "needs_response",
-            "yes, and the bank has taken it back until the dispute is decided.",
+            "yes; the bank holds it until the dispute is decided.",
         ),
-        ("charge.dispute.closed", "lost", "yes. The bank has taken it back."),
-        ("charge.dispute.funds_reinstated", "won", "yes. It stands with the shop, and the buyer has no ticket."),
+        ("charge.dispute.closed", "lost", "yes. The bank took it back."),
+        ("charge.dispute.funds_reinstated", "won", "yes. The shop keeps it, and the buyer has no ticket."),
     ):
         ended = run(envelope(event_type, dispute_of(order, status=status)))
         assert ended.status == "SUCCEEDED", (ended.error, ended.cause)

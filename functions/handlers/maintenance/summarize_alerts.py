@@ -1,7 +1,7 @@
-"""SummarizeAlerts: every ten minutes: tells what the first alert of an error did not, one message for an error.
+"""SummarizeAlerts: every ten minutes, sends what the first alert of an error did not: one message for each error.
 
-It is the second way out of AlertTable, too: an alert whose execution could not publish it is found here.
-A message goes out before its alerts are noted as told: what fails between the two is told again rather than never.
+It also sends the alerts in AlertTable that their own executions could not publish.
+A message goes out before its alerts are marked as sent: after a failure between the two it is sent again, never lost.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _SCHEDULED: Final = "summary of alerts"
 
 
 class SummarizeAlertsInput(TaskInput):
-    """The schedule gives nothing of this."""
+    """The schedule sends none of this."""
 
     execution_id: str = _SCHEDULED
 
 
 def handler(event: Any, context: Any) -> Any:  # noqa: ANN401 -- Lambda hands over anything
-    """Give how many alerts of each error were told. Raises botocore's errors; the next run tries again."""
+    """Return how many alerts of each error were sent. Raises botocore's errors; the next run tries again."""
     del event
     return _summarize({}, context)
 
@@ -44,9 +44,9 @@ def _summarize(given: SummarizeAlertsInput) -> dict[str, int]:
         by_error[alert.error].append(alert)
     topic = alert_topic.client() if by_error else None
     for error, alerts in by_error.items():
-        assert topic is not None  # noqa: S101 -- made where there is something to tell
+        assert topic is not None  # noqa: S101 -- made where there is something to send
         alert_topic.publish(topic, _mail(error, sorted(alerts, key=lambda alert: alert.claimed_at)))
-        logger.info("told", extra={"error": error, "alerts": len(alerts)})
+        logger.info("summary sent", extra={"error": error, "alerts": len(alerts)})
         for alert in alerts:
             outbox.note_told(alert.key)
     return {error: len(alerts) for error, alerts in by_error.items()}
@@ -63,10 +63,10 @@ def _mail(error: str, alerts: Sequence[NotedAlert]) -> alert_topic.AlertMail:
         lines=[
             f"{error}: {count}",
             "",
-            f"What happened: {count} ended with this error, from {first} to {last} UTC.",
+            f"What happened: {count} failed with this error, from {first} to {last} UTC.",
             f"Orders: {', '.join(orders[:500])}",
             f"Step: {', '.join(sorted({alert.step for alert in alerts}))}",
-            "Was money taken: see each execution.",
+            "Was money taken: look at each execution.",
             f"What to do now: {alerts[0].what_to_do}" if len(alerts) == 1 else _advice(error),
             "All of them: cachao executions --failed --since 2h",
             f"Execution: {alerts[0].execution_arn} (the first)",
@@ -83,8 +83,8 @@ def _mail(error: str, alerts: Sequence[NotedAlert]) -> alert_topic.AlertMail:
 
 def _advice(error: str) -> str:
     return (
-        "What to do now: run cachao doctor, mend the cause, then replay all of them with:"
-        f" cachao replay --failed --since 2d --error {error}. What needs more than that is said below."
+        "What to do now: run cachao doctor, fix the cause, then replay all of them with:"
+        f" cachao replay --failed --since 2d --error {error}. If one needs more, its line below says so."
     )
 
 

@@ -1,8 +1,8 @@
-"""TellEndedExecution: tells of executions that ended where no Catch runs: time out, abort, an error of Step Functions.
+"""TellEndedExecution: alerts on executions that ended without a Catch: time out, abort, an error of Step Functions.
 
 It is invoked by "Step Functions Execution Status Change" events of the default bus. Their `detail` is what
 DescribeExecution answers, without a long `input` (https://docs.aws.amazon.com/step-functions/latest/dg/cw-events.html).
-It needs no database. What cannot be found out is said to be unknown: the alert goes out all the same.
+It needs no database. What it cannot find out, the alert calls unknown; the alert still goes out.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class TellEndedExecutionInput(TaskInput):
 
 
 class Told(msgspec.Struct):
-    """`told` at once, `left` to the summary, or `nothing` to tell: the execution had its own alert."""
+    """`told`: the alert went out. `left`: the summary sends it. `nothing`: the execution had its own alert."""
 
     result: str
 
 
 def handler(event: Any, context: Any) -> Any:  # noqa: ANN401 -- Lambda hands over anything
-    """Say what became of the alert. Raises botocore's errors where it cannot be published: Lambda tries again."""
+    """Return what became of the alert. Raises botocore's errors if it cannot be published: Lambda retries."""
     detail = event.get("detail") if isinstance(event, dict) else None
     execution = detail.get("executionArn") if isinstance(detail, dict) else None
     return _tell({"execution_id": str(execution), "detail": detail}, context)
@@ -112,9 +112,9 @@ def _alert(detail: _Detail, step: str) -> tuple[NotedAlert, alert_topic.AlertMai
     happened = _sentence(detail, step)
     replay = f"cachao replay {detail.name}"
     what_to_do = (
-        f"ask who ended it, and why. Then run: {replay}"
+        f"find out who stopped it, and why. Then run: {replay}"
         if detail.status == "ABORTED"
-        else f"find the cause (cachao doctor), mend it, then run: {replay}"
+        else f"find the cause (run: cachao doctor), fix it, then run: {replay}"
     )
     alert = NotedAlert(
         key=f"alert#{name}#{detail.execution_arn}",
@@ -145,13 +145,14 @@ def _alert(detail: _Detail, step: str) -> tuple[NotedAlert, alert_topic.AlertMai
 
 
 def _sentence(detail: _Detail, step: str) -> str:
-    cause = f" The reason given: {detail.cause[:_MOST_CAUSE]}" if detail.cause else ""
+    cause = f" Reason: {detail.cause[:_MOST_CAUSE]}" if detail.cause else ""
     if detail.status == "TIMED_OUT":
-        return (
-            f"The execution ran longer than it may, and was ended in {step}. Steps before it are done, others are not."
-        )
+        return f"The execution timed out in {step}. The steps before it are done; it and the later steps may not be."
     if detail.status == "ABORTED":
-        return f"Somebody ended the execution by hand, in {step}. Steps before it are done, others are not.{cause}"
+        return (
+            f"A person stopped the execution in {step}. The steps before it are done; it and the later steps may"
+            f" not be.{cause}"
+        )
     return f"Step Functions ended the execution with {detail.error or 'an unknown error'} in {step}.{cause}"
 
 
@@ -160,12 +161,12 @@ def _money_taken(payment: StripeEvent | None, order: str) -> str:
         return "unknown: see the input of the execution"
     if isinstance(payment, SessionEvent) and payment.outcome == "paid":
         if not payment.takes_money:
-            return "no, nothing had to be paid"
-        return f"yes, {payment.charged or 'the amount is unknown'}. Is the order paid? See: cachao show {order}"
+            return "no, the order was free"
+        return f"yes, {payment.charged or 'amount unknown'}. To see whether the order is paid, run: cachao show {order}"
     if payment.outcome == "refund":
-        return "earlier; this event is about giving it back"
+        return "yes, earlier; this event is about its refund"
     if payment.outcome == "dispute":
-        return "earlier; this event is about the bank wanting it back"
+        return "yes, earlier; this event is about its dispute"
     return "no"
 
 
@@ -194,7 +195,7 @@ def _order_of(envelope: object) -> str | None:
 
 
 def _publish_once(alert: NotedAlert, mail: alert_topic.AlertMail) -> str:
-    """Publish now, or leave the alert to the summary. Where the counting fails, publish."""
+    """Publish now, or leave the alert to the summary. If AlertTable fails, publish."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- slow to import
 
     outbox = AlertOutbox(alert_outbox.client(), required("ALERT_TABLE_NAME"))
@@ -202,12 +203,12 @@ def _publish_once(alert: NotedAlert, mail: alert_topic.AlertMail) -> str:
         if not outbox.claim(alert) or not outbox.is_first(alert):
             return "left"
     except (BotoCoreError, ClientError):
-        logger.exception("The alert could not be counted, so that it goes out now")
+        logger.exception("AlertTable failed; the alert goes out now")
     alert_topic.publish(alert_topic.client(), mail)
     try:
         outbox.note_told(alert.key)
     except (BotoCoreError, ClientError):
-        logger.exception("The alert was told, which could not be noted: the summary tells it again")
+        logger.exception("The alert went out, but AlertTable failed; the summary sends it again")
     return "told"
 
 

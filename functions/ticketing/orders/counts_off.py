@@ -28,11 +28,11 @@ IS_OFF: Final = (
 
 _COUNTED_TO: Final[dict[Effect, str]] = {
     "count_seats": "not counted as sold",
-    "return_seats": "not taken back from what is sold",
-    "release_seats": "not taken back from what is held",
+    "return_seats": "not subtracted from the sold count",
+    "release_seats": "not subtracted from the held count",
     "count_use": "not counted as used",
-    "return_use": "not taken back from what is used",
-    "release_use": "not taken back from what is held",
+    "return_use": "not subtracted from the used count",
+    "release_use": "not subtracted from the held count",
 }
 
 
@@ -115,9 +115,7 @@ def alert_of(order_id: int, offs: Collection[CountOff]) -> Alert:
     return Alert(
         name="CountsOff",
         message=" ".join(sentence(order_id, off) for off in offs),
-        what_to_do="look at the counters with: "
-        + "; ".join(commands(offs))
-        + ". Add --yes to put them right from what the orders say.",
+        what_to_do="check the counters: " + "; ".join(commands(offs)) + ". To correct them from the orders, add --yes.",
     )
 
 
@@ -129,13 +127,13 @@ def sentence(order_id: int, off: CountOff) -> str:
     counter = f"{what} {off.counter_id if off.counter_id is not None else '(unknown)'}"
     if off.reason == "unknown":
         return (
-            f"Nobody knows whether {number} of order {order_id} {verb} counted: the order was paid before this shop,"
-            f" and the counter of {counter} is lower than what its paid orders took. It was not changed."
+            f"Nobody knows whether {number} of order {order_id} {verb} counted: the order was paid before this shop"
+            f" replaced the old one, and the counter of {counter} is lower than its paid orders. It was not changed."
         )
     why = {
         "gone": f"{counter} is gone",
         "too_low": f"the counter of {counter} is lower than that",
-        "no_room": f"{counter} has not so many free",
+        "no_room": f"{counter} has too few left",
     }[off.reason]
     return f"{number} of order {order_id} {verb} {_COUNTED_TO[off.effect]}: {why}."
 

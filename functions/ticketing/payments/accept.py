@@ -73,7 +73,7 @@ def mark_order_paid(database: Database, order_id: int, payment: SessionEvent) ->
             tx,
             order_id,
             _COLUMNS,
-            gone=f"Order {order_id} was there a moment ago and is gone. Payment: {payment.payment_key}.",
+            gone=f"Order {order_id} is gone; it was there a moment ago. Payment: {payment.payment_key}.",
         )
         verdict = _settle(tx, order, payment)
         if verdict.result is not None and verdict.result.status == "refunded":
@@ -154,9 +154,9 @@ def _late_alerts(tx: Transaction, order: Row, payment: SessionEvent) -> list[Ale
         Alert(
             name="PaidAfterEvent",
             message=f"Order {order['id']} was paid by {payment.payment_key} ({amount}) at {paid_at:%Y-%m-%d %H:%M} UTC,"
-            f" when its event was over ({over}). The order is paid and counted.",
+            f" after its event was over ({over}). The order is paid and counted.",
             money_taken=f"yes, {amount}",
-            what_to_do="ask the buyer. Who was not there gets the money back with:"
+            what_to_do="ask the buyer. If the buyer was not at the event, refund the money:"
             f" cachao refund {order['id']} --end-order.",
         )
     ]
@@ -268,7 +268,7 @@ def _if_more_is_known(now: Situation) -> str | None:
 def _duplicate(order: Row, payment: SessionEvent, now: Situation) -> PermanentError:
     return DuplicatePayment(
         f"Order {order['id']} is paid by {order['stripe_payment_intent_id'] or order['stripe_checkout_session_id']}"
-        f" and was paid again by {payment.payment_key} ({_amount(payment)}). Nothing was counted."
+        f" and was paid again by {payment.payment_key} ({_amount(payment)}). The second payment was not counted."
         f"{_refund_it(now)}",
         what_to_do=_if_more_is_known(now),
     )
@@ -277,7 +277,7 @@ def _duplicate(order: Row, payment: SessionEvent, now: Situation) -> PermanentEr
 def _sold_out(order: Row, payment: SessionEvent, now: Situation) -> PermanentError:
     return PaidButSoldOut(
         f"Order {order['id']} ({order['quantity']} seats of ticket {order['ticket_id']}) was paid by"
-        f" {payment.payment_key} after its hold had ended, and too few seats are left."
+        f" {payment.payment_key} after its hold had ended. Too few seats are left."
         f"{_refund_it(now)}",
         what_to_do=_if_more_is_known(now),
     )

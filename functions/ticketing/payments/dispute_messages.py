@@ -1,4 +1,4 @@
-"""What operators are told of a dispute: what happened, whether money was taken, what to do now."""
+"""What an alert says of a dispute: what happened, whether money was taken, what to do now."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def alert_of(dispute: LedgerDispute, now: Situation, *, before: DisputePhase | N
         now: all that is known of its payment, this dispute included.
         before: how far the dispute was known to be until now; None: it was not known.
     """
-    tell = {
+    describe = {
         DisputePhase.INQUIRY: _inquiry,
         DisputePhase.OPENED: _opened,
         DisputePhase.SETTLED: _settled,
@@ -40,13 +40,13 @@ def alert_of(dispute: LedgerDispute, now: Situation, *, before: DisputePhase | N
         DisputePhase.LOST: _lost,
     }[dispute.phase]
     what = f"{{}} {dispute.stripe_dispute_id} of {_amount(dispute)}, payment {now.payment_key} of order {now.order_id},"
-    message, money_taken, what_to_do = tell(dispute, now, what, before)
+    message, money_taken, what_to_do = describe(dispute, now, what, before)
     return Alert(name=ALERTS[dispute.phase], message=message, money_taken=money_taken, what_to_do=what_to_do)
 
 
 def _inquiry(dispute: LedgerDispute, now: Situation, what: str, _: DisputePhase | None) -> tuple[str, str, str]:
     message = (
-        f"{what.format('Inquiry')} was opened: the bank asks before it disputes, and the money is still with the shop."
+        f"{what.format('Inquiry')} was opened: the bank asks before it disputes, and the shop still has the money."
         f"{_reason(dispute)}{situation.went_back(now)} {situation.order_is(now)}"
     )
     if now.left_minor == 0:
@@ -54,9 +54,9 @@ def _inquiry(dispute: LedgerDispute, now: Situation, what: str, _: DisputePhase 
     else:
         to_do = (
             f"answer it in Stripe's dashboard {situation.deadline(dispute)}."
-            f" Or give the money back, which settles it: {situation.refund_command(now)} --although-disputed"
+            f" Or refund it, which settles the inquiry: {situation.refund_command(now)} --although-disputed"
         )
-    return message, "yes, and it is still with the shop.", to_do
+    return message, "yes; the shop still has it.", to_do
 
 
 def _opened(dispute: LedgerDispute, now: Situation, what: str, before: DisputePhase | None) -> tuple[str, str, str]:
@@ -73,10 +73,10 @@ def _opened(dispute: LedgerDispute, now: Situation, what: str, before: DisputePh
     if now.left_minor == 0:
         to_do = _answer_that_it_went_back(dispute, now)
     elif now.payment is not None and now.payment.role in _BUYS_NOTHING and not now.pays:
-        to_do = f"accept it in Stripe's dashboard: this payment buys nothing ({now.payment.role}). And {IN_NO_WAY}."
+        to_do = f"accept it in Stripe's dashboard: this payment buys nothing ({now.payment.role}). Also, {IN_NO_WAY}."
     else:
-        to_do = f"answer it in Stripe's dashboard {situation.deadline(dispute)}, or accept it there. And {IN_NO_WAY}."
-    return message, "yes, and the bank has taken it back until the dispute is decided.", to_do
+        to_do = f"answer it in Stripe's dashboard {situation.deadline(dispute)}, or accept it there. Also, {IN_NO_WAY}."
+    return message, "yes; the bank holds it until the dispute is decided.", to_do
 
 
 def _settled(dispute: LedgerDispute, now: Situation, what: str, _: DisputePhase | None) -> tuple[str, str, str]:
@@ -87,10 +87,10 @@ def _settled(dispute: LedgerDispute, now: Situation, what: str, _: DisputePhase 
     if now.left_minor == 0:
         return message, f"yes. It went back by {situation.by_what(now)}.", f"nothing. {_paid_once(now)}"
     to_do = (
-        f"see in Stripe's dashboard whether the money went back ({dispute.stripe_dispute_id}). If it did, the ticket"
-        " must not stay valid: have the order ended as the runbook says. If it did not, do nothing."
+        f"look in Stripe's dashboard whether the money went back ({dispute.stripe_dispute_id}). If it did, end the"
+        " order as the runbook says: its ticket must not stay valid. If it did not, do nothing."
     )
-    return message, "yes. Whether it went back, only Stripe can tell.", to_do
+    return message, "yes. Only Stripe knows whether it went back.", to_do
 
 
 def _inquiry_closed(dispute: LedgerDispute, now: Situation, what: str, _: DisputePhase | None) -> tuple[str, str, str]:
@@ -116,16 +116,16 @@ def _stands(dispute: LedgerDispute, now: Situation) -> tuple[str, str]:
         return f"yes. It went back by {situation.by_what(now)}.", f"nothing. {_paid_once(now)}"
     other = [known for known in now.disputes if known.is_open and known.stripe_dispute_id != dispute.stripe_dispute_id]
     if other or now.pays or now.order_status in {"pending", "processing"}:
-        return "yes. It stays with the shop.", "nothing" + (
+        return "yes. The shop keeps it.", "nothing" + (
             f" for this one; dispute {other[0].stripe_dispute_id} of the same payment is still open." if other else "."
         )
     if now.paid_by is not None:
-        return "yes. It stays with the shop, and buys nothing.", f"give it back; {situation.what_to_do(now)}"
+        return "yes. The shop keeps it, but it buys nothing.", f"refund it; {situation.what_to_do(now)}"
     to_do = (
-        "give the buyer a ticket again as the runbook says, or give the money back. For the latter,"
+        "give the buyer a ticket again as the runbook says, or refund the money. To refund it,"
         f" {situation.what_to_do(now)}"
     )
-    return "yes. It stands with the shop, and the buyer has no ticket.", to_do
+    return "yes. The shop keeps it, and the buyer has no ticket.", to_do
 
 
 def _lost(_dispute: LedgerDispute, now: Situation, what: str, _: DisputePhase | None) -> tuple[str, str, str]:
@@ -134,18 +134,20 @@ def _lost(_dispute: LedgerDispute, now: Situation, what: str, _: DisputePhase | 
         f"{what.format('Dispute')} was lost: the bank gave {'that part' if part else 'the money'} to the buyer."
         f"{situation.went_back(now)} {situation.order_is(now)}"
     )
-    money_taken = "yes. The bank has taken it back" + (f"; {situation.left(now)} stands." if part else ".")
+    money_taken = "yes. The bank took it back" + (f"; the shop keeps {situation.left(now)}." if part else ".")
     refunds = [refund for refund in now.refunds if refund.went_back]
     if _more_than_paid(now):
         names = ", ".join(refund.stripe_refund_id for refund in refunds)
         to_do = (
-            f"pay nothing more. The buyer was refunded as well ({names}) and has more than was paid: see in Stripe's"
-            " dashboard whether that refund can be stopped."
+            f"pay nothing more. The buyer also got a refund ({names}) and now has more than the payment. Look in"
+            " Stripe's dashboard whether the refund can be stopped."
         )
     elif part and now.pays:
-        to_do = "nothing: a part went back, the ticket stays valid. Do not refund that part again."
+        to_do = "nothing: only a part went back, and the ticket stays valid. Do not refund that part again."
     else:
-        to_do = "tell the door if the ticket was handed out. Refund nothing: the buyer has the money."
+        to_do = (
+            "refund nothing: the buyer has the money. If the buyer has the ticket, tell the staff at the venue's door."
+        )
     return message, money_taken, to_do
 
 
@@ -160,11 +162,11 @@ def _more_than_paid(now: Situation) -> bool:
 
 def _answer_that_it_went_back(dispute: LedgerDispute, now: Situation) -> str:
     until = situation.deadline(dispute)
-    return f"answer it in Stripe's dashboard {until}: say that the money went back. {_paid_once(now)}"
+    return f"answer it in Stripe's dashboard {until}: say that the money already went back. {_paid_once(now)}"
 
 
 def _paid_once(now: Situation) -> str:
-    return f"Refund nothing more: all of it went back already, by {situation.by_what(now)}."
+    return f"Refund nothing more: all of it already went back, by {situation.by_what(now)}."
 
 
 def _reason(dispute: LedgerDispute) -> str:

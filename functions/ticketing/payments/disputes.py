@@ -116,7 +116,7 @@ def _known(tx: Transaction, order_id: int, dispute: DisputeEvent) -> _Known | No
         return None
     if row["order_id"] != order_id:
         raise OrderMismatch(
-            f"Dispute {dispute.dispute_id} is one of order {row['order_id']}, but Stripe reports it for a payment of"
+            f"Dispute {dispute.dispute_id} belongs to order {row['order_id']}, but Stripe reports it for a payment of"
             f" order {order_id}. Answer it in Stripe's dashboard. Nothing was changed."
         )
     return msgspec.convert(row, _Known)

@@ -141,13 +141,13 @@ def _choose(order: Row, payments: list[LedgerPayment], payment_key: str | None, 
         if len(chosen) != 1:
             names = ", ".join(payment.payment_key for payment in chosen) or "none"
             raise RefundFailed(
-                f"Order {order_id} has not exactly one payment that is to go back ({names}): name the payment."
+                f"Order {order_id} has not exactly one payment to refund ({names}): name the payment."
                 " Nothing was refunded."
             )
     payment = chosen[0]
     if standing.pays(order, payment, payments) and not payment.went_back and not accepted_too:
         raise RefundFailed(
-            f"Payment {payment.payment_key} is what pays order {order_id}: refunding it would end the order."
+            f"Payment {payment.payment_key} pays order {order_id}: refunding it would end the order."
             " Nothing was refunded."
         )
     return payment
@@ -156,16 +156,16 @@ def _choose(order: Row, payments: list[LedgerPayment], payment_key: str | None, 
 def _check_part(order_id: int, payment: LedgerPayment, part: PartRefund) -> None:
     if payment.refunded_minor != part.refunded_minor:
         raise RefundFailed(
-            f"Of payment {payment.payment_key} of order {order_id}"
-            f" {money.format_amount(payment.refunded_minor, payment.currency)} went back by now, not"
-            f" {money.format_amount(part.refunded_minor, payment.currency)}: look at the order again."
-            " Nothing was refunded by this request."
+            f"Payment {payment.payment_key} of order {order_id} changed meanwhile:"
+            f" {money.format_amount(payment.refunded_minor, payment.currency)} of it is refunded, not"
+            f" {money.format_amount(part.refunded_minor, payment.currency)}. Look at the order again."
+            " This request refunded nothing."
         )
     if not 0 < part.amount_minor < payment.left_minor:
         raise RefundFailed(
-            f"Of payment {payment.payment_key} of order {order_id}"
-            f" {money.format_amount(payment.left_minor, payment.currency)} is left, so that"
-            f" {money.format_amount(part.amount_minor, payment.currency)} is no part of it. Nothing was refunded."
+            f"Payment {payment.payment_key} of order {order_id} has"
+            f" {money.format_amount(payment.left_minor, payment.currency)} left, and"
+            f" {money.format_amount(part.amount_minor, payment.currency)} is not a part of that. Nothing was refunded."
         )
 
 
@@ -195,8 +195,8 @@ def _make(
         ) from None
     if not before:
         raise RefundFailed(
-            f"Stripe says that payment {payment.payment_key} of order {order_id} was refunded,"
-            " but knows no refund of it."
+            f"Stripe says that payment {payment.payment_key} of order {order_id} is already refunded,"
+            " but lists no refund of it."
         )
     return before
 
@@ -204,8 +204,8 @@ def _make(
 def _after_refusal(refusal: StripeRefused, now: situation.Situation) -> str:
     if refusal.code == "charge_disputed" and not any(dispute.is_open for dispute in now.disputes):
         # Stripe knows of a dispute whose event has not come yet, or that was lost.
-        return f"{situation.IN_NO_WAY}. See its dispute in Stripe's dashboard, and answer it there if it is open."
-    return f"see why Stripe refused. When that is mended, {situation.what_to_do(now)}"
+        return f"{situation.IN_NO_WAY}. Find its dispute in Stripe's dashboard. If it is open, answer it there."
+    return f"find out why Stripe refused, and fix that. Then, {situation.what_to_do(now)}"
 
 
 def _record(tx: Transaction, order_id: int, made: Iterable[Refund], event_id: str | None) -> None:

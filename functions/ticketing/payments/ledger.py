@@ -125,7 +125,7 @@ def remember_refund(
     known = tx.one("SELECT order_id FROM order_refunds WHERE stripe_refund_id = %s", refund_id)
     if known is not None and known["order_id"] != order_id:
         raise OrderMismatch(
-            f"Refund {refund_id} is one of order {known['order_id']}, but Stripe reports it for a payment of order"
+            f"Refund {refund_id} belongs to order {known['order_id']}, but Stripe reports it for a payment of order"
             f" {order_id}. Nothing was changed."
         )
     final = status in NOTHING_WENT_BACK

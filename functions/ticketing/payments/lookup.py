@@ -174,12 +174,12 @@ def _refusal_of_session(
         about += f", which stands on order {stands_on[0]['id']}"
         if named is not None:
             return OrderMismatch(
-                f"The session names order {named['id']} and is not its own. {about}. Nothing was changed."
+                f"The session names order {named['id']}, but is not its session. {about}. Nothing was changed."
             )
     if named is not None and whose == "contradicts":
         return OrderMismatch(
-            f"Order {named['id']} has not the {identity.contradiction(session)} that the session names."
-            f" {about}: of another shop of the account, or of this one before its database was restored."
+            f"Order {named['id']} has another {identity.contradiction(session)} than the session that names it."
+            f" {about}. It belongs to another shop of the account, or to this shop before its database was restored."
             " Nothing was changed."
         )
     return OrderNotFound(f"{_claim(session, named)} {about}. Nothing was changed.")
@@ -188,24 +188,24 @@ def _refusal_of_session(
 def _refusal_of_payment(
     event: LaterEvent, session: SessionIdentity | None, order: Row | None, whose: identity.Ownership
 ) -> PermanentError:
-    what = f"Dispute {event.dispute_id} ({event.status})" if isinstance(event, DisputeEvent) else "It"
+    what = f"Dispute {event.dispute_id} ({event.status})" if isinstance(event, DisputeEvent) else "The event"
     of = f"of session {session.session_id}" if session is not None else "that was not made in Checkout"
     about = f"{what} is about payment {event.payment_key} {of}"
     if order is not None and whose == "contradicts":
         return OrderMismatch(
-            f"Order {order['id']} has not the {identity.contradiction(session or event)} that is named for it. {about}."
-            " Nothing was changed."
+            f"Order {order['id']} has another {identity.contradiction(session or event)} than the metadata that names"
+            f" it. {about}. Nothing was changed."
         )
     return OrderNotFound(f"{_claim(session or event, order)} {about}. Nothing was changed.")
 
 
 def _claim(names: OrderNames, order: Row | None) -> str:
     if names.order_reference is None:
-        return "It names no order, and no order has its session or payment."
+        return "The metadata names no order, and no order has this session or payment."
     if order is None:
         return f"There is no order {names.order_reference}."
-    # A bare number is no proof: another application may count its orders, too.
-    return f"It names order {order['id']} by its number alone, without the order's mark: that proves nothing."
+    # A bare number is no proof: another application may number its orders, too.
+    return f"The metadata names order {order['id']} by its number alone, without its mark: that proves nothing."
 
 
 def _is_other_session(tx: Transaction, order: Row, session: SessionEvent) -> bool:
@@ -225,7 +225,7 @@ def _is_other_session(tx: Transaction, order: Row, session: SessionEvent) -> boo
         return False  # one of its payments, from when it was paid: MarkOrderPaid says whether money of it stands
     raise OrderMismatch(
         f"Order {order['id']} belongs to Checkout Session {stored}, but Stripe reports {session.session_id}"
-        f"{_of_payment(session)}, which this shop opened for it, too. The order is {order['status']}."
+        f"{_of_payment(session)}. This shop opened both sessions. The order is {order['status']}."
         " Nothing was changed."
     )
 
@@ -324,7 +324,7 @@ def _store_session(tx: Transaction, order: Row, session: SessionEvent) -> None:
     now = tx.one("SELECT stripe_checkout_session_id FROM ticket_orders WHERE id = %s", order["id"])
     if now is None or now["stripe_checkout_session_id"] != session.session_id:
         raise OrderMismatch(
-            f"Order {order['id']} got another Checkout Session than {session.session_id} while it was looked up."
+            f"Order {order['id']} got another Checkout Session than {session.session_id} during the look-up."
         )
 
 

@@ -216,12 +216,12 @@ def refund_failed(now: Situation, refund: Refund) -> RefundFailed:
     to_do = situation.what_to_do(now, part_minor=refund.amount_minor)
     if to_do.startswith("run: "):
         to_do = (
-            f"see the reason in Stripe's dashboard. Where it can pass, {to_do} Where it cannot (a closed account), pay"
-            " the buyer in another way, once."
+            f"read the reason in Stripe's dashboard. If a new refund can succeed, {to_do} If it cannot (a closed"
+            " account), pay the buyer in another way, once."
         )
     return RefundFailed(
         f"Refund {refund.refund_id} of {amount}, payment {now.payment_key} of order {now.order_id}, ended as"
-        f" {refund.status}{why}: this money did not reach the buyer.{situation.went_back(now)}"
+        f" {refund.status}{why}: the money did not reach the buyer.{situation.went_back(now)}"
         f" {situation.order_is(now)}",
         what_to_do=to_do,
     )

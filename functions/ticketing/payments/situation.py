@@ -1,7 +1,7 @@
-"""All that is known of one payment when something must be said of it, and what to do with its money now.
+"""All that is known of one payment, and what to do with its money now.
 
-Every message about money is made from this, never from its own event alone: a refund that failed may be of a payment
-that a lost dispute took back, or that was refunded again since. It must not invite anybody to pay twice.
+Every message about money uses this, never its own event alone: a failed refund may be of a payment that a lost dispute
+took back, or that was refunded again since. No message may make an operator pay twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ticketing.stripe.states import SUCCEEDED, DisputePhase
 # The columns of an order that `read` reads.
 _COLUMNS: Final = "id, status, quantity, total_amount, currency, stripe_payment_intent_id, stripe_checkout_session_id"
 # Money that the bank holds, or gave back, must not go to the buyer a second time.
-IN_NO_WAY: Final = "do not refund it and do not pay the buyer in another way: the money would be lost twice"
+IN_NO_WAY: Final = "do not refund it and do not pay the buyer in another way: the shop would lose the money twice"
 
 
 class Situation(msgspec.Struct, kw_only=True):
@@ -97,9 +97,9 @@ def what_to_do(now: Situation, *, part_minor: int | None = None) -> str:
     if held:
         return f"{IN_NO_WAY}. The bank holds it for dispute {_names(held)}: answer or accept that {deadline(held[0])}."
     if now.left_minor == 0:
-        return f"nothing: all of it went back already, by {by_what(now)}. Do not refund it, and do not pay it again."
+        return f"nothing: all of it already went back, by {by_what(now)}. Do not refund it, and do not pay it again."
     if now.left_minor is None:
-        return f"look {now.payment_key} up in Stripe's dashboard; refund there what it says is left, and no more."
+        return f"look up {now.payment_key} in Stripe's dashboard. Refund there what is left, and no more."
     return _refund(now, part_minor)
 
 
@@ -107,18 +107,18 @@ def _refund(now: Situation, part_minor: int | None) -> str:
     settled, inquiry = now.of(DisputePhase.SETTLED), now.of(DisputePhase.INQUIRY)
     if settled:
         return (
-            f"see in Stripe's dashboard whether dispute {_names(settled)} gave the money back. If it did, do nothing."
+            f"look in Stripe's dashboard whether dispute {_names(settled)} gave the money back. If it did, do nothing."
             f" If not, run: {refund_command(now)}"
         )
     if inquiry:
         return (
-            f"run: {refund_command(now)} --although-disputed. That gives {left(now)} back and settles the bank's"
+            f"run: {refund_command(now)} --although-disputed. That refunds {left(now)} and settles the bank's"
             f" inquiry {_names(inquiry)}."
         )
     if part_minor is not None and now.payment is not None and now.pays and part_minor < now.payment.left_minor:
         part = money.from_minor_units(part_minor, now.payment.currency)
         return f"run: cachao refund {now.order_id} --payment {now.payment_key} --amount {part}. The order stays paid."
-    return f"run: {refund_command(now)}. That gives {left(now)} back."
+    return f"run: {refund_command(now)}. That refunds {left(now)}."
 
 
 def refund_command(now: Situation) -> str:
@@ -130,7 +130,7 @@ def refund_command(now: Situation) -> str:
 def left(now: Situation) -> str:
     """Give what is left of the payment, as a person writes it."""
     if now.payment is None or now.left_minor is None:
-        return "an amount that is not known yet"
+        return "an amount not known yet"
     return money.format_amount(now.left_minor, now.payment.currency)
 
 
@@ -152,7 +152,7 @@ def by_what(now: Situation) -> str:
         if refund.went_back
     ]
     names += [f"the lost dispute {dispute.stripe_dispute_id}" for dispute in now.of(DisputePhase.LOST)]
-    return " and ".join(names) or "a refund that its charge tells of"
+    return " and ".join(names) or "a refund that its charge shows"
 
 
 def order_is(now: Situation) -> str:
@@ -163,16 +163,16 @@ def order_is(now: Situation) -> str:
     if now.paid_by is not None:
         return f"Order {now.order_id} is paid by {now.paid_by}, not by this payment, and the buyer keeps the ticket."
     if now.order_status == OrderStatus.REFUNDED:
-        return f"Order {now.order_id} is refunded and stays so: the buyer has no ticket, its {seats} went back on sale."
+        return f"Order {now.order_id} stays refunded: the buyer has no ticket, its {seats} went back on sale."
     if now.order_status in LIVE:
-        return f"Order {now.order_id} is {now.order_status}: the event of its payment has not come yet."
+        return f"Order {now.order_id} is {now.order_status}: Stripe has not sent the event of its payment yet."
     return f"Order {now.order_id} is {now.order_status}: the buyer has no ticket."
 
 
 def deadline(dispute: LedgerDispute) -> str:
-    """Say until when a dispute is to be answered."""
+    """Say until when a dispute must be answered."""
     if dispute.due_by is None:
-        return "before its deadline, which Stripe's dashboard shows"
+        return "before its deadline (Stripe's dashboard shows it)"
     return f"before {datetime.fromisoformat(dispute.due_by):%Y-%m-%d %H:%M} UTC"
 
 

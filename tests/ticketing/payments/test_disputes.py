@@ -68,14 +68,14 @@ def paid_order(database: Database, *, quantity: int = 1) -> int:
 @pytest.mark.parametrize(
     ("says", "alert", "order_is", "message", "what_to_do"),
     [
-        ("warning_needs_response", "DisputeOpened", "paid", "the money is still with the shop", "--although-disputed"),
-        ("warning_under_review", "DisputeOpened", "paid", "the money is still with the shop", "answer it"),
+        ("warning_needs_response", "DisputeOpened", "paid", "the shop still has the money", "--although-disputed"),
+        ("warning_under_review", "DisputeOpened", "paid", "the shop still has the money", "answer it"),
         ("warning_closed", "DisputeWon", "paid", "the bank does not dispute the payment", "nothing."),
         ("needs_response", "DisputeOpened", "paid", "the bank holds the money now", "do not refund it and do not pay"),
         ("under_review", "DisputeOpened", "paid", "the bank holds the money now", "do not refund it and do not pay"),
         ("won", "DisputeWon", "paid", "the bank leaves the disputed money with the shop", "nothing."),
-        ("lost", "DisputeLost", "refunded", "the bank gave the money to the buyer", "Refund nothing"),
-        ("prevented", "DisputeClosed", "paid", "neither won nor lost", "see in Stripe's dashboard whether"),
+        ("lost", "DisputeLost", "refunded", "the bank gave the money to the buyer", "refund nothing"),
+        ("prevented", "DisputeClosed", "paid", "neither won nor lost", "look in Stripe's dashboard whether"),
         ("never_heard_of", "DisputeOpened", "paid", "the bank holds the money now", "answer it"),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_status_that_nobody_knows_ends_it_where_the_event_says_so(database: Da
     ("fields", "says"),
     [
         ({"evidence_details": {"due_by": DUE}}, "answer it in Stripe's dashboard before 2026-12-07 12:00 UTC, or"),
-        ({"evidence_details": {"due_by": None}}, "before its deadline, which Stripe's dashboard shows"),
+        ({"evidence_details": {"due_by": None}}, "before its deadline (Stripe's dashboard shows it)"),
         ({"evidence_details": {"due_by": "soon"}}, "before its deadline"),
         ({"evidence_details": []}, "before its deadline"),
         ({"evidence_details": {"due_by": 10**20}}, "before its deadline"),
@@ -151,7 +151,7 @@ def test_a_dispute_of_another_order_changes_nothing(database: Database) -> None:
     order, other = paid_order(database), paid_order(database)
     dispute(database, order, CREATED)
     event = dispute_event(database, other, CLOSED, id=f"dp_order{order}", status="lost")
-    with pytest.raises(OrderMismatch, match=f"is one of order {order}"):
+    with pytest.raises(OrderMismatch, match=f"belongs to order {order}"):
         record_dispute(database, other, event)
     assert status(database, other) == "paid"
     assert dispute_row(database, order)["status"] == "needs_response"
@@ -256,8 +256,8 @@ def test_a_part_that_is_lost_is_a_refund_of_that_part(database: Database) -> Non
     assert alert.name == "DisputeLost"
     assert "So far 20.00 EUR of 80.00 EUR went back" in alert.message
     assert "the buyer keeps the ticket (4 seats)" in alert.message
-    assert alert.money_taken == "yes. The bank has taken it back; 60.00 EUR stands."
-    assert str(alert.what_to_do).startswith("nothing: a part went back, the ticket stays valid.")
+    assert alert.money_taken == "yes. The bank took it back; the shop keeps 60.00 EUR."
+    assert str(alert.what_to_do).startswith("nothing: only a part went back, and the ticket stays valid.")
     # The rest goes back by a refund, and the order ends then.
     assert refund(database, order, 6000).status == "refunded"
     assert (seats(database, order), refunded(database, order)) == ((0, 0), Decimal("80.00"))
@@ -339,10 +339,10 @@ def test_a_lost_dispute_that_is_won_gives_the_money_back_to_the_books(database: 
     told = dispute(database, order, first, status="won", at=AT + 60)
     assert (alert_of(told).name, told.status) == ("DisputeWon", "refunded")
     assert "was won after it had been lost" in alert_of(told).message
-    assert "is refunded and stays so: the buyer has no ticket, its 1 seat went back on sale" in alert_of(told).message
+    assert "stays refunded: the buyer has no ticket, its 1 seat went back on sale" in alert_of(told).message
     to_do = str(alert_of(told).what_to_do)
-    assert "give the buyer a ticket again as the runbook says, or give the money back" in to_do
-    assert f"cachao refund {order} --payment pi_order{order}. That gives 20.00 EUR back." in to_do
+    assert "give the buyer a ticket again as the runbook says, or refund the money" in to_do
+    assert f"cachao refund {order} --payment pi_order{order}. That refunds 20.00 EUR." in to_do
     assert (seats(database, order), refunded(database, order)) == ((0, 0), Decimal("0.00"))
     second = CLOSED if first == REINSTATED else REINSTATED
     assert dispute(database, order, second, status="won", at=AT + 60).told is None
@@ -418,9 +418,9 @@ def test_a_refund_that_failed_after_the_dispute_was_lost_is_not_paid_again(datab
     order = paid_order(database)
     refund(database, order, 2000, status="pending")
     lost = dispute(database, order, CLOSED, status="lost")
-    assert "pay nothing more. The buyer was refunded as well (re_order" in str(alert_of(lost).what_to_do)
+    assert "pay nothing more. The buyer also got a refund (re_order" in str(alert_of(lost).what_to_do)
     said = failed(database, order)
-    assert f"What to do now: nothing: all of it went back already, by the lost dispute dp_order{order}." in said
+    assert f"What to do now: nothing: all of it already went back, by the lost dispute dp_order{order}." in said
     assert "cachao refund" not in said
     assert "another way" not in said
 
@@ -429,7 +429,7 @@ def test_a_refund_that_failed_while_the_bank_holds_the_money_is_not_paid_again(d
     order = paid_order(database)
     refund(database, order, 2000, status="pending")
     told = dispute(database, order, CREATED, evidence_details={"due_by": DUE})
-    assert "say that the money went back" in str(alert_of(told).what_to_do)
+    assert "say that the money already went back" in str(alert_of(told).what_to_do)
     assert "refund re_order" in str(alert_of(told).what_to_do)
     said = failed(database, order)
     assert "What to do now: do not refund it and do not pay the buyer in another way" in said
@@ -449,7 +449,7 @@ def test_a_refund_that_failed_when_another_one_went_through_is_not_made_again(da
     refund(database, order, 2000, id="re_1", status="pending")
     refund(database, order, 2000, id="re_2")
     said = failed(database, order, id="re_1")
-    assert "nothing: all of it went back already, by refund re_2" in said
+    assert "nothing: all of it already went back, by refund re_2" in said
 
 
 def test_a_dispute_of_a_refunded_payment_says_that_it_was_refunded(database: Database) -> None:
@@ -457,7 +457,7 @@ def test_a_dispute_of_a_refunded_payment_says_that_it_was_refunded(database: Dat
     refund(database, order, 2000)
     told = dispute(database, order, CREATED)
     assert "So far 20.00 EUR of 20.00 EUR went back, by refund re_order" in alert_of(told).message
-    assert "say that the money went back" in str(alert_of(told).what_to_do)
+    assert "say that the money already went back" in str(alert_of(told).what_to_do)
 
 
 def test_a_won_dispute_of_a_refunded_payment_leaves_nothing_to_do(database: Database) -> None:

@@ -121,7 +121,7 @@ def test_a_payment_that_names_another_shops_mark_event_or_ticket_is_a_mismatch(
     session = foreign_session(order_row(database, order))
     session["metadata"] |= names
     event = read_as(SessionEvent, envelope(COMPLETED, session))
-    with pytest.raises(OrderMismatch, match=f"Order {order} has not the {what}"):
+    with pytest.raises(OrderMismatch, match=f"Order {order} has another {what}"):
         look_up_order(database, event, account_is_shared=shared)
     assert everything(database) == before
 

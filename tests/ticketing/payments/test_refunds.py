@@ -139,7 +139,7 @@ def test_a_failed_refund_is_an_alert_and_the_order_stays_refunded(database: Data
     refund(database, order, 4000, status="pending")
     with pytest.raises(
         RefundFailed,
-        match=r"40\.00 EUR.*refunded and stays so: the buyer has no ticket.*cachao refund \d+ --payment pi_order\d+\. ",
+        match=r"40\.00 EUR.*stays refunded: the buyer has no ticket.*cachao refund \d+ --payment pi_order\d+\. ",
     ):
         refund(database, order, 4000, "refund.failed", status="failed")
     assert status(database, order) == "refunded"
