@@ -1,4 +1,4 @@
-"""InspectOrder: shows operators an order as the database has it, lists orders, or says how the database is doing.
+"""InspectOrder: shows operators an order as the database has it, lists orders, says how database and counts are doing.
 
 It changes nothing. Invoked by `cachao show`, `orders`, `disputes`, `executions --order`, `refund` and `doctor`: the
 database is reached from inside its network only, operators need no way to it and no password.
@@ -13,6 +13,7 @@ import msgspec
 from handlers.runtime import TaskInput, database, task
 from handlers.settings import connect_with_the_secret_as_it_is
 from ticketing.errors import SchemaOutdated
+from ticketing.operators.count_check import CountCheck, check_counts
 from ticketing.operators.inspection import DatabaseHealth, InspectedOrder, database_health, find_order
 from ticketing.operators.listing import ListedOrders, OrdersWanted, list_orders
 from ticketing.operators.open_disputes import DisputesWanted, ListedDisputes, list_open_disputes
@@ -34,6 +35,7 @@ class InspectOrderInput(TaskInput):
     orders: OrdersWanted | None = None
     disputes: DisputesWanted | None = None
     health: bool = False
+    counts: bool = False
 
 
 class InspectOrderResult(msgspec.Struct, kw_only=True):
@@ -45,6 +47,7 @@ class InspectOrderResult(msgspec.Struct, kw_only=True):
     pending_migrations: list[str] | None = None
     # None while migrations are pending: the tables do not have the columns yet.
     health: DatabaseHealth | None = None
+    counts: CountCheck | None = None
 
 
 @task(InspectOrderInput)
@@ -52,6 +55,8 @@ def handler(given: InspectOrderInput) -> InspectOrderResult:
     """Raises DatabaseUnavailable."""
     if given.health:
         return _health()
+    if given.counts:
+        return InspectOrderResult(counts=check_counts(database))
     if given.orders is not None:
         return InspectOrderResult(orders=list_orders(database, given.orders))
     if given.disputes is not None:

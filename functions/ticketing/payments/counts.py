@@ -25,6 +25,9 @@ from ticketing.orders.lock import lock_order
 from ticketing.orders.status import OrderStatus
 from ticketing.payments.count_plans import Claim, Plan, plan
 
+# Longer than an execution tries by itself: what is paid and not counted by then nobody counts any more.
+COUNTED_WITHIN_MINUTES: Final = 20
+
 TicketResult = Literal["counted", "already_counted", "not_due", "cannot_count", "still_off"]
 DiscountResult = Literal["counted", "already_counted", "not_due", "no_discount", "used_up", "cannot_count", "still_off"]
 

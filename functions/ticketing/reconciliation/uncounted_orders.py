@@ -14,11 +14,9 @@ from ticketing.alerts import Alert
 from ticketing.database import Database, Row
 from ticketing.errors import DatabaseUnavailable
 from ticketing.orders import counts_off
-from ticketing.payments.counts import count_discount_use, count_ticket_sale
+from ticketing.payments.counts import COUNTED_WITHIN_MINUTES, count_discount_use, count_ticket_sale
 from ticketing.reconciliation.repair import ReconciledItem, retried
 
-# Longer than an execution tries by itself.
-SETTLED_AFTER_MINUTES: Final = 20
 _PAGE_SIZE: Final = 100
 
 # Each by an index of its own that has nearly nothing in it.
@@ -54,7 +52,7 @@ def _orders(database: Database, query: str) -> Iterator[Row]:
     after = 0
     while True:
         with database.transaction() as tx:
-            page = tx.all(query, SETTLED_AFTER_MINUTES, after, _PAGE_SIZE)
+            page = tx.all(query, COUNTED_WITHIN_MINUTES, after, _PAGE_SIZE)
         yield from page
         if len(page) < _PAGE_SIZE:
             return

@@ -8,6 +8,7 @@ from typing import Final
 from cachao.aws.environment import Environment
 from cachao.doctor import (
     alerts,
+    counts,
     database,
     event_bus,
     partner_source,
@@ -36,6 +37,7 @@ LINKS: Final[dict[str, Check]] = {
     targets.LINK: targets.check,
     state_machine.LINK: state_machine.check,
     database.LINK: database.check,
+    counts.LINK: counts.check,
     stripe_account.LINK: stripe_account.check,
     reconciliation.LINK: reconciliation.check,
     alerts.LINK: alerts.check,
