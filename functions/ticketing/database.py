@@ -26,6 +26,8 @@ from ticketing.errors import ConfigurationError, DatabaseUnavailable
 
 Row = dict[str, Any]
 
+# ER_STATEMENT_TIMEOUT, MariaDB's own: `max_statement_time` was over.
+_STATEMENT_TIMEOUT = 1969
 # Server errors that may pass: lock-wait timeout, deadlock, too many connections (overall and per user), shutdown,
 # killed connection or statement, read-only primary (a failover under way), aborted connection, full disk.
 _PASSING_SERVER_ERRORS = frozenset(
@@ -40,7 +42,7 @@ _PASSING_SERVER_ERRORS = frozenset(
         ER.OPTION_PREVENTS_STATEMENT,
         ER.NEW_ABORTING_CONNECTION,
         1927,  # ER_CONNECTION_KILLED, MariaDB's own
-        1969,  # ER_STATEMENT_TIMEOUT, MariaDB's own
+        _STATEMENT_TIMEOUT,
         ER.NET_READ_ERROR,
         ER.NET_READ_INTERRUPTED,
         ER.NET_ERROR_ON_WRITE,
@@ -113,6 +115,12 @@ def is_passing(error: BaseException) -> bool:
         code = error.args[0] if error.args else 0
         return code in _PASSING_SERVER_ERRORS or code in _CLIENT_ERRORS
     return isinstance(error, OSError)
+
+
+def took_too_long(error: DatabaseUnavailable) -> bool:
+    """Tell whether the server ended a statement that ran for longer than it was given (`max_statement_time`)."""
+    cause = error.__cause__
+    return isinstance(cause, pymysql.err.MySQLError) and cause.args[:1] == (_STATEMENT_TIMEOUT,)
 
 
 def _is_unknown_name(error: BaseException) -> bool:

@@ -1,33 +1,59 @@
 """Looks for everything that must add up: counters against orders, payments against counts, refunds against payments.
 
-For `cachao doctor`, read only. It reads all orders twice, by statements that lock nothing: a second or two for a
-million of them; each is ended by the server after a few seconds, and then nobody can tell.
+For `cachao doctor`, read only, by statements that lock nothing. What counters should be is added up from all orders, a
+second or two for a million of them; all else has an index that has nearly nothing in it. The server ends each statement
+after a few seconds: then nobody can tell, and the answer says of what.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final, Literal
 
 import msgspec
 
-from ticketing.database import Database, Transaction
+from ticketing.database import Database, Transaction, took_too_long
+from ticketing.errors import DatabaseUnavailable
 from ticketing.orders import sums
 from ticketing.orders.counters import CODES, TICKETS, Counter
+from ticketing.orders.status import CLOSED, LAPSED, OrderStatus
 from ticketing.orders.sums import CounterSums
 from ticketing.payments.counts import COUNTED_WITHIN_MINUTES
 
-# So that all of them together end before the function's time does.
-_LONGEST_SECONDS: Final = 3
+Part = Literal["orders", "refunds", "tickets", "codes", "sizes"]
+
+# All of it ends before the function's own time does, each statement before the connection gives it up.
+_LONGEST_SECONDS: Final = 10.0
+_LONGEST_STATEMENT: Final = 6.0
 # Beyond this many a number says no more than "very many"; and of so many the ids are given.
 _COUNT_AT_MOST: Final = 1000
 _NAME_AT_MOST: Final = 10
-# Nobody waits for what such an order holds. What was cancelled the reconciliation gives back.
-_WAITING_FOR_NOTHING: Final = ("expired", "failed", "refunded")
-# The migration that brought the counts: what was made before may have been sold by others.
-_FIRST: Final = "0002_holds_and_counts"
+# Nobody waits for what such an order holds: its end gives back what it held. Of what an operator has ended by hand the
+# reconciliation does, within a quarter of an hour.
+_ENDED: Final = tuple(sorted({*LAPSED, *CLOSED} - {OrderStatus.CANCELLED}))
+
+_UNCOUNTED: Final = (
+    "SELECT id, paid_at AS since FROM ticket_orders WHERE status = 'paid' AND ticket_counted_at IS NULL"
+    " AND paid_at < UTC_TIMESTAMP(6) - INTERVAL %s MINUTE"
+    " UNION SELECT id, paid_at FROM ticket_orders WHERE code_held > 0 AND status = 'paid'"
+    " AND discount_counted_at IS NULL AND paid_at < UTC_TIMESTAMP(6) - INTERVAL %s MINUTE"
+)
+_IDLE: Final = (
+    "SELECT id, NULL AS since FROM ticket_orders WHERE held_quantity > 0 AND"
+    " (status IN %s OR (status = 'paid' AND ticket_counted_at IS NOT NULL))"
+    " UNION SELECT id, NULL FROM ticket_orders WHERE code_held > 0 AND"
+    " (status IN %s OR (status = 'paid' AND discount_counted_at IS NOT NULL))"
+)
+_REFUNDED: Final = (
+    "SELECT id, NULL AS since FROM ticket_orders WHERE refunded_amount > total_amount"
+    " UNION SELECT order_id, NULL FROM order_payments WHERE amount_minor > 0 AND refunded_minor > amount_minor"
+)
+_TOLD: Final = (
+    "SELECT order_id AS id, MIN(found_at) AS since FROM counts_off WHERE settled_at IS NULL GROUP BY order_id"
+)
 
 
 class CounterOff(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +62,13 @@ class CounterOff(msgspec.Struct, frozen=True, kw_only=True):
     row_id: int
     counter: int
     orders: int
+
+
+class CountersOff(msgspec.Struct, frozen=True, kw_only=True):
+    """How many counters are off in the same way, and the first of them."""
+
+    number: int = 0
+    first: list[CounterOff] = []
 
 
 class OrdersOff(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +83,7 @@ class CountCheck(msgspec.Struct, kw_only=True):
     """What does not add up, and what was looked at.
 
     Attributes:
-        orders, tickets, codes: how many were looked at.
+        orders, tickets, codes: how many there are.
         sold_low, used_low: the counter is lower than what orders counted: seats are sold twice.
         sold_high, used_high: it is higher, although all its sales were this shop's: seats are never sold.
         held_low, held_high: the same of what tickets hold for orders; `uses_held_low`, `uses_held_high` of codes.
@@ -58,116 +91,130 @@ class CountCheck(msgspec.Struct, kw_only=True):
         idle_holds: ended orders that still hold seats or a code use.
         refunded_too_much: more went back than was paid, of an order or of one of its payments.
         told: orders of which an alert said that a counter could not follow (`CountsOff`), and that are still so.
+        not_looked_at: there was no time for these.
     """
 
-    orders: int
-    tickets: int
-    codes: int
-    sold_low: list[CounterOff]
-    sold_high: list[CounterOff]
-    held_low: list[CounterOff]
-    held_high: list[CounterOff]
-    used_low: list[CounterOff]
-    used_high: list[CounterOff]
-    uses_held_low: list[CounterOff]
-    uses_held_high: list[CounterOff]
-    uncounted: OrdersOff
-    idle_holds: OrdersOff
-    refunded_too_much: OrdersOff
-    told: OrdersOff
+    orders: int = 0
+    tickets: int = 0
+    codes: int = 0
+    sold_low: CountersOff = CountersOff()
+    sold_high: CountersOff = CountersOff()
+    held_low: CountersOff = CountersOff()
+    held_high: CountersOff = CountersOff()
+    used_low: CountersOff = CountersOff()
+    used_high: CountersOff = CountersOff()
+    uses_held_low: CountersOff = CountersOff()
+    uses_held_high: CountersOff = CountersOff()
+    uncounted: OrdersOff = OrdersOff()
+    idle_holds: OrdersOff = OrdersOff()
+    refunded_too_much: OrdersOff = OrdersOff()
+    told: OrdersOff = OrdersOff()
+    not_looked_at: list[Part] = []
 
 
-def check_counts(database: Database) -> CountCheck:
-    """Look for what does not add up.
+def check_counts(database: Database, *, seconds: float = _LONGEST_SECONDS) -> CountCheck:
+    """Look for what does not add up, for so many seconds.
 
     Raises:
-        DatabaseUnavailable: also where there are too many orders to be added up in time.
+        DatabaseUnavailable: try again.
     """
-    tickets, codes = _counters(database, TICKETS), _counters(database, CODES)
-    with _bounded(database) as tx:
-        return CountCheck(
-            orders=_number_of(tx, "ticket_orders"),
-            tickets=_number_of(tx, "tickets"),
-            codes=_number_of(tx, "discount_codes"),
-            sold_low=tickets[0],
-            sold_high=tickets[1],
-            held_low=tickets[2],
-            held_high=tickets[3],
-            used_low=codes[0],
-            used_high=codes[1],
-            uses_held_low=codes[2],
-            uses_held_high=codes[3],
-            uncounted=_orders(
-                tx,
-                "SELECT id, paid_at AS since FROM ticket_orders WHERE status = 'paid' AND ticket_counted_at IS NULL"
-                " AND paid_at < UTC_TIMESTAMP(6) - INTERVAL %s MINUTE"
-                " UNION SELECT id, paid_at FROM ticket_orders WHERE code_held > 0 AND status = 'paid'"
-                " AND discount_counted_at IS NULL AND paid_at < UTC_TIMESTAMP(6) - INTERVAL %s MINUTE",
-                COUNTED_WITHIN_MINUTES,
-                COUNTED_WITHIN_MINUTES,
-            ),
-            idle_holds=_orders(
-                tx,
-                "SELECT id, NULL AS since FROM ticket_orders WHERE held_quantity > 0 AND"
-                " (status IN %s OR (status = 'paid' AND ticket_counted_at IS NOT NULL))"
-                " UNION SELECT id, NULL FROM ticket_orders WHERE code_held > 0 AND"
-                " (status IN %s OR (status = 'paid' AND discount_counted_at IS NOT NULL))",
-                _WAITING_FOR_NOTHING,
-                _WAITING_FOR_NOTHING,
-            ),
-            refunded_too_much=_orders(
-                tx,
-                "SELECT id, NULL AS since FROM ticket_orders WHERE refunded_amount > total_amount"
-                " UNION SELECT order_id, NULL FROM order_payments"
-                " WHERE amount_minor > 0 AND refunded_minor > amount_minor",
-            ),
-            told=_orders(
-                tx,
-                "SELECT order_id AS id, MIN(found_at) AS since FROM counts_off WHERE settled_at IS NULL"
-                " GROUP BY order_id",
-            ),
-        )
+    bounded = _Bounded(database, seconds)
+    found = CountCheck()
+    # What costs nearly nothing first.
+    bounded.look("orders", lambda tx: _check_orders(tx, found))
+    bounded.look("refunds", lambda tx: _check_refunds(tx, found))
+    bounded.look("tickets", lambda tx: _check_tickets(tx, found))
+    bounded.look("codes", lambda tx: _check_codes(tx, found))
+    bounded.look("sizes", lambda tx: _count_rows(tx, found))
+    found.not_looked_at = bounded.not_looked_at
+    return found
 
 
-def _counters(
-    database: Database, counter: Counter
-) -> tuple[list[CounterOff], list[CounterOff], list[CounterOff], list[CounterOff]]:
-    """Give where a kind of counter is too low, too high, and the same of what is held."""
-    with _bounded(database) as tx:
-        off = [one for one in sums.all_off(tx, counter) if not one.is_gone]
-        ours = _made_since(tx, counter, [one.row_id for one in off])
+class _Bounded:
+    """Transactions whose statements the server ends by itself, so that all of them end in time."""
+
+    def __init__(self, database: Database, seconds: float) -> None:
+        self._database = database
+        self._until = time.monotonic() + seconds
+        self.not_looked_at: list[Part] = []
+
+    def look(self, part: Part, question: Callable[[Transaction], None]) -> None:
+        """Ask, and note where there was no time for it."""
+        left = min(self._until - time.monotonic(), _LONGEST_STATEMENT)
+        # 0 would mean for ever.
+        if left < 0.001:  # noqa: PLR2004 -- a millisecond
+            self.not_looked_at.append(part)
+            return
+        try:
+            with self._database.transaction() as tx, _ended_after(tx, left):
+                question(tx)
+        except DatabaseUnavailable as error:
+            if not took_too_long(error):
+                raise
+            self.not_looked_at.append(part)
+
+
+@contextmanager
+def _ended_after(tx: Transaction, seconds: float) -> Iterator[None]:
+    tx.change("SET SESSION max_statement_time = %s", round(seconds, 3))
+    try:
+        yield
+    finally:
+        tx.change("SET SESSION max_statement_time = DEFAULT")
+
+
+def _check_orders(tx: Transaction, found: CountCheck) -> None:
+    found.uncounted = _orders(tx, _UNCOUNTED, COUNTED_WITHIN_MINUTES, COUNTED_WITHIN_MINUTES)
+    found.idle_holds = _orders(tx, _IDLE, _ENDED, _ENDED)
+    found.told = _orders(tx, _TOLD)
+
+
+def _check_refunds(tx: Transaction, found: CountCheck) -> None:
+    found.refunded_too_much = _orders(tx, _REFUNDED)
+
+
+def _check_tickets(tx: Transaction, found: CountCheck) -> None:
+    off = [one for one in sums.all_off(tx, TICKETS) if not one.is_gone]
+    found.sold_low, found.sold_high = _counted_off(tx, TICKETS, off)
+    found.held_low, found.held_high = _held_off(off)
+
+
+def _check_codes(tx: Transaction, found: CountCheck) -> None:
+    off = [one for one in sums.all_off(tx, CODES) if not one.is_gone]
+    found.used_low, found.used_high = _counted_off(tx, CODES, off)
+    found.uses_held_low, found.uses_held_high = _held_off(off)
+
+
+def _counted_off(tx: Transaction, counter: Counter, off: list[CounterSums]) -> tuple[CountersOff, CountersOff]:
     # Of what was paid before this shop nobody wrote down whether it was counted.
-    low = [_counted(one) for one in off if one.counted < one.orders_counted]
-    high = [_counted(one) for one in off if one.counted > one.orders_counted + one.orders_before and one.row_id in ours]
-    held_low = [_held(one) for one in off if one.missing_held > 0]
-    held_high = [_held(one) for one in off if one.missing_held < 0]
-    return low, high, held_low, held_high
-
-
-def _counted(one: CounterSums) -> CounterOff:
-    return CounterOff(row_id=one.row_id, counter=one.counted, orders=one.orders_counted)
-
-
-def _held(one: CounterSums) -> CounterOff:
-    return CounterOff(row_id=one.row_id, counter=one.held, orders=one.orders_held)
-
-
-def _made_since(tx: Transaction, counter: Counter, ids: list[int]) -> set[int]:
-    """Give those of some rows that were made when this shop counted already: nobody else has sold of them."""
-    if not ids:
-        return set()
-    rows = tx.all(
-        f"SELECT id FROM {counter.table} WHERE id IN %s"  # noqa: S608 -- a constant
-        " AND created_at > (SELECT applied_at FROM cachao_migrations WHERE name = %s)",
-        tuple(ids),
-        _FIRST,
+    low = [one for one in off if one.counted < one.orders_counted]
+    high = [one for one in off if one.counted > one.orders_counted + one.orders_before]
+    ours = sums.sold_by_us_alone(tx, counter, [one.row_id for one in high])
+    return _named((one.row_id, one.counted, one.orders_counted) for one in low), _named(
+        (one.row_id, one.counted, one.orders_counted + one.orders_before) for one in high if one.row_id in ours
     )
-    return {int(row["id"]) for row in rows}
 
 
-def _number_of(tx: Transaction, table: str) -> int:
-    row = tx.one(f"SELECT COUNT(*) AS number FROM {table}")  # noqa: S608 -- a constant
-    return int(row["number"]) if row else 0
+def _held_off(off: list[CounterSums]) -> tuple[CountersOff, CountersOff]:
+    low = [one for one in off if one.missing_held > 0]
+    high = [one for one in off if one.missing_held < 0]
+    return _named((one.row_id, one.held, one.orders_held) for one in low), _named(
+        (one.row_id, one.held, one.orders_held) for one in high
+    )
+
+
+def _named(off: Iterable[tuple[int, int, int]]) -> CountersOff:
+    found = [CounterOff(row_id=row_id, counter=counter, orders=orders) for row_id, counter, orders in off]
+    return CountersOff(number=len(found), first=found[:_NAME_AT_MOST])
+
+
+def _count_rows(tx: Transaction, found: CountCheck) -> None:
+    row = tx.one(
+        "SELECT (SELECT COUNT(*) FROM ticket_orders) AS orders, (SELECT COUNT(*) FROM tickets) AS tickets,"
+        " (SELECT COUNT(*) FROM discount_codes) AS codes"
+    )
+    assert row is not None
+    found.orders, found.tickets, found.codes = row["orders"], row["tickets"], row["codes"]
 
 
 def _orders(tx: Transaction, query: str, *parameters: object) -> OrdersOff:
@@ -179,14 +226,3 @@ def _orders(tx: Transaction, query: str, *parameters: object) -> OrdersOff:
         ids=[int(row["id"]) for row in rows[:_NAME_AT_MOST]],
         oldest=min(times).replace(tzinfo=UTC) if times else None,
     )
-
-
-@contextmanager
-def _bounded(database: Database) -> Iterator[Any]:
-    """Give a transaction whose statements the server ends by itself after a few seconds."""
-    with database.transaction() as tx:
-        tx.change("SET SESSION max_statement_time = %s", _LONGEST_SECONDS)
-        try:
-            yield tx
-        finally:
-            tx.change("SET SESSION max_statement_time = DEFAULT")

@@ -7,6 +7,7 @@ nothing. It reads all orders.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
@@ -33,6 +34,8 @@ _OF_USES: Final = (
     " AND discount_code_id IS NOT NULL)"
     " UNION ALL SELECT COALESCE(held_code_id, discount_code_id), 0, 0, 1 FROM ticket_orders WHERE code_held > 0"
 )
+# The migration that brought holds and counts.
+_FIRST_MIGRATION: Final = "0002_holds_and_counts"
 _ORDERS: Final = {TICKETS: _OF_SEATS, CODES: _OF_USES}
 
 
@@ -83,6 +86,19 @@ def sums_of(tx: Transaction, counter: Counter, row_id: int) -> CounterSums | Non
 def all_off(tx: Transaction, counter: Counter) -> list[CounterSums]:
     """Give the sums of every ticket, or every code, whose counters are not what the orders say; by id."""
     return _ask(tx, counter, None, only_off=True)
+
+
+def sold_by_us_alone(tx: Transaction, counter: Counter, ids: Collection[int]) -> set[int]:
+    """Give those of some tickets or codes of which nobody else can have sold: made when this shop counted already."""
+    if not ids:
+        return set()
+    rows = tx.all(
+        f"SELECT id FROM {counter.table} WHERE id IN %s"  # noqa: S608 -- a constant
+        " AND created_at > (SELECT applied_at - INTERVAL 1 SECOND FROM cachao_migrations WHERE name = %s)",
+        tuple(ids),
+        _FIRST_MIGRATION,
+    )
+    return {int(row["id"]) for row in rows}
 
 
 def _ask(tx: Transaction, counter: Counter, row_id: int | None, *, only_off: bool) -> list[CounterSums]:

@@ -4,7 +4,7 @@ Nothing here decides what a payment means: a paid session goes through the same 
 shape that Stripe's own would have had. Every step is safe to repeat, so a run may be stopped anywhere: what is done
 is not due any more. See docs/rules.md, "Seats".
 
-One run: what was cancelled, and what is paid and not counted; then page by page the orders that are due (`due_orders`:
+One run: what was ended by hand, and what is paid and not counted; then page by page the orders that are due (`due_orders`:
 pending past their time, then processing, then those that say no time; or all since a date); then, page by page, the
 sessions that Stripe says were paid; then Stripe's events, for those that never arrived (`event_search`). A `RunCursor`
 says where in that it stands.
@@ -28,8 +28,8 @@ from ticketing.database import Database
 from ticketing.errors import ConfigurationError, PermanentError, StripeUnavailable
 from ticketing.event_bus import EventBus
 from ticketing.reconciliation import (
-    cancelled_orders,
     due_orders,
+    ended_orders,
     session_search,
     uncounted_orders,
     unrecorded_payments,
@@ -184,7 +184,7 @@ class _Run:
                 self._database, cursor.orders, since=self._options.since, reported_too=self._options.close_missing
             )
         if self._options.cursor is None:
-            for row in cancelled_orders.settle_cancelled(self._database, self._sessions, dry_run=self._options.dry_run):
+            for row in ended_orders.settle_ended(self._database, self._sessions, dry_run=self._options.dry_run):
                 self._note(row)
             for row in uncounted_orders.settle_uncounted(self._database, dry_run=self._options.dry_run):
                 self._note(row)

@@ -12,101 +12,125 @@ from cachao.problems import FunctionFailed
 from cachao.view.output import moment, pluralize
 
 LINK: Final = "Counts"
+# The function counts orders up to here.
 _COUNT_AT_MOST: Final = 1000
 _NAME_AT_MOST: Final = 5
-_RECOUNT: Final = "docs/runbook.md#countsoff says how to put a counter right."
+_PARTS: Final = {
+    "orders": "whether orders wait to be counted, or hold what they do not need",
+    "refunds": "whether more went back than was paid",
+    "tickets": "whether the tickets' counters are what the orders say",
+    "codes": "whether the discount codes' counters are what the orders say",
+}
+# Of each way in which counters are off: what it means, and how it comes about.
+_TICKETS: Final = {
+    "sold_low": (
+        "sold_too_low",
+        "fewer seats sold than their orders counted: seats can be sold twice",
+        "Somebody changed sold_quantity by hand, or restored a backup.",
+    ),
+    "sold_high": (
+        "sold_too_high",
+        "more seats sold than their orders counted: nobody can buy those",
+        "Somebody changed sold_quantity by hand. If seats were sold elsewhere, lower max_quantity instead.",
+    ),
+    "held_low": (
+        "held_too_low",
+        "fewer seats held than their orders hold: seats can be sold twice",
+        "Somebody changed held_quantity by hand, or restored a backup.",
+    ),
+    "held_high": (
+        "held_too_high",
+        "more seats held than their orders hold: nobody can buy those",
+        "Somebody changed held_quantity by hand, or deleted orders that held seats.",
+    ),
+}
+_CODES: Final = {
+    "used_low": (
+        "used_too_low",
+        "fewer uses than their orders counted: they can be used too often",
+        "Somebody changed used_count by hand, or restored a backup.",
+    ),
+    "used_high": (
+        "used_too_high",
+        "more uses than their orders counted: nobody can use those",
+        "Somebody changed used_count by hand. If uses were given away elsewhere, lower max_uses instead.",
+    ),
+    "uses_held_low": (
+        "uses_held_too_low",
+        "fewer uses held than their orders hold: they can be used too often",
+        "Somebody changed held_count by hand, or restored a backup.",
+    ),
+    "uses_held_high": (
+        "uses_held_too_high",
+        "more uses held than their orders hold: nobody can use those",
+        "Somebody changed held_count by hand, or deleted orders that held uses.",
+    ),
+}
 
 
 def check(environment: Environment) -> Iterator[Finding]:
     """Whether what is sold, used, held and refunded is what the orders say."""
     try:
-        found = environment.invoke("InspectOrderFunction", {"counts": True})["counts"]
+        found = environment.invoke("InspectOrderFunction", {"counts": True}).get("counts")
     except FunctionFailed as failure:
-        if failure.error not in {"DatabaseUnavailable", "SchemaOutdated"} and "timed out" not in failure.sentence:
-            raise
         # What is wrong with the database itself its own link says.
+        yield unknown(LINK, f"The orders could not be added up: {failure.sentence}.", failure.advice)
+        return
+    if found is None:
         yield unknown(
-            LINK, f"The orders could not be added up: {failure.sentence}.", "Try again when less is going on."
+            LINK,
+            "The InspectOrderFunction that is deployed adds nothing up: it is of an older version.",
+            "Deploy this version (docs/deploy.md).",
         )
         return
-    problems = [*_of_tickets(found), *_of_codes(found), *_of_orders(found)]
-    looked = (
-        f"{pluralize(found['orders'], 'order')}, {pluralize(found['tickets'], 'ticket')} and"
-        f" {pluralize(found['codes'], 'discount code')}"
-    )
-    yield from problems or [fine(LINK, f"All adds up: {looked} were looked at.")]
+    problems = [
+        *_of_orders(found),
+        *_of_counters(found, "ticket", "--ticket", _TICKETS),
+        *_of_counters(found, "discount code", "--code", _CODES),
+    ]
+    yield from problems
+    late = [said for part, said in _PARTS.items() if part in found["not_looked_at"]]
+    if late:
+        yield unknown(
+            LINK,
+            f"There was no time to see {'; '.join(late)}: there are many orders, or the database is busy.",
+            "Try again when less is going on. This has more time for the counters:\ncachao counts --all",
+        )
+    elif not problems:
+        yield fine(LINK, f"All adds up{_looked_at(found)}.")
 
 
-def _of_tickets(found: dict[str, Any]) -> Iterator[Finding]:
-    yield from _counters(
-        found["sold_low"],
-        "ticket",
-        "sold_too_low",
-        "fewer seats sold than their orders counted: seats can be sold twice",
-        "Somebody changed sold_quantity by hand, or restored a backup.",
-    )
-    yield from _counters(
-        found["sold_high"],
-        "ticket",
-        "sold_too_high",
-        "more seats sold than their orders counted: those are not sold any more",
-        "Somebody changed sold_quantity by hand. If seats were sold elsewhere, lower max_quantity instead.",
-    )
-    yield from _counters(
-        found["held_low"],
-        "ticket",
-        "held_too_low",
-        "fewer seats held than their orders hold: seats can be sold twice",
-        "Somebody changed held_quantity by hand, or restored a backup.",
-    )
-    yield from _counters(
-        found["held_high"],
-        "ticket",
-        "held_too_high",
-        "more seats held than their orders hold: those are never sold",
-        "Somebody changed held_quantity by hand, or deleted orders that held seats.",
+def _looked_at(found: dict[str, Any]) -> str:
+    if "sizes" in found["not_looked_at"]:
+        return ""
+    return (
+        f": {pluralize(found['orders'], 'order')}, {pluralize(found['tickets'], 'ticket')} and"
+        f" {pluralize(found['codes'], 'discount code')} were looked at"
     )
 
 
-def _of_codes(found: dict[str, Any]) -> Iterator[Finding]:
-    yield from _counters(
-        found["used_low"],
-        "discount code",
-        "used_too_low",
-        "fewer uses than their orders counted: they can be used too often",
-        "Somebody changed used_count by hand, or restored a backup.",
-    )
-    yield from _counters(
-        found["used_high"],
-        "discount code",
-        "used_too_high",
-        "more uses than their orders counted",
-        "Somebody changed used_count by hand.",
-    )
-    for name, cause, what in (
-        ("uses_held_low", "uses_held_too_low", "fewer uses held than their orders hold"),
-        ("uses_held_high", "uses_held_too_high", "more uses held than their orders hold"),
-    ):
-        yield from _counters(found[name], "discount code", cause, what, "Somebody changed held_count by hand.")
-
-
-def _counters(off: list[dict[str, Any]], thing: str, cause: str, what: str, reason: str) -> Iterator[Finding]:
-    if not off:
-        return
-    named = ", ".join(
-        f"{thing} {one['row_id']} ({one['counter']}; its orders make it {one['orders']})" for one in off[:_NAME_AT_MOST]
-    )
-    more = f" and {len(off) - _NAME_AT_MOST} more" if len(off) > _NAME_AT_MOST else ""
-    verb = "has" if len(off) == 1 else "have"
-    yield Finding(
-        LINK,
-        "broken",
-        f"{pluralize(len(off), thing)} {verb} {what}: {named}{more}.",
-        cause,
-        f"{reason} {_RECOUNT}",
-        NOT_PROCESSED,
-        waits=True,
-    )
+def _of_counters(
+    found: dict[str, Any], thing: str, option: str, kinds: dict[str, tuple[str, str, str]]
+) -> Iterator[Finding]:
+    for kind, (cause, what, reason) in kinds.items():
+        number, first = found[kind]["number"], found[kind]["first"]
+        if not number:
+            continue
+        named = ", ".join(
+            f"{thing} {one['row_id']} ({one['counter']}; its orders make it {one['orders']})"
+            for one in first[:_NAME_AT_MOST]
+        )
+        more = f" and {number - _NAME_AT_MOST} more" if number > _NAME_AT_MOST else ""
+        which = f"{option} {first[0]['row_id']}" if number == 1 else "--all"
+        yield Finding(
+            LINK,
+            "broken",
+            f"{pluralize(number, thing)} {'has' if number == 1 else 'have'} {what}: {named}{more}.",
+            cause,
+            f"{reason} See what would be changed, and change it (docs/runbook.md#countsoff):\ncachao counts {which}",
+            NOT_PROCESSED,
+            waits=True,
+        )
 
 
 def _of_orders(found: dict[str, Any]) -> Iterator[Finding]:
@@ -116,30 +140,36 @@ def _of_orders(found: dict[str, Any]) -> Iterator[Finding]:
         yield _orders(
             uncounted,
             "paid_uncounted",
-            f"paid and not counted{since}: their seats stay held, and nobody counts them any more",
-            "The reconciliation counts them by itself, each quarter of an hour. Now:\ncachao reconcile",
+            f"paid and not counted{since}: their seats stay held",
+            "The reconciliation counts them, each quarter of an hour, and says what it cannot count. Now:"
+            "\ncachao reconcile",
         )
     if found["idle_holds"]["number"]:
         yield _orders(
             found["idle_holds"],
             "idle_holds",
-            "over, and still hold seats or a code use: those are never sold",
-            f"Somebody changed the orders by hand. {_RECOUNT}",
+            "over, and still hold seats or a code use: nobody can buy those",
+            "Somebody changed the orders by hand. The reconciliation gives back what they hold. Now:"
+            "\ncachao reconcile",
         )
     if found["refunded_too_much"]["number"]:
         yield _orders(
             found["refunded_too_much"],
             "refunded_too_much",
             "refunded by more than was paid",
-            "Compare each with Stripe's dashboard:\ncachao show ORDER",
+            f"Compare with Stripe's dashboard:\n{_show(found['refunded_too_much'])}",
         )
     if found["told"]["number"]:
         yield _orders(
             found["told"],
             "counts_off",
             "recorded, but a counter could not follow (alert CountsOff)",
-            f"See each:\ncachao show ORDER\n{_RECOUNT}",
+            "See what would be changed, and change it (docs/runbook.md#countsoff):\ncachao counts --all",
         )
+
+
+def _show(off: dict[str, Any]) -> str:
+    return "\n".join(f"cachao show {order}" for order in off["ids"][:_NAME_AT_MOST])
 
 
 def _orders(off: dict[str, Any], cause: str, what: str, todo: str) -> Finding:

@@ -33,6 +33,7 @@ def test_a_healthy_chain_is_fine_link_by_link(patient: Patient, cachao: Cachao) 
         "Reconciliation",
         "Database",
         "Pending orders",
+        "Counts",
     }
     # Only what moto does not measure is left open.
     assert {link for link, state in states if state != "fine"} <= {"Alerts"}
@@ -85,6 +86,7 @@ OPERATIONS = {
     "Alerts": [("sns", "list_subscriptions_by_topic"), ("cloudwatch", "get_metric_statistics")],
     "Reconciliation": [("events", "describe_rule")],
     "Database": [("lambda", "invoke")],
+    "Counts": [("lambda", "invoke")],
 }
 
 

@@ -22,6 +22,7 @@ from ticketing.database import Database
 from ticketing.errors import DatabaseUnavailable, DataInconsistent, StripeUnavailable
 from ticketing.event_bus import BusEvent, PutResult
 from ticketing.payments.release import OrderMove, release_order
+from ticketing.reconciliation import ended_orders
 from ticketing.reconciliation import run as reconciliation
 from ticketing.reconciliation.repair import ReconciledItem
 from ticketing.reconciliation.run import Options, Report, reconcile
@@ -848,6 +849,41 @@ def test_a_cancelled_order_whose_counter_is_wrong_is_settled_and_told(shop: Shop
         cancel(shop.database, order)
     found = {row.order_id: (row.finding, row.action) for row in shop.run().rows}
     assert found == {wrong: ("cancelled", "reported"), right: ("cancelled", "released")}
+
+
+@pytest.mark.parametrize("state", ["expired", "failed", "refunded"])
+def test_what_was_ended_by_hand_gives_back_its_hold_once(shop: Shop, state: str) -> None:
+    code = create_code(shop.database)
+    order = shop.order(quantity=2, discount_code_id=code, due=False)
+    session = shop.session(order, status="open")
+    with shop.database.transaction() as tx:
+        tx.change("UPDATE ticket_orders SET status = %s WHERE id = %s", state, order)
+    assert [(row.finding, row.action) for row in shop.run(dry_run=True).rows] == [("ended", "released")]
+    assert [(row.finding, row.action) for row in shop.run().rows] == [("ended", "released")]
+    assert (seats(shop.database, order), code_uses(shop.database, code)) == ((0, 0), (0, 0))
+    assert (status(shop.database, order), entries(shop.database, order)) == (state, ["ended_by_hand"])
+    assert shop.api.v1.checkout.sessions.retrieve(session).status == "expired"
+    assert shop.run().rows == []
+
+
+def test_what_ended_by_itself_costs_a_reconciliation_nothing(database: Database) -> None:
+    ticket = create_ticket(database)
+    with database.transaction() as tx:
+        tx.change(
+            "INSERT INTO ticket_orders (event_id, ticket_id, email, quantity, unit_price, total_amount, status)"
+            " SELECT 1, %s, 'b@example.com', 1, 20, 20, ELT(1 + seq %% 3, 'expired', 'failed', 'refunded')"
+            " FROM seq_1_to_3000",
+            ticket,
+        )
+        tx.all("ANALYZE TABLE ticket_orders")
+        ended = tuple(sorted(ended_orders._ENDED))
+        plan = [row for row in tx.all(f"EXPLAIN {ended_orders._DUE}", ended, ended, 500) if row["rows"]]
+        assert {row["key"] for row in plan if row["table"] == "ticket_orders"} == {
+            "ticket_orders_by_status_and_hold",
+            "ticket_orders_by_held_seats",
+            "ticket_orders_by_held_use",
+        }
+        assert sum(int(row["rows"]) for row in plan) < 100
 
 
 def test_while_stripe_is_silent_a_cancelled_order_keeps_its_hold(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
