@@ -149,8 +149,7 @@ def _of_orders(found: dict[str, Any]) -> Iterator[Finding]:
             found["idle_holds"],
             "idle_holds",
             "over, and still hold seats or a code use: nobody can buy those",
-            "Somebody changed the orders by hand. The reconciliation gives back what they hold. Now:"
-            "\ncachao reconcile",
+            "Somebody changed the orders by hand. The reconciliation gives back what they hold. Now:\ncachao reconcile",
         )
     if found["refunded_too_much"]["number"]:
         yield _orders(
