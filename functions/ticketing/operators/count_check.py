@@ -213,8 +213,8 @@ def _count_rows(tx: Transaction, found: CountCheck) -> None:
         "SELECT (SELECT COUNT(*) FROM ticket_orders) AS orders, (SELECT COUNT(*) FROM tickets) AS tickets,"
         " (SELECT COUNT(*) FROM discount_codes) AS codes"
     )
-    assert row is not None
-    found.orders, found.tickets, found.codes = row["orders"], row["tickets"], row["codes"]
+    if row is not None:
+        found.orders, found.tickets, found.codes = row["orders"], row["tickets"], row["codes"]
 
 
 def _orders(tx: Transaction, query: str, *parameters: object) -> OrdersOff:

@@ -4,10 +4,10 @@ Nothing here decides what a payment means: a paid session goes through the same 
 shape that Stripe's own would have had. Every step is safe to repeat, so a run may be stopped anywhere: what is done
 is not due any more. See docs/rules.md, "Seats".
 
-One run: what was ended by hand, and what is paid and not counted; then page by page the orders that are due (`due_orders`:
-pending past their time, then processing, then those that say no time; or all since a date); then, page by page, the
-sessions that Stripe says were paid; then Stripe's events, for those that never arrived (`event_search`). A `RunCursor`
-says where in that it stands.
+One run: what was ended by hand, and what is paid and not counted; then page by page the orders that are due
+(`due_orders`: pending past their time, then processing, then those that say no time; or all since a date); then, page
+by page, the sessions that Stripe says were paid; then Stripe's events, for those that never arrived (`event_search`). A
+`RunCursor` says where in that it stands.
 
 A run ends at its deadline, whatever Stripe does: no question is begun after it, and the cursor stays before the first
 order, or payment, that was not asked about. What is settled is told at once, since the run may fail afterwards.
