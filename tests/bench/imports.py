@@ -21,7 +21,10 @@ _FLOOR: Final = "pymysql"
 # What must only be imported by whoever needs it, when it is needed. (pymysql itself brings `cryptography`.)
 _HEAVY: Final = ("boto3", "stripe", "jwt", "aws_xray_sdk")
 
-_HANDLER = re.compile(r"^\s+Handler: (handlers\.\w+)\.handler$", re.MULTILINE)
+# The checkout always needs them, and loads them while Lambda gives it a whole processor (docs/decisions.md).
+_WANTED: Final = {"handlers.api.create_checkout": {"boto3", "stripe"}}
+
+_HANDLER = re.compile(r"^\s+Handler: (handlers(?:\.\w+)+)\.handler$", re.MULTILINE)
 _PROBE = """
 import sys, time
 begin = time.process_time()
@@ -57,13 +60,14 @@ def imports(scale: Scale, progress: Progress) -> Section:
         # The best: a busy machine only ever adds (https://docs.python.org/3/library/timeit.html), and so does the first
         # one, which may have to write the bytecode.
         ratio = min(own) / min(floor)
+        wanted = _WANTED.get(module)
         section.lines.append(
             Line(
-                module.removeprefix("handlers."),
+                module.rpartition(".")[2],
                 (1000 * min(own), 1000 * min(floor), ", ".join(heavy) or "none"),
                 ratio,
-                f"≤ {_BUDGET}, none heavy",
-                ratio <= _BUDGET and not heavy,
+                f"≤ {_BUDGET}, none heavy" if wanted is None else f"{', '.join(sorted(wanted))}",
+                ratio <= _BUDGET and not heavy if wanted is None else set(heavy) == wanted,
             )
         )
     section.lines.append(

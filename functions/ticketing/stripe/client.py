@@ -1,7 +1,8 @@
 """Reaches Stripe: the client with this shop's time-outs, and what its errors mean here.
 
 `stripe` takes longer to import than everything else of a function together, so it is imported when a client is
-made, not before. See https://docs.stripe.com/error-handling?lang=python and
+made, not before: most functions mostly do without it. The checkout's loads it with its module. See
+https://docs.stripe.com/error-handling?lang=python and
 https://docs.stripe.com/api/idempotent_requests.
 """
 
