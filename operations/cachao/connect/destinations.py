@@ -6,21 +6,19 @@ https://docs.stripe.com/api/v2/core/event-destinations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from cachao.aws.environment import Environment
+from cachao.aws.stripe_destinations import OWN_ACCOUNT, aws_field, listed, missing_types, region_of, source_of
 from cachao.connect import ownership
 from cachao.connect.steps import Report
 from ticketing.stripe.client import stripe_errors
-from ticketing.stripe.event_types import HANDLED_EVENTS, PARTNER_SOURCE_PREFIX
+from ticketing.stripe.event_types import HANDLED_EVENTS
 
 if TYPE_CHECKING:
     import stripe
     from stripe.v2.core import EventDestination
 
-_MOST: Final = 200
-_OWN_ACCOUNT: Final = "@self"
 _SOURCE_GONE: Final = "no_aws_event_source_exists"
 
 
@@ -40,10 +38,7 @@ def look(environment: Environment, client: stripe.StripeClient) -> Found:
     Raises:
         StripeUnavailable, ConfigurationError, StripeRefused: as of every request.
     """
-    with stripe_errors("list event destinations"):
-        pages = client.v2.core.event_destinations.list(params={"limit": 100})
-        known = list(islice(pages.auto_paging_iter(), _MOST))
-    here = [one for one in known if _is_here(environment, one)]
+    here = [one for one in listed(client) if _is_here(environment, one)]
     usable = [one for one in here if _is_usable(one)]
     ours = [one for one in usable if ownership.is_ours(environment, one.metadata)]
     deployed = [one for one in usable if source_of(one) == environment.event_source_name]
@@ -53,21 +48,6 @@ def look(environment: Environment, client: stripe.StripeClient) -> Found:
     dead = [one for one in here if ownership.is_ours(environment, one.metadata) and _source_is_gone(one)]
     strangers = [one for one in usable if one not in ours and one is not chosen]
     return Found(chosen, dead, [one for one in ours if one is not chosen], strangers)
-
-
-def source_of(destination: EventDestination) -> str:
-    """Give the name of its partner event source, which is also that of its bus."""
-    bridge = destination.amazon_eventbridge
-    arn = bridge.aws_event_source_arn if bridge else None
-    return str(arn).rpartition("event-source/")[2] if arn else f"{PARTNER_SOURCE_PREFIX}{destination.id}"
-
-
-def lacking(destination: EventDestination) -> list[str]:
-    """Give the types that the shop needs and the destination does not send."""
-    if "*" in destination.enabled_events:
-        return []
-    wanted = {_name(destination, event_type) for event_type in HANDLED_EVENTS}
-    return sorted(wanted - set(destination.enabled_events))
 
 
 def make(environment: Environment, client: stripe.StripeClient, report: Report) -> EventDestination:
@@ -80,7 +60,7 @@ def make(environment: Environment, client: stripe.StripeClient, report: Report) 
                 "type": "amazon_eventbridge",
                 "amazon_eventbridge": {"aws_account_id": environment.account_id, "aws_region": environment.region},
                 "event_payload": "snapshot",
-                "events_from": [_OWN_ACCOUNT],
+                "events_from": [OWN_ACCOUNT],
                 "enabled_events": sorted(HANDLED_EVENTS),
                 "metadata": {ownership.KEY: ownership.mark(environment)},
             }
@@ -91,7 +71,7 @@ def make(environment: Environment, client: stripe.StripeClient, report: Report) 
 
 def mend(client: stripe.StripeClient, found: EventDestination, report: Report) -> None:
     """Add the types that a destination lacks, and enable it."""
-    missing = lacking(found)
+    missing = missing_types(found)
     if missing:
         with stripe_errors(f"update the event destination {found.id}"):
             client.v2.core.event_destinations.update(
@@ -117,28 +97,19 @@ def remove(client: stripe.StripeClient, dead: EventDestination, report: Report) 
     report.add("done", f"Removed {dead.id}, which this command made before: its partner source is gone.")
 
 
-def _name(destination: EventDestination, event_type: str) -> str:
-    return f"v1.{event_type}" if destination.event_payload == "thin" else event_type
-
-
 def _is_here(environment: Environment, destination: EventDestination) -> bool:
-    if destination.type != "amazon_eventbridge" or _bridge(destination, "aws_account_id") != environment.account_id:
+    if destination.type != "amazon_eventbridge" or aws_field(destination, "aws_account_id") != environment.account_id:
         return False
-    arn = str(_bridge(destination, "aws_event_source_arn") or "")
     live = environment.parameters.get("StripeLivemode") == "true"
-    return arn.split(":")[3:4] in ([], [environment.region]) and bool(destination.livemode) == live
+    return region_of(destination) in {"", environment.region} and bool(destination.livemode) == live
 
 
 def _is_usable(destination: EventDestination) -> bool:
-    return _OWN_ACCOUNT in (destination.events_from or [_OWN_ACCOUNT]) and not _source_is_gone(destination)
+    return OWN_ACCOUNT in (destination.events_from or [OWN_ACCOUNT]) and not _source_is_gone(destination)
 
 
 def _source_is_gone(destination: EventDestination) -> bool:
     disabled = destination.status_details.disabled if destination.status_details else None
     return (disabled is not None and disabled.reason == _SOURCE_GONE) or (
-        _bridge(destination, "aws_event_source_status") == "deleted"
+        aws_field(destination, "aws_event_source_status") == "deleted"
     )
-
-
-def _bridge(destination: EventDestination, name: str) -> Any:  # noqa: ANN401 -- Stripe's own fields
-    return getattr(destination.amazon_eventbridge, name, None) if destination.amazon_eventbridge else None

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from cachao.aws.environment import Environment
+from cachao.aws.stripe_destinations import missing_types, source_of
 from cachao.connect import destinations
 from cachao.connect.destinations import Found
 from cachao.connect.steps import Report
@@ -28,7 +29,7 @@ def plan(environment: Environment, found: Found) -> list[str]:
             f"make an event destination for Amazon EventBridge, account {environment.account_id}, region"
             f" {environment.region}, with {len(HANDLED_EVENTS)} event types"
         )
-    elif missing := destinations.lacking(chosen):
+    elif missing := missing_types(chosen):
         planned.append(f"add {', '.join(missing)} to the event destination {chosen.id}")
     if chosen is not None and chosen.status != "enabled":
         planned.append(f"enable the event destination {chosen.id}")
@@ -53,7 +54,7 @@ def connect(
     for dead in found.dead:
         destinations.remove(client, dead, report)
     _tell_of_others(found, report)
-    source = destinations.source_of(chosen)
+    source = source_of(chosen)
     state = _wait_for(environment, source, wait_seconds)
     report.add("done" if found.chosen is None else "was so", f"The partner event source {source} is {state.lower()}.")
     if source != environment.event_source_name:

@@ -6,23 +6,19 @@ https://docs.stripe.com/api/v2/core/event-destinations
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from cachao.aws import stripe_access
 from cachao.aws.environment import Environment
+from cachao.aws.stripe_destinations import OWN_ACCOUNT, aws_field, listed, missing_types, region_of, source_of
 from cachao.doctor.finding import NOT_REACHING, Finding, fine
 from ticketing.errors import ConfigurationError
-from ticketing.stripe.client import stripe_errors
-from ticketing.stripe.event_types import HANDLED_EVENTS, PARTNER_SOURCE_PREFIX, THIN_EVENTS
+from ticketing.stripe.event_types import HANDLED_EVENTS
 
 if TYPE_CHECKING:
     from stripe.v2.core import EventDestination
 
 LINK: Final = "Stripe event destination"
-_MOST: Final = 200
-# In `events_from`; beside it there may be @accounts and others, whose events the workflow ignores.
-_OWN_ACCOUNT: Final = "@self"
 _WHERE: Final = "In Stripe: Workbench → Event destinations."
 
 
@@ -33,11 +29,11 @@ def check(environment: Environment) -> Iterator[Finding]:
         yield fine(LINK, "There is no partner door (StripeEventSourceName is empty): events come in by webhook.")
         return
     try:
-        destinations = _list(environment)
+        destinations = listed(stripe_access.client(environment))
     except ConfigurationError as error:
         yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret; see docs/deploy.md, 1.")
         return
-    found = next((known for known in destinations if _source_of(known) == wanted), None)
+    found = next((known for known in destinations if source_of(known) == wanted), None)
     if found is None:
         yield _missing(environment, wanted, destinations)
         return
@@ -48,24 +44,10 @@ def check(environment: Environment) -> Iterator[Finding]:
         yield fine(LINK, f"{found.id} is enabled and sends {form} events of all {len(HANDLED_EVENTS)} types here.")
 
 
-def _list(environment: Environment) -> list[EventDestination]:
-    client = stripe_access.client(environment)
-    with stripe_errors("list event destinations"):
-        pages = client.v2.core.event_destinations.list(params={"limit": 100})
-        return list(islice(pages.auto_paging_iter(), _MOST))
-
-
-def _source_of(destination: EventDestination) -> str:
-    bridge = destination.amazon_eventbridge
-    # The source is named after the destination; its ARN is missing until AWS has made it.
-    arn = bridge.aws_event_source_arn if bridge else None
-    return str(arn).rpartition("event-source/")[2] if arn else f"{PARTNER_SOURCE_PREFIX}{destination.id}"
-
-
 def _missing(environment: Environment, wanted: str, destinations: list[EventDestination]) -> Finding:
     others = [known for known in destinations if known.type == "amazon_eventbridge"]
     said = "".join(
-        f" {known.id} sends to account {_bridge(known, 'aws_account_id')}, {_region(known) or 'an unknown region'}."
+        f" {known.id} sends to account {aws_field(known, 'aws_account_id')}, {region_of(known) or 'an unknown region'}."
         for known in others
     )
     return _broken(
@@ -88,15 +70,14 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
             else "Enable it. Events of the meantime are not sent later, so then:\ncachao reconcile --since 3d"
         )
         yield _broken("destination_disabled", f"{found.id} is disabled (reason: {reason}).", f"{_WHERE} {todo}")
-    wanted = THIN_EVENTS if found.event_payload == "thin" else HANDLED_EVENTS
-    lacking = sorted(wanted - set(found.enabled_events))
-    if lacking and "*" not in found.enabled_events:
+    lacking = missing_types(found)
+    if lacking:
         yield _broken(
             "event_types_missing",
             f"{found.id} does not send {', '.join(lacking)}.",
-            f"{_WHERE} Edit it, and add these event types.",
+            f"cachao connect adds them, or: {_WHERE} Edit it.",
         )
-    if _OWN_ACCOUNT not in (found.events_from or [_OWN_ACCOUNT]):
+    if OWN_ACCOUNT not in (found.events_from or [OWN_ACCOUNT]):
         yield _broken(
             "own_events_missing",
             f"{found.id} sends events of {', '.join(found.events_from or [])} only, and none of the account itself.",
@@ -106,14 +87,14 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
 
 
 def _problems_of_place(environment: Environment, found: EventDestination) -> Iterator[Finding]:
-    account = _bridge(found, "aws_account_id")
+    account = aws_field(found, "aws_account_id")
     if account and account != environment.account_id:
         yield _broken(
             "wrong_account",
             f"{found.id} sends to the AWS account {account}; this stack is in {environment.account_id}.",
             f"{_WHERE} Make a destination for account {environment.account_id}, or deploy in the other one.",
         )
-    region = _region(found)
+    region = region_of(found)
     if region and region != environment.region:
         yield _broken(
             "wrong_region",
@@ -132,15 +113,6 @@ def _problems_of_place(environment: Environment, found: EventDestination) -> Ite
 
 def _broken(cause: str, says: str, todo: str) -> Finding:
     return Finding(LINK, "broken", says, cause, todo, NOT_REACHING)
-
-
-def _bridge(destination: EventDestination, name: str) -> Any:  # noqa: ANN401 -- Stripe's own fields
-    return getattr(destination.amazon_eventbridge, name, None) if destination.amazon_eventbridge else None
-
-
-def _region(destination: EventDestination) -> str:
-    arn = _bridge(destination, "aws_event_source_arn") or ""
-    return str(arn).split(":")[3] if str(arn).startswith("arn:") else ""
 
 
 def _mode(*, live: bool) -> str:

@@ -1,5 +1,7 @@
 """Five of Stripe's API versions, each event type in each one's shape, through each door: one reading, the same rows.
 
+Thin where the version has it, which is the newest only; the object is then in the shape that the client asks for.
+
 The shapes are those of the `stripe` package's releases for these versions (tests/stripe_types/versions.json).
 """
 
@@ -19,6 +21,7 @@ from handlers.api import receive_stripe_webhook
 from handlers.workflow import validate_event
 from local.sample_events.cases import SAMPLES, Sample
 from local.sample_events.forms import in_form, partner_envelope
+from local.stripe_stand_in.thin_events import notification
 from tests.conftest import Connect, empty_tables
 from tests.handlers.api.conftest import SIGNING_SECRET, Api
 from tests.handlers.workflow.workflow_by_hand import run_workflow
@@ -26,6 +29,7 @@ from tests.stripe_types.shapes import VERSIONS, deviations, knows, shaped
 from ticketing.database import Database
 from ticketing.stripe.event_types import HANDLED_EVENTS, OWN_SOURCE
 from ticketing.stripe.events import SessionEvent, read_event
+from ticketing.stripe.thin_events import FetchObject
 
 ORDERS: Final = Path(__file__).resolve().parents[3] / "events" / "orders.sql"
 NEWEST: Final = max(VERSIONS, key=lambda release: VERSIONS[release]["api_version"])
@@ -41,8 +45,6 @@ _MORE: Final = frozenset(
 )
 CASES: Final = [sample for sample in SAMPLES if sample.name in HANDLED_EVENTS | _MORE]
 DOORS: Final = ("partner", "default", "webhook")
-# What every row has that says when, or in which order, it was written.
-_OWN: Final = re.compile(r"(id|.*_at)\Z")
 _TABLES: Final = ("ticket_orders", "tickets", "order_payments", "order_refunds", "order_disputes", "order_history")
 
 
@@ -70,6 +72,8 @@ def test_the_versions_are_five_and_every_type_is_in_each() -> None:
         assert set(said["objects"]["event"]["fields"]["type"]["values"]) > HANDLED_EVENTS
     assert {sample.event_type for sample in CASES} == HANDLED_EVENTS
     assert len(CASES) == len(HANDLED_EVENTS | _MORE)
+    assert {release for release, said in VERSIONS.items() if said["thin"]} == {NEWEST}
+    assert set(VERSIONS[NEWEST]["thin"]) == HANDLED_EVENTS
 
 
 def test_what_the_buyer_saw_is_named_and_kept(database: Database, connect: Connect) -> None:
@@ -131,6 +135,44 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return entries
 
 
+def ids_of(event: dict[str, Any]) -> tuple[str, str]:
+    """Give the ids of a snapshot event and of its thin twin."""
+    return event["id"], notification(event)["id"]
+
+
+@pytest.mark.parametrize("sample", CASES, ids=lambda sample: sample.name)
+def test_a_thin_event_has_the_same_reading_through_every_door(
+    sample: Sample, api: Api, taken: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = event_of(sample, NEWEST)
+    monkeypatch.setattr(validate_event, "_fetch", fetcher(event))
+    wanted = reading(partner_envelope(sample.name, event))
+    for door in DOORS:
+        said = reading(through(door, sample, notification(event), api, taken))
+        # A dispute is as of the moment at which it was fetched.
+        assert said.pop("event_id") == ids_of(event)[1]
+        as_of = {"as_of": said["as_of"]} if wanted["object"] == "dispute" else {}
+        assert {**said, "event_id": event["id"]} == {**wanted, **as_of}, door
+
+
+def fetcher(event: dict[str, Any]) -> FetchObject:
+    """Give what gives an event's object, as Stripe would."""
+    body: dict[str, Any] = event["data"]["object"]
+
+    def fetch(kind: str, object_id: str) -> dict[str, Any]:
+        assert (kind, object_id) == (body["object"], body["id"])
+        return body
+
+    return fetch
+
+
+def reading(envelope: Any) -> dict[str, Any]:
+    said: dict[str, Any] = msgspec.to_builtins(
+        validate_event.handler({"execution_id": "arn:x", "envelope": envelope}, None)
+    )
+    return said
+
+
 @pytest.mark.parametrize("sample", CASES, ids=lambda sample: sample.name)
 def test_one_reading_whatever_version_and_door(sample: Sample, api: Api, taken: list[dict[str, Any]]) -> None:
     readings = {}
@@ -138,8 +180,7 @@ def test_one_reading_whatever_version_and_door(sample: Sample, api: Api, taken: 
         event = event_of(sample, release)
         for door in DOORS:
             envelope = through(door, sample, event, api, taken)
-            said = validate_event.handler({"execution_id": "arn:x", "envelope": envelope}, None)
-            readings[release, door] = msgspec.to_builtins(said)
+            readings[release, door] = reading(envelope)
     assert readings[NEWEST, "partner"]["outcome"] == sample.outcome
     assert {cell: reading for cell, reading in readings.items() if reading != readings[NEWEST, "partner"]} == {}
 
@@ -150,25 +191,37 @@ def test_the_same_rows_whatever_version(sample: Sample, database: Database, conn
     assert rows[NEWEST]["order_history"] or rows[NEWEST]["order_disputes"]
     for release, found in rows.items():
         assert found == rows[NEWEST], release
+    assert rows_after(sample, NEWEST, database, connect, thin=True) == rows[NEWEST]
 
 
-def rows_after(sample: Sample, release: str, database: Database, connect: Connect) -> dict[str, list[dict[str, Any]]]:
+def rows_after(
+    sample: Sample, release: str, database: Database, connect: Connect, *, thin: bool = False
+) -> dict[str, list[dict[str, Any]]]:
     """Run the sample, and what comes before it, in one version's shape; give the rows without what is their own."""
     empty_tables(connect)
     sql = re.sub(r"^--.*$", "", ORDERS.read_text(encoding="utf-8"), flags=re.MULTILINE)
     with database.transaction() as tx:
         for statement in filter(str.strip, sql.split(";")):
             tx.change(statement)
+    snapshot_ids = {}
     for step in [*reversed(before(sample)), sample]:
-        run_workflow(database, partner_envelope(step.name, event_of(step, release)))
+        event = event_of(step, release)
+        snapshot_ids[ids_of(event)[1]] = event["id"]
+        sent = notification(event) if thin else event
+        run_workflow(database, partner_envelope(step.name, sent), fetch=fetcher(event))
     with database.transaction() as tx:
         return {
             table: [
-                {name: value for name, value in row.items() if not _OWN.match(name)}
+                {name: _comparable(name, value, snapshot_ids) for name, value in row.items() if name != "id"}
                 for row in tx.all(f"SELECT * FROM {table} ORDER BY 1")
             ]
             for table in _TABLES
         }
+
+
+def _comparable(name: str, value: Any, snapshot_ids: dict[str, str]) -> Any:
+    """Of a moment whether there is one, of a thin event's id its twin's."""
+    return value is not None if name.endswith("_at") else snapshot_ids.get(value, value)
 
 
 def before(sample: Sample) -> list[Sample]:

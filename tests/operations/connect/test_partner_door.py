@@ -11,7 +11,7 @@ import pytest
 from cachao.connect import ownership
 from local.stripe_stand_in import EventDestination
 from tests.operations.connect.site import Killed, Site
-from ticketing.stripe.event_types import HANDLED_EVENTS
+from ticketing.stripe.event_types import HANDLED_EVENTS, THIN_EVENTS
 
 MARK = {ownership.KEY: "123456789012/eu-west-1/cachao-local"}
 WAYS = ["was so", "done", "would be done", "left to you"]
@@ -131,6 +131,16 @@ def test_the_destination_that_is_deployed_is_taken_whoever_made_it(site: Site) -
     answer = site.connect()
     assert answer.data["connected"]
     assert len(site.made) == 1
+
+
+def test_a_thin_one_that_is_deployed_is_mended_in_its_own_words(site: Site) -> None:
+    thin = EventDestination(event_payload="thin", enabled_events=("v1.checkout.session.expired",))
+    site.stripe.context.destinations.append(thin)
+    site.parameters["StripeEventSourceName"] = thin.source
+    site.cloud.make_partner_source(thin.source)
+    answer = site.connect()
+    assert answer.data["steps"][0]["says"].startswith(f"Added to {thin.id}: v1.charge.dispute.closed")
+    assert thin.enabled_events == tuple(sorted(THIN_EVENTS))
 
 
 def test_a_deployed_source_without_a_bus_is_named(site: Site) -> None:
