@@ -40,6 +40,9 @@ _ENTRIES: Final = {
 # The same event in another execution so soon is the other door's. A replay tells again, and so does what comes later:
 # nobody knows whether the first one's mail went out.
 _OTHER_DOOR: Final = timedelta(minutes=5)
+# Longer than Stripe takes to answer. Of two fetched states that were asked for so close together, nobody knows which
+# is the newer one, except by what can follow what.
+_ASKED_TOGETHER: Final = timedelta(seconds=20)
 
 
 class DisputeRecorded(msgspec.Struct, kw_only=True):
@@ -83,9 +86,11 @@ def record_dispute(database: Database, order_id: int, dispute: DisputeEvent) -> 
         order = refunds.lock_order(tx, order_id)
         known = _known(tx, order_id, dispute)
         now = datetime.now(UTC).replace(tzinfo=None)
-        as_of = now.replace(microsecond=0) if dispute.as_of is None else _utc(dispute.as_of)
-        phase = _phase(dispute, known)
-        is_news = known is None or _is_news(known, phase, as_of)
+        # Two times: of the event, which says when money moved, and of the state, which a thin event's may be newer.
+        happened_at = now.replace(microsecond=0) if dispute.as_of is None else _utc(dispute.as_of)
+        seen_at = happened_at if dispute.fetched_at is None else _utc(dispute.fetched_at)
+        phase = _phase(dispute, known, happened_at)
+        is_news = known is None or _is_news(known, phase, seen_at, fetched=dispute.fetched_at is not None)
         history.record(
             tx,
             order_id=order_id,
@@ -95,8 +100,8 @@ def record_dispute(database: Database, order_id: int, dispute: DisputeEvent) -> 
             amount_minor=dispute.amount_minor,
         )
         if is_news:
-            _remember(tx, order, dispute, phase, as_of)
-        _note_funds(tx, dispute, as_of)
+            _remember(tx, order, dispute, phase, seen_at)
+        _note_funds(tx, dispute, happened_at)
         status = _settle(tx, order, dispute, phase) if is_news else order["status"]
         told, alerts = None, counts_off.due_alerts(tx, order_id)
         if is_news and _is_due(known, phase, dispute.event_id, now):
@@ -122,21 +127,28 @@ def _known(tx: Transaction, order_id: int, dispute: DisputeEvent) -> _Known | No
     return msgspec.convert(row, _Known)
 
 
-def _phase(dispute: DisputeEvent, known: _Known | None) -> DisputePhase:
+def _phase(dispute: DisputeEvent, known: _Known | None, happened_at: datetime) -> DisputePhase:
     phase = phase_of(dispute.status, dispute.event_type)
-    if phase is DisputePhase.LOST and known is not None and known.phase is DisputePhase.WON:
-        # Its funds were reinstated, and its status may say `lost` for a while. Only the money, or its end, says more.
-        withdrawn, reinstated = known.funds_withdrawn_at, known.funds_reinstated_at
-        stands = reinstated is not None and (withdrawn is None or withdrawn <= reinstated)
-        if stands and dispute.event_type not in {FUNDS_WITHDRAWN, CLOSED}:
-            return DisputePhase.WON
-    return phase
+    if known is None or phase_of(dispute.status, "") is not DisputePhase.LOST:
+        return phase
+    # Lost. Where its funds were reinstated the status may say so still for a while: the money, or its end, says more.
+    # A thin event may be old, and its state is today's: what it says of the money is of its own time.
+    withdrawn, reinstated = known.funds_withdrawn_at, known.funds_reinstated_at
+    if dispute.event_type == FUNDS_WITHDRAWN:
+        withdrawn = max(withdrawn or happened_at, happened_at)
+    elif dispute.event_type == FUNDS_REINSTATED:
+        reinstated = max(reinstated or happened_at, happened_at)
+    if reinstated is None or (withdrawn is not None and withdrawn > reinstated):
+        return DisputePhase.LOST
+    ended_after = dispute.event_type == CLOSED and happened_at > reinstated
+    was_won = known.phase is DisputePhase.WON or dispute.event_type == FUNDS_REINSTATED
+    return DisputePhase.WON if was_won and not ended_after else DisputePhase.LOST
 
 
-def _is_news(known: _Known, phase: DisputePhase, as_of: datetime) -> bool:
-    """Tell whether Stripe said this after what is known; of two of the same second, the later phase."""
-    if as_of != known.reported_at:
-        return as_of > known.reported_at
+def _is_news(known: _Known, phase: DisputePhase, seen_at: datetime, *, fetched: bool) -> bool:
+    """Tell whether Stripe said this after what is known; of two of the same moment, the later phase."""
+    if abs(seen_at - known.reported_at) > (_ASKED_TOGETHER if fetched else timedelta(0)):
+        return seen_at > known.reported_at
     return phase is known.phase or is_later(phase, known.phase)
 
 
@@ -146,7 +158,7 @@ def _entry(dispute: DisputeEvent, known: _Known | None, phase: DisputePhase) -> 
     return "dispute_updated" if known is not None and known.phase is phase else _ENTRIES[phase]
 
 
-def _remember(tx: Transaction, order: Row, dispute: DisputeEvent, phase: DisputePhase, as_of: datetime) -> None:
+def _remember(tx: Transaction, order: Row, dispute: DisputeEvent, phase: DisputePhase, seen_at: datetime) -> None:
     tx.change(
         "INSERT INTO order_disputes (stripe_dispute_id, order_id, payment_key, stripe_charge_id, amount_minor,"
         " currency, status, phase, is_open, reason, due_by, reported_at)"
@@ -154,7 +166,7 @@ def _remember(tx: Transaction, order: Row, dispute: DisputeEvent, phase: Dispute
         " ON DUPLICATE KEY UPDATE stripe_charge_id = COALESCE(VALUES(stripe_charge_id), stripe_charge_id),"
         " amount_minor = VALUES(amount_minor), currency = VALUES(currency), status = VALUES(status),"
         " phase = VALUES(phase), is_open = VALUES(is_open), reason = VALUES(reason), due_by = VALUES(due_by),"
-        " reported_at = VALUES(reported_at)",
+        " reported_at = GREATEST(reported_at, VALUES(reported_at))",
         dispute.dispute_id,
         order["id"],
         dispute.payment_key,
@@ -166,22 +178,22 @@ def _remember(tx: Transaction, order: Row, dispute: DisputeEvent, phase: Dispute
         phase in OPEN_PHASES,
         dispute.reason,
         None if dispute.due_by is None else _utc(dispute.due_by),
-        as_of,
+        seen_at,
     )
     ledger.remember_charge_id(
         tx, order_id=order["id"], payment_key=dispute.payment_key, stripe_charge_id=dispute.charge_id
     )
 
 
-def _note_funds(tx: Transaction, dispute: DisputeEvent, as_of: datetime) -> None:
+def _note_funds(tx: Transaction, dispute: DisputeEvent, happened_at: datetime) -> None:
     """Note when the bank took the money last, and when it gave it back; an older event changes nothing."""
     column = {FUNDS_WITHDRAWN: "funds_withdrawn_at", FUNDS_REINSTATED: "funds_reinstated_at"}.get(dispute.event_type)
     if column is not None:
         tx.change(
             f"UPDATE order_disputes SET {column} = GREATEST(COALESCE({column}, %s), %s)"  # noqa: S608 -- constants
             " WHERE stripe_dispute_id = %s",
-            as_of,
-            as_of,
+            happened_at,
+            happened_at,
             dispute.dispute_id,
         )
 

@@ -107,7 +107,7 @@ class _Event(msgspec.Struct):
     # (https://docs.stripe.com/context).
     account: str | None = None
     context: str | None = None
-    # Of a thin event: when its object was fetched, in Unix time. Then its state decides, not the event's type.
+    # Of a thin event: when its object was asked for, in Unix time. Then its state decides, not the event's type.
     fetched_at: int | None = None
 
 
@@ -220,8 +220,9 @@ def read_event(
         return _READERS[event.type](event, event.data.get("object"))
     if fetch is None:
         raise InvalidEvent(f"Event {event.id} is thin: its object is to be fetched from Stripe.")
-    body = thin_events.fetched_object(thin, fetch)
+    # Before the request: what is answered may be newer, never older.
     event.fetched_at = int(time.time())
+    body = thin_events.fetched_object(thin, fetch)
     return _READERS[event.type](event, body)
 
 
@@ -385,7 +386,8 @@ def _read_dispute(event: _Event, body: object) -> DisputeEvent:
         amount_minor=fields.needed_amount(dispute.amount, "amount"),
         currency=fields.currency(dispute.currency),
         status=fields.word(dispute.status),
-        as_of=event.fetched_at or fields.time(event.created),
+        as_of=fields.time(event.created),
+        fetched_at=event.fetched_at,
         reason=fields.word(dispute.reason) if isinstance(dispute.reason, str) else None,
         due_by=fields.time(details.get("due_by")) if isinstance(details, dict) else None,
     )

@@ -93,9 +93,10 @@ class Refund(OrderNames, kw_only=True, omit_defaults=True):
 
 
 class Dispute(OrderNames, kw_only=True, omit_defaults=True):
-    """A dispute or an inquiry, as Stripe saw it at `as_of`.
+    """A dispute or an inquiry, as Stripe saw it at `as_of`, which is when its event happened.
 
-    `reason` is the bank's word, `due_by` until when it is to be answered.
+    `fetched_at`, of a thin event: when Stripe was asked for it, so that its state is at least as new. `reason` is the
+    bank's word, `due_by` until when it is to be answered.
     """
 
     dispute_id: str
@@ -105,6 +106,7 @@ class Dispute(OrderNames, kw_only=True, omit_defaults=True):
     payment_intent_id: str | None = None
     charge_id: str | None = None
     as_of: int | None = None
+    fetched_at: int | None = None
     reason: str | None = None
     due_by: int | None = None
 

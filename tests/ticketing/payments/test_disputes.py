@@ -400,9 +400,39 @@ def test_in_any_order_and_twice_the_books_end_the_same(database: Database, order
             pay(database, order)
     assert refunded(database, order) == Decimal("0.00")
     row = dispute_row(database, order)
-    assert (row["phase"], row["is_open"]) == ("won", 0)
+    assert (row["phase"], row["is_open"]) == ("won", Decimal(0))
     assert status(database, order) == ("paid" if won_before_lost else "refunded")
     assert seats(database, order) == ((1, 0) if won_before_lost else (0, 0))
+
+
+def fetched(database: Database, order: int, event_type: str, says: str, *, at: int, asked_at: int) -> DisputeRecorded:
+    """A thin event's way through RecordDispute: `at` is when it happened."""
+    event = dispute_event(database, order, event_type, status=says, at=at)
+    event.fetched_at = asked_at
+    return record_dispute(database, order, event)
+
+
+def test_of_two_states_asked_for_together_the_one_that_can_follow_the_other_is_newer(database: Database) -> None:
+    order = paid_order(database)
+    fetched(database, order, CLOSED, "lost", at=AT + 60, asked_at=AT + 63)
+    # Asked for before, answered later: or the other way round, nobody knows.
+    for asked_at in (AT + 60, AT + 63, AT + 68):
+        assert fetched(database, order, CREATED, "needs_response", at=AT, asked_at=asked_at).told is None
+    assert (dispute_row(database, order)["phase"], status(database, order)) == ("lost", "refunded")
+
+
+def test_an_old_thin_event_says_of_the_money_what_was_true_then(database: Database) -> None:
+    order = paid_order(database)
+    fetched(database, order, WITHDRAWN, "lost", at=AT, asked_at=AT + 1)
+    fetched(database, order, REINSTATED, "lost", at=AT + 60, asked_at=AT + 61)
+    for event_type in (WITHDRAWN, CLOSED, UPDATED, REINSTATED):
+        fetched(database, order, event_type, "lost", at=AT + 1, asked_at=AT + 3600)
+        row = dispute_row(database, order)
+        assert (row["phase"], refunded(database, order)) == ("won", Decimal(0))
+        assert (row["funds_reinstated_at"] - row["funds_withdrawn_at"]).total_seconds() == 59
+    fetched(database, order, WITHDRAWN, "lost", at=AT + 120, asked_at=AT + 7200)
+    fetched(database, order, REINSTATED, "lost", at=AT + 60, asked_at=AT + 7300)
+    assert (dispute_row(database, order)["phase"], refunded(database, order)) == ("lost", Decimal(20))
 
 
 # --- Together with refunds --------------------------------------------------------------------------------------------
