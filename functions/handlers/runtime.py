@@ -61,7 +61,7 @@ def task(kind: type[Given]) -> Callable[[Callable[[Given], object]], Handler]:
                 _log_failure(error)
                 raise
             except Exception:
-                logger.exception("The task failed in a way that nobody foresaw")
+                logger.exception("The task failed with an unexpected error")
                 raise
             logger.info("done", extra={"result": result})
             return result
@@ -92,7 +92,7 @@ def _read(event: object, kind: type[Given]) -> Given:
     except msgspec.ValidationError as error:
         raise InvalidEvent(f"The task's input is malformed: {error}.") from None
     except UnicodeError:  # JSON can write half a surrogate pair, which is no text
-        raise InvalidEvent("The task's input is malformed: it has text that is no Unicode.") from None
+        raise InvalidEvent("The task's input is malformed: it has text that is not valid Unicode.") from None
     logger.append_keys(execution_id=given.execution_id, stripe_event_id=given.stripe_event_id, order_id=given.order_id)
     history.written_by(given.execution_id)
     return given

@@ -134,8 +134,8 @@ def stripe_secret() -> StripeSecret:
     if not _PRINTABLE.fullmatch(secret.api_key):
         # Sent as it is, an error of the HTTP client would quote it.
         raise ConfigurationError(
-            "The api_key in the secret of STRIPE_SECRET_ARN has a blank, a line break or another character that no key"
-            " of Stripe's has."
+            "The api_key in the secret of STRIPE_SECRET_ARN has a blank, a line break or another character that no"
+            " Stripe key has."
         )
     return secret
 
@@ -162,14 +162,15 @@ def connect_to_database(timeouts: Timeouts = FOR_REQUESTS) -> Connection[DictCur
             raise
     if _ca_file() is None and is_let_in_over_tls(**_login(secret)):
         raise ConfigurationError(
-            "The database lets the user in the secret of DATABASE_SECRET_ARN in over TLS only, and DATABASE_TLS is off:"
-            " set the parameter DatabaseTls to verify, and deploy."
+            "The database requires TLS for the user in the secret of DATABASE_SECRET_ARN, but DATABASE_TLS is off. Set"
+            " the parameter DatabaseTls to verify, and deploy."
         )
     # A rotation changes the password first and the secret a moment later: the retries outlast that
     # (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotating-secrets_strategies.html).
     raise DatabaseUnavailable(
-        "The database refuses the user or the password in the secret of DATABASE_SECRET_ARN: it is being rotated, or it"
-        " is wrong, or the user must show a certificate (REQUIRE X509), which is not supported."
+        "The database refuses the user or the password in the secret of DATABASE_SECRET_ARN. The password is being"
+        " rotated, or it is wrong, or the user needs a client certificate (REQUIRE X509), which this shop does not"
+        " support."
     )
 
 
@@ -233,7 +234,7 @@ def _ca_file() -> str | None:
 
 
 def _secret(variable: str, kind: type[T], *, away: type[RetryableError], fresh: bool = False) -> T:
-    """Give a secret; where Secrets Manager does not answer, `away` says what cannot be reached without it."""
+    """Return a secret. Raises `away` if Secrets Manager does not answer."""
     arn = required(variable)
     # Imported here: it brings boto3, which the functions that need no secret must not pay for.
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415 -- see above
@@ -245,10 +246,10 @@ def _secret(variable: str, kind: type[T], *, away: type[RetryableError], fresh: 
     try:
         return msgspec.json.decode(text, type=kind, strict=False)
     except UnicodeError:
-        raise ConfigurationError(f"The secret of {variable} has text that is no Unicode.") from None
+        raise ConfigurationError(f"The secret of {variable} has text that is not valid Unicode.") from None
     except msgspec.DecodeError as error:
         # msgspec names the field and the type, never the value.
-        raise ConfigurationError(f"The secret of {variable} has not the expected shape: {error}.") from None
+        raise ConfigurationError(f"The secret of {variable} does not have the expected shape: {error}.") from None
 
 
 @functools.cache
@@ -268,7 +269,9 @@ def _not_fetched(variable: str, reason: BaseException | None, away: type[Retryab
     code = reason.response["Error"]["Code"] if isinstance(reason, ClientError) else type(reason).__name__
     if code in _WRONG_SECRET:
         return ConfigurationError(
-            f"The secret of {variable} cannot be read: {code}. Does it exist, may this function's role read it, and use"
-            " the key with which it is encrypted (docs/deploy.md, 1)?"
+            f"The secret of {variable} cannot be read: {code}. Check that it exists, and that this function's role may"
+            " read it and use its encryption key (docs/deploy.md, 1)."
         )
-    return away(f"The secret of {variable} could not be fetched: {code}. Is there a way to Secrets Manager?")
+    return away(
+        f"The secret of {variable} could not be fetched: {code}. Check that the functions can reach Secrets Manager."
+    )

@@ -42,7 +42,7 @@ def to_minor_units(amount: Decimal, currency: str) -> int:
     scaled = amount.scaleb(minor_unit_digits(currency))
     whole = int(scaled)
     if scaled != whole:
-        raise ValueError(f"{amount} {currency.upper()} cannot be said in minor units")
+        raise ValueError(f"{amount} {currency.upper()} has no whole number of minor units")
     return whole
 
 

@@ -66,7 +66,7 @@ def handler_that(answer: object) -> runtime.Handler:
         (Made("paid"), "INFO", "done"),
         (DatabaseUnavailable("The database is away."), "WARNING", "The database is away."),
         (OrderNotFound("There is no order 12."), "ERROR", "There is no order 12."),
-        (ZeroDivisionError("a bug"), "ERROR", "The task failed in a way that nobody foresaw"),
+        (ZeroDivisionError("a bug"), "ERROR", "The task failed with an unexpected error"),
     ],
 )
 def test_every_line_says_what_it_belongs_to(log: Log, answer: object, level: str, message: str) -> None:

@@ -42,7 +42,7 @@ def test_minor_units(amount: str, currency: str, minor: int) -> None:
 
 @pytest.mark.parametrize(("amount", "currency"), [("0.001", "eur"), ("40.50", "jpy"), ("1.0001", "kwd")])
 def test_what_is_finer_than_the_currency_is_refused(amount: str, currency: str) -> None:
-    with pytest.raises(ValueError, match=f"{amount} {currency.upper()} cannot be said in minor units"):
+    with pytest.raises(ValueError, match=f"{amount} {currency.upper()} has no whole number of minor units"):
         to_minor_units(Decimal(amount), currency)
 
 

@@ -201,7 +201,7 @@ def _unforeseen(error: Exception) -> dict[str, Any]:
     # Where, not what: a foreign exception's words may quote what the caller sent.
     frames = traceback.extract_tb(error.__traceback__)
     logger.error(
-        "The request failed in a way that nobody foresaw",
+        "The request failed with an unexpected error",
         extra={
             "error": type(error).__name__,
             "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],

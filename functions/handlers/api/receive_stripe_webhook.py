@@ -62,20 +62,20 @@ def _check_signature(body: bytes, signature: str | None) -> None:
     try:
         secret = stripe_secret().webhook_signing_secret
     except StripeUnavailable as error:
-        # Not what a buyer is told when Stripe is away: here it is Stripe that asks.
+        # The caller here is Stripe, not a buyer: try_again, not the buyer's error for an outage of Stripe.
         raise public_errors.try_again() from error
     if not secret:
-        # Where events come by the partner bus there is no such door. A 500 would let anybody raise the API's alarm.
-        logger.warning("A webhook came, but the Stripe secret has no webhook_signing_secret")
+        # Without the secret this shop has no webhook. A 500 would let anyone set off the API's alarm.
+        logger.warning("Webhook refused: the Stripe secret has no webhook_signing_secret")
         raise public_errors.not_found("This address")
     try:
         stripe.WebhookSignature.verify_header(body, signature, secret, tolerance=_TOLERANCE_SECONDS)
     except (stripe.SignatureVerificationError, UnicodeError, TypeError) as error:  # TypeError: it is not ASCII
-        # Anybody can send such a thing, so no alarm; but with a wrong signing secret it is every event of Stripe's.
+        # Anyone can send this, so no alarm. But with a wrong signing secret, every event of Stripe ends here.
         reason = str(error) if isinstance(error, stripe.SignatureVerificationError) else type(error).__name__
-        logger.warning("A webhook's signature was refused", extra={"reason": reason})
+        logger.warning("Webhook refused: its signature is wrong", extra={"reason": reason})
         count_metric("WebhookSignaturesRefused")
-        raise public_errors.invalid_request("The Stripe-Signature is not good for this body.") from None
+        raise public_errors.invalid_request("The Stripe-Signature does not match the body.") from None
 
 
 def _read(body: bytes) -> _StripeEvent:
@@ -93,7 +93,7 @@ def _put(event: BusEvent) -> None:
     bus = EventBridgeBus(_event_bridge(), os.environ.get("EVENT_BUS_NAME", "default"), tries=1)
     [result] = bus.put([event])
     if not result.taken:
-        logger.error("EventBridge did not take the event", extra={"error_code": result.error})
+        logger.error("EventBridge did not accept the event", extra={"error_code": result.error})
         raise public_errors.try_again()
 
 

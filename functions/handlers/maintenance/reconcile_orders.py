@@ -72,7 +72,7 @@ def _reconcile(given: ReconcileOrdersInput) -> Report:
     try:
         report = reconcile(
             database,
-            # The pace tries again, for all its threads together; each request by itself must not.
+            # The rate limiter retries for all threads together; a request must not retry by itself.
             StripeSessions(stripe_access.client(network_retries=0)),
             EventBridgeBus(event_bus.client(), required("EVENT_BUS_NAME")),
             Options(
@@ -101,7 +101,7 @@ def _reconcile(given: ReconcileOrdersInput) -> Report:
 
 
 def _count_missing(given: ReconcileOrdersInput, found: list[ReconciledItem], begun: float) -> None:
-    # Not what a person sends after, a backlog perhaps: an alarm takes it that no event arrives now.
+    # Only scheduled runs count. A person may send a backlog, and an alarm reads this as "no event arrives now".
     if given.execution_id == _SCHEDULED:
         missing = found_payments.count(database, found, seconds=time.monotonic() - begun)
         metrics.add_metric(name="PaymentEventsMissing", unit="Count", value=missing)
@@ -112,7 +112,7 @@ def _count_run(report: Report) -> None:
     # A point for each run; those that are more than 0 were counted one by one.
     metrics.add_metric(name="ReconciliationNeedsPerson", unit="Count", value=0)
     if report.complete:
-        # What even a whole run left behind blocks seats: an alarm watches it.
+        # Orders that even a complete run left past their hold block seats: an alarm watches them.
         metrics.add_metric(name="OrdersPastHold", unit="Count", value=database_health(database).past_hold)
     count_metric("ReconciliationRuns")
 

@@ -27,7 +27,7 @@ class ValidateEventInput(TaskInput):
 def handler(given: ValidateEventInput) -> StripeEvent:
     """Raises InvalidEvent, which nobody retries; for a thin event StripeUnavailable, which is retried."""
     if given.envelope == TOO_LARGE:
-        raise InvalidEvent(f"The execution's input is {TOO_LARGE}. No event of Stripe's is; see the input.")
+        raise InvalidEvent(f"The execution's input is {TOO_LARGE}. Stripe sends no such event; look at the input.")
     payment = read_event(given.envelope, livemode=stripe_livemode(), own_account=stripe_account_id(), fetch=_fetch)
     if isinstance(payment, IgnoredEvent) and payment.because == "account":
         count_metric("ForeignAccountEvents")

@@ -26,7 +26,7 @@ from ticketing.stripe.objects import SessionIdentity
 from ticketing.stripe.rate_limit import DeadlineExceeded, RateLimiter
 
 EVENT_MISSING: Final = "event_missing"
-_TO_DO: Final = "Lost refunds and disputes are not found until the key may read Events (docs/deploy.md, 1)."
+_TO_DO: Final = "Reconciliation finds no lost refunds and disputes until the key may read Events (docs/deploy.md, 1)."
 
 
 class EventList(Protocol):
@@ -144,14 +144,14 @@ class EventSearch:
         except DeadlineExceeded:
             raise
         except (StripeUnavailable, StripeRefused) as error:
-            # One payment that Stripe does not speak of keeps no other waiting.
+            # One payment without an answer must not stop the others.
             self._note(
                 ReconciledItem(
                     order_id=None,
                     session_id=None,
                     finding=EVENT_MISSING,
                     action="failed",
-                    note=f"An event is about {payment_intent_id}, and nobody can tell whose that is: {error}",
+                    note=f"An event is about payment {payment_intent_id}, but its session cannot be read: {error}",
                 )
             )
             return None
@@ -181,4 +181,4 @@ def _item(one: LostEvent, action: Literal["event_sent", "event_not_sent"], note:
 
 
 def _not_sent(one: LostEvent, result: PutResult) -> ReconciledItem:
-    return _item(one, "event_not_sent", f"; EventBridge did not take it: {result.error}")
+    return _item(one, "event_not_sent", f"; EventBridge did not accept it: {result.error}")

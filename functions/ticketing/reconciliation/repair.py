@@ -133,11 +133,11 @@ class Repair:
                 if off:
                     action, note = "reported", " ".join(alert.message for alert in off)
             except DatabaseUnavailable:
-                # A COMMIT whose answer was lost may have put the next question off for a day: better told twice.
+                # A COMMIT whose answer was lost may have put off the next check for a day: better report twice.
                 if action == "reported":
                     yield _row(order.order_id, answer.session_id, answer.finding, action, note)
                 raise
-            except Exception as error:  # noqa: BLE001 -- one order that cannot be mended keeps no other waiting
+            except Exception as error:  # noqa: BLE001 -- one broken order must not stop the others
                 action, note = "failed", _sentence(error)
                 self._put_off_failed(order.order_id)
         yield _row(order.order_id, answer.session_id, answer.finding, action, note)
@@ -153,7 +153,7 @@ class Repair:
         elif finding == "no_session" and self._may_be_under_way(order):
             action, note = "left", "its checkout may be under way"
         elif finding == "session_missing" and not self._close_missing:
-            action, note = "reported", "Stripe knows no such session in this account and mode"
+            action, note = "reported", "Stripe has no such session in this account and mode"
         elif finding == "payment_awaited":
             action = "marked_processing" if order.status == OrderStatus.PENDING else "left"
         elif finding == "open" and not self.is_over(order, answer.session):
@@ -306,17 +306,19 @@ def _row(order_id: int | None, session_id: str | None, finding: str, action: Act
 
 
 def _sentence(error: Exception) -> str:
-    # Of what nobody foresaw only the kind: its words may quote a buyer.
-    return str(error) if isinstance(error, PermanentError) else f"{type(error).__name__}, which nobody foresaw"
+    # Of an unexpected error, only its type: its text may quote a buyer.
+    return str(error) if isinstance(error, PermanentError) else f"unexpected error: {type(error).__name__}"
 
 
 def _note_of(session: SessionObject | None) -> str:
     charge = charge_of(session) if session is not None else None
-    return "disputed: see it in Stripe's dashboard" if charge is not None and charge.get("disputed") else ""
+    return (
+        "disputed: look at the dispute in Stripe's dashboard" if charge is not None and charge.get("disputed") else ""
+    )
 
 
 def retried(work: Callable[[], T]) -> T:
-    """Do a transaction again when it lost against another one; a run of many must not end for that."""
+    """Retry a transaction that lost against another one; a long run must not end for that."""
     for failed in range(1, _TRIES):
         try:
             return work()

@@ -257,7 +257,7 @@ class _Run:
             answers.append(answer)
         if answers and all(answer.finding == "unanswered" for answer in answers):
             raise StripeUnavailable(
-                f"Stripe answered none of {len(answers)} questions; the rest waits for the next run."
+                f"Stripe answered none of {len(answers)} requests. The rest waits for the next run."
             )
         return answers
 
@@ -280,7 +280,7 @@ class _Run:
             raise  # it is the same for all
         except PermanentError as error:
             return Answer(order=order, finding="refused", session_id=session_id, note=str(error))
-        except Exception as error:  # noqa: BLE001 -- one order's trouble, whatever it is, keeps no other waiting
+        except Exception as error:  # noqa: BLE001 -- one broken order must not stop the others
             return Answer(order=order, finding="refused", session_id=session_id, note=_oddity(error))
 
     def _ask_about(self, order: DueOrder, session_id: str) -> Answer:
@@ -295,7 +295,10 @@ class _Run:
             finding = finding_of(session)
             if finding == "open":
                 return Answer(
-                    order=order, finding="unanswered", session_id=session_id, note="open, but it cannot be expired"
+                    order=order,
+                    finding="unanswered",
+                    session_id=session_id,
+                    note="the session is open, but Stripe does not expire it",
                 )
         return _answer(order, finding, session_id, session)
 
@@ -314,13 +317,13 @@ class _Run:
         unrecorded = unrecorded_payments.not_recorded(self._database, page)
         if self._options.account_is_shared:
             unrecorded = [payment for payment in unrecorded if payment.order_id is not None]
-        # Told once, or the alarm would never end; whoever asks since a date wants to see them all.
-        told = (
+        # Reported once, or the alarm would never end. A run `since` a date lists them all.
+        reported = (
             set()
             if self._options.since is not None
             else unrecorded_payments.already_reported(self._database, unrecorded)
         )
-        due = [payment for payment in unrecorded if payment.session_id not in told]
+        due = [payment for payment in unrecorded if payment.session_id not in reported]
         settled = self._settle_payments(due, threads)
         ids = [session["id"] for session in page]
         if settled < len(due):
@@ -329,20 +332,20 @@ class _Run:
         return RunCursor(now=cursor.now, orders=None, after_session=after) if more else None
 
     def _settle_payments(self, due: Sequence[UnrecordedPayment], threads: ThreadPoolExecutor) -> int:
-        """Send what belongs to an order, tell what belongs to none; gives how many there was time for."""
-        told: list[str] = []
+        """Send what belongs to an order, report what belongs to none; return how many there was time for."""
+        reported: list[str] = []
         settled = 0
         asked = threads.map(self._retrieve, due)
         try:
             for payment, (session, trouble) in zip(due, asked, strict=True):
                 if trouble:
                     self._note(unrecorded_payments.report(payment, trouble))
-                    told.append(payment.session_id)
+                    reported.append(payment.session_id)
                 elif payment.order_id is None:
-                    # Money that went back needs nobody any more.
+                    # Money that went back needs no person.
                     if finding_of(session) not in {"refunded", "lost_to_dispute"}:
                         self._note(unrecorded_payments.report(payment))
-                        told.append(payment.session_id)
+                        reported.append(payment.session_id)
                 elif session is not None:
                     again = self._options.since is not None
                     for row in self._repair.send_late(payment.order_id, session, again=again):
@@ -351,9 +354,9 @@ class _Run:
         except DeadlineExceeded:
             pass
         finally:
-            # After it was told, and whatever became of the others.
+            # After they were reported, whatever became of the others.
             if not self._options.dry_run:
-                unrecorded_payments.remember_told(self._database, told)
+                unrecorded_payments.remember_reported(self._database, reported)
         return settled
 
     def _retrieve(self, payment: UnrecordedPayment) -> tuple[SessionObject | None, str]:
@@ -371,8 +374,8 @@ class _Run:
 
 
 def _oddity(error: Exception) -> str:
-    # Not the error's own words: they may quote what Stripe knows of the buyer.
-    return f"Stripe's answer, or the order's row, is not as the shop knows it ({type(error).__name__})"
+    # Not the error's own text: it may quote the buyer's data at Stripe.
+    return f"Stripe's answer or the order's row has an unknown form ({type(error).__name__})"
 
 
 def _answer(order: DueOrder, finding: Finding, session_id: str, session: SessionObject | None) -> Answer:

@@ -70,10 +70,10 @@ def _settle(database: Database, order: Row, *, dry_run: bool) -> ReconciledItem 
         use = retried(lambda: count_discount_use(database, order["id"]))
     except DatabaseUnavailable:
         raise
-    except Exception as error:  # noqa: BLE001 -- one order that cannot be counted keeps no other waiting
-        return item(action="failed", note=f"{type(error).__name__}: it could not be counted")
+    except Exception as error:  # noqa: BLE001 -- one broken order must not stop the others
+        return item(action="failed", note=f"the count failed with {type(error).__name__}")
     alerts: list[Alert] = [*seats.alerts, *use.alerts]
     if alerts and not order["is_off"]:
         return item(action="reported", note=" ".join(alert.message for alert in alerts))
-    # What was told before, and is still so, `cachao doctor` says.
+    # `cachao doctor` lists what was reported before and is still off.
     return item(action="counted") if "counted" in {seats.result, use.result} else None

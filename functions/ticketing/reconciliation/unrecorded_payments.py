@@ -78,8 +78,8 @@ def already_reported(database: Database, payments: Iterable[UnrecordedPayment]) 
     return {row["id"] for row in rows}
 
 
-def remember_told(database: Database, session_ids: Sequence[str]) -> None:
-    """Remember of which sessions an operator is told, so that he is told once.
+def remember_reported(database: Database, session_ids: Sequence[str]) -> None:
+    """Remember which sessions were reported to the operators, so that each is reported once.
 
     Raises:
         DatabaseUnavailable: try again.
@@ -94,26 +94,27 @@ def remember_told(database: Database, session_ids: Sequence[str]) -> None:
 
 
 def report(payment: UnrecordedPayment, trouble: str = "") -> ReconciledItem:
-    """Say what an operator has to know of a payment that belongs to no order, or, with `trouble`, cannot be read."""
+    """Report a payment that belongs to no order or, with `trouble`, cannot be read."""
     if trouble:
         return ReconciledItem(
             order_id=payment.order_id,
             session_id=payment.session_id,
             finding="refused",
             action="reported",
-            note=f"{payment.amount} by {payment.payment_key} is not recorded, and cannot be read: {trouble}",
+            note=f"payment {payment.payment_key} of {payment.amount} is not recorded, and its session cannot be read:"
+            f" {trouble}",
         )
     claim = (
-        f"its metadata names order {payment.reference}, and nothing else says that it is this order's"
+        f"its metadata names order {payment.reference}, but nothing else proves that it belongs to this order"
         if payment.reference
-        else "it names no order: another shop of this account, or an order that is gone"
+        else "its metadata names no order: it belongs to another shop of this account, or to an order that is gone"
     )
     return ReconciledItem(
         order_id=None,
         session_id=payment.session_id,
         finding="unknown_session",
         action="reported",
-        note=f"{payment.amount} by {payment.payment_key}; {claim}",
+        note=f"payment {payment.payment_key} of {payment.amount}: {claim}",
     )
 
 

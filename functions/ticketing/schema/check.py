@@ -50,7 +50,7 @@ def _raise(found: Iterable[str]) -> None:
     sentences = list(dict.fromkeys(found))
     if sentences:
         raise DataInconsistent(
-            "Nothing was changed, because this shop cannot work on the database as it is. Change this, then migrate"
+            "Nothing was changed: this shop cannot work on the database as it is. Change the following, then migrate"
             " again (docs/deploy.md, 4):" + "".join(f"\n- {sentence}" for sentence in sentences)
         )
 
@@ -105,11 +105,11 @@ def _unfit(table: ExistingTable, column: ExistingColumn, need: Needed) -> Iterat
     if need.kind is Kind.WORD:
         yield from _unfit_word(column, need, named)
     elif not _is_of(column, need.kind):
-        yield f"{named}, and must be {need.kind.value}."
+        yield f"{named}, but must be {need.kind.value}."
     elif need.kind is Kind.MONEY and column.digits - column.scale < need.at_least:
         yield f"{named}: too small for {'9' * need.at_least}.99. Make it DECIMAL(10,2)."
     elif need.kind is Kind.TEXT and column.characters < need.at_least:
-        yield f"{named}: too short, it must take {need.at_least} characters. Make it VARCHAR(255)."
+        yield f"{named}: too short for {need.at_least} characters. Make it VARCHAR(255)."
     elif need.kind is Kind.NUMBER and column.digits < need.at_least:
         yield f"{named}: too small for a count. Make it INT."
 
@@ -136,7 +136,7 @@ def _unfit_word(column: ExistingColumn, need: Needed, named: str) -> Iterator[st
                 " VARCHAR(20)."
             )
     elif column.kind not in _TEXTS:
-        yield f"{named}, and must be {need.kind.value}."
+        yield f"{named}, but must be {need.kind.value}."
     elif column.characters < need.at_least:
         yield f"{named}: too short for {max(need.words, key=len)}. Make it VARCHAR(20)."
 
@@ -147,8 +147,8 @@ def _unfilled(table: ExistingTable) -> Iterator[str]:
     names = [name for name in unknown if name not in PLACED_COLUMNS]
     if names:
         yield (
-            f"ticket_orders wants {', '.join(names)} of every order, and the checkout knows nothing of it."
-            " Give each a default, or let it be NULL."
+            f"ticket_orders requires {', '.join(names)} for every order, but the checkout does not set it."
+            " Give each a default, or allow NULL."
         )
 
 
@@ -180,7 +180,7 @@ def _already_there(table: ExistingTable | None, column: files.Column, *, applied
     wrong = _difference(existing, column)
     if wrong:
         yield (
-            f"{column.table}.{column.name} is there already, {existing.written}, and {wrong}. Rename it, or make it"
+            f"{column.table}.{column.name} already exists as {existing.written}, but {wrong}. Rename it, or make it"
             " what functions/migrations says."
         )
 
@@ -216,8 +216,8 @@ def _somebody_elses(table: ExistingTable, columns: list[files.Column]) -> Iterat
     why = (
         f"it lacks {', '.join(missing)}"
         if missing
-        else f"it wants {', '.join(unknown)}"
+        else f"it requires {', '.join(unknown)}"
         if unknown
         else f"it is {table.engine or table.kind}"
     )
-    yield f"The table {table.name} is not this shop's ({why}). Rename it, or give the shop a database of its own."
+    yield f"The table {table.name} is not this shop's ({why}). Rename it, or give the shop its own database."

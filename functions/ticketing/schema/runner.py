@@ -123,10 +123,10 @@ def _note(cursor: Cursor, name: str) -> None:
 
 def _stopped(error: pymysql.err.MySQLError | OSError, what: str) -> Exception:
     if is_passing(error):
-        return DatabaseUnavailable(f"{what} stopped: {describe(error)}. What is done is kept; run it again.")
+        return DatabaseUnavailable(f"{what} stopped: {describe(error)}. Migrate again: it continues where it stopped.")
     if error.args and error.args[0] in _NOT_ALLOWED:
         return ConfigurationError(
-            f"{what} needs a right that the database's user lacks: {describe(error)}. Grant it what docs/deploy.md, 1,"
-            " says, then migrate again."
+            f"{what} needs a right that the database's user lacks: {describe(error)}. Grant the rights of"
+            " docs/deploy.md, 1, then migrate again."
         )
-    return DataInconsistent(f"{what} failed: {describe(error)}. What is done is kept and does no harm.")
+    return DataInconsistent(f"{what} failed: {describe(error)}. What was migrated before it stays, and does no harm.")

@@ -29,7 +29,7 @@ def require_current_schema(cursor: Cursor) -> None:
     if missing:
         raise SchemaOutdated(
             f"The database lacks {'the migration' if len(missing) == 1 else 'the migrations'} {', '.join(missing)},"
-            " which belong to this version. Run `cachao migrate`. What fails meanwhile is tried again for some minutes;"
+            " which belong to this version. Run `cachao migrate`. What fails meanwhile is retried for some minutes;"
             " after that, run `cachao replay --failed --since 2d --error SchemaOutdated`."
         )
 

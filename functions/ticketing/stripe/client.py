@@ -100,18 +100,17 @@ def stripe_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except (stripe.APIConnectionError, stripe.RateLimitError) as error:
-        raise StripeUnavailable(f"Stripe could not be asked to {doing}: {_describe(error)}.") from None
+        raise StripeUnavailable(f"The request to Stripe to {doing} failed: {_describe(error)}.") from None
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         # The message would quote a part of the key.
         raise ConfigurationError(
-            f"Stripe does not let this API key {doing} ({_named(error)}):"
-            " look at the secret that STRIPE_SECRET_ARN names. One that was changed just now is read within five"
-            " minutes."
+            f"Stripe does not let this API key {doing} ({_named(error)})."
+            " Check the secret of STRIPE_SECRET_ARN. A changed secret takes effect within five minutes."
         ) from None
     except stripe.StripeError as error:
         status = error.http_status
         if status is None or status >= _SERVER_ERROR or status in {_CONFLICT, _TOO_MANY_REQUESTS}:
-            raise StripeUnavailable(f"Stripe could not be asked to {doing}: {_describe(error)}.") from None
+            raise StripeUnavailable(f"The request to Stripe to {doing} failed: {_describe(error)}.") from None
         raise StripeRefused(
             f"Stripe refused to {doing}: {_describe(error)}.",
             code=_code(error),

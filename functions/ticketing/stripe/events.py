@@ -274,7 +274,7 @@ def _read_session(event: _Event, body: object) -> SessionEvent | IgnoredEvent:
     if outcome == "paid" and any(part is None for part in told):
         raise InvalidEvent(f"Event {event.id} reports a payment without an amount and a currency.")
     if session.payment_status == "no_payment_required" and order_minor:
-        raise InvalidEvent(f"Event {event.id} says that nothing had to be paid, and names an amount.")
+        raise InvalidEvent(f"Event {event.id} says that nothing had to be paid, but names an amount.")
     charged_currency = None if session.currency is None else fields.currency(session.currency)
     presented = fields.presentment(session.presentment_details)
     return SessionEvent(

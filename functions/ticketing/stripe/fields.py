@@ -36,7 +36,7 @@ def convert(value: object, kind: type[T], what: str, *, expected: str | None = N
         # msgspec names types and places, never values: nothing of the buyer's can get into a log.
         raise InvalidEvent(f"{what} is malformed: {error}.") from None
     except UnicodeError:  # JSON can write half a surrogate pair, which is no text
-        raise InvalidEvent(f"{what} is malformed: it has text that is no Unicode.") from None
+        raise InvalidEvent(f"{what} is malformed: it has text that is not valid Unicode.") from None
     if expected is not None:
         kind_of_object = str(getattr(read, "object", ""))
         if kind_of_object != expected:
@@ -89,7 +89,7 @@ def needed_amount(value: int, what: str) -> int:
 def currency(value: str) -> str:
     """Give a currency's code in small letters, or raise InvalidEvent."""
     if not _CURRENCY.match(value):
-        raise InvalidEvent("currency is not a currency's code.")
+        raise InvalidEvent("currency is not a currency code.")
     return value.lower()
 
 
@@ -110,7 +110,7 @@ def presentment(value: object) -> tuple[int, str] | None:
 def refund_status(value: str) -> str:
     """Give a refund's status as it is stored, or raise InvalidEvent."""
     if not _REFUND_STATUS.match(value):
-        raise InvalidEvent("The refund's status is no status.")
+        raise InvalidEvent("The refund's status is not a status of Stripe's.")
     return value
 
 

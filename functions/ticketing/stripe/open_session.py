@@ -96,7 +96,7 @@ class StripeCheckoutSessions:
                 },
             )
         if not session.url:
-            raise StripeRefused(f"Stripe's Checkout Session {session.id} of order {request.reference} has no page.")
+            raise StripeRefused(f"Stripe's Checkout Session {session.id} of order {request.reference} has no URL.")
         return OpenSession(session_id=session.id, url=session.url)
 
 

@@ -98,13 +98,13 @@ class RateLimiter:
         """Wait for a turn, and give the time of it."""
         with self._lock:
             if self._gave_up:
-                raise DeadlineExceeded("Stripe is silent: not asked any more.")
+                raise DeadlineExceeded("Stripe does not answer; no more requests are sent.")
             now = self._clock()
             turn = max(self._next, now)
             if turn >= self._deadline:
                 # Turns only become later, so this is the end for all.
                 self._is_over = True
-                raise DeadlineExceeded("The time for asking Stripe is over.")
+                raise DeadlineExceeded("The time for requests to Stripe is over.")
             self._next = turn + self._interval
         if turn > now:
             self._sleep(turn - now)

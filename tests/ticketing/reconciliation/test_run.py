@@ -571,7 +571,7 @@ def test_an_order_whose_counter_cannot_follow_is_ended_and_told(shop: Shop) -> N
     report = shop.run()
     assert {row.order_id: row.action for row in report.rows} == {broken: "reported", whole: "released"}
     [note] = [row.note for row in report.rows if row.order_id == broken]
-    assert f"1 seat of order {broken} is not taken back from what is held" in note
+    assert f"1 seat of order {broken} is not subtracted from the held count" in note
     assert (status(shop.database, broken), status(shop.database, whole)) == ("expired", "expired")
     assert shop.run().rows == []
 
@@ -669,7 +669,7 @@ def test_an_order_that_fails_as_nobody_foresaw_keeps_no_other_waiting(
 
     monkeypatch.setattr("ticketing.reconciliation.repair.release_order", release)
     found = {row.order_id: (row.action, row.note) for row in shop.run().rows}
-    assert found == {broken: ("failed", "TypeError, which nobody foresaw"), whole: ("released", "")}
+    assert found == {broken: ("failed", "unexpected error: TypeError"), whole: ("released", "")}
     assert shop.run().rows == []  # tried again in an hour
 
 
@@ -787,7 +787,7 @@ def test_a_disputed_payment_that_is_not_lost_pays_its_order(shop: Shop, outcome:
     order = shop.order()
     disputed_session(shop, order, outcome)
     [row] = shop.run().rows
-    assert (row.finding, row.note) == ("paid", "disputed: see it in Stripe's dashboard")
+    assert (row.finding, row.note) == ("paid", "disputed: look at the dispute in Stripe's dashboard")
     assert (status(shop.database, order), seats(shop.database, order)) == ("paid", (1, 0))
 
 

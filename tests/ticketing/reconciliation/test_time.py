@@ -388,7 +388,7 @@ def test_a_payment_that_could_not_be_remembered_is_told_again(
 ) -> None:
     unknown = stand_in.seed_session(SessionSeed(amount_total=1500))
     with monkeypatch.context() as failing:
-        failing.setattr(unrecorded_payments, "remember_told", _no_database)
+        failing.setattr(unrecorded_payments, "remember_reported", _no_database)
         with pytest.raises(DatabaseUnavailable):
             run()
     assert told.take() == ([unknown], 1)

@@ -84,7 +84,7 @@ REFUSED = {
         "lacks processing, refunded, expired, failed.*at its end",
     ),
     "a status of 8 characters": ("ALTER TABLE ticket_orders MODIFY status VARCHAR(8)", "too short for processing"),
-    "a status that is a number": ("ALTER TABLE ticket_orders MODIFY status INT", r"status is int\(11\), and must be"),
+    "a status that is a number": ("ALTER TABLE ticket_orders MODIFY status INT", r"status is int\(11\), but must be"),
     "a status that is TEXT": ("ALTER TABLE ticket_orders MODIFY status TEXT", "cannot be indexed"),
     "other words for discounts": (
         "ALTER TABLE discount_codes MODIFY discount_type ENUM('percent','fixed')",
@@ -99,10 +99,10 @@ REFUSED = {
         "ALTER TABLE ticket_orders MODIFY cognito_sub VARCHAR(1000)",
         "cognito_sub takes 4000 bytes, and an index ends at 3072",
     ),
-    "a short e-mail column": ("ALTER TABLE ticket_orders MODIFY email VARCHAR(100)", "must take 254 characters"),
+    "a short e-mail column": ("ALTER TABLE ticket_orders MODIFY email VARCHAR(100)", "too short for 254 characters"),
     "a short session id": (
         "ALTER TABLE ticket_orders MODIFY stripe_checkout_session_id VARCHAR(64)",
-        "must take 80 characters",
+        "too short for 80 characters",
     ),
     "an address that is too long": (
         "ALTER TABLE ticket_orders MODIFY email VARCHAR(400); UPDATE ticket_orders SET email = REPEAT('x', 300)",
@@ -120,34 +120,37 @@ REFUSED = {
         "ALTER TABLE ticket_orders DROP COLUMN created_at; ALTER TABLE ticket_orders ADD COLUMN created_at INT",
         r"created_at is int\(11\).*a time",
     ),
-    "a day without a time": ("ALTER TABLE ticket_orders MODIFY created_at DATE", "created_at is date, and must be a"),
+    "a day without a time": ("ALTER TABLE ticket_orders MODIFY created_at DATE", "created_at is date, but must be a"),
     # Columns that are missing, or more
     "no column for the door": ("ALTER TABLE ticket_orders DROP COLUMN validated_at", "lacks the column validated_at"),
     "a column that every order must have": (
         "ALTER TABLE ticket_orders ADD COLUMN seat_plan INT NOT NULL",
-        "wants seat_plan of every order",
+        "ticket_orders requires seat_plan for every order",
     ),
-    "an id that does not number itself": ("ALTER TABLE ticket_orders MODIFY id INT", "wants id of every order"),
-    # What we would add is there already
+    "an id that does not number itself": (
+        "ALTER TABLE ticket_orders MODIFY id INT",
+        "ticket_orders requires id for every order",
+    ),
+    # What we would add already exists
     "a held_quantity that may be NULL": (
         "ALTER TABLE tickets ADD COLUMN held_quantity INT NULL",
-        r"tickets\.held_quantity is there already, int\(11\), and must be NOT NULL",
+        r"tickets\.held_quantity already exists as int\(11\), but must be NOT NULL",
     ),
     "a held_quantity that is small": (
         "ALTER TABLE tickets ADD COLUMN held_quantity TINYINT NOT NULL DEFAULT 0",
-        "held_quantity is there already.*too small",
+        "held_quantity already exists as.*too small",
     ),
     "a refunded_amount that is no money": (
         "ALTER TABLE ticket_orders ADD COLUMN refunded_amount DOUBLE NOT NULL DEFAULT 0",
-        "refunded_amount is there already, double, and must be DECIMAL",
+        "refunded_amount already exists as double, but must be DECIMAL",
     ),
     "a paid_at without microseconds": (
         "ALTER TABLE ticket_orders ADD COLUMN paid_at DATETIME NULL",
-        "paid_at is there already, datetime, and is too small",
+        "paid_at already exists as datetime, but is too small",
     ),
     "an email_lower of somebody's": (
         "ALTER TABLE ticket_orders ADD COLUMN email_lower VARCHAR(255) NULL",
-        "email_lower is there already.*must be generated",
+        "email_lower already exists as.*must be generated",
     ),
     "idempotency_keys of somebody else": (
         "CREATE TABLE idempotency_keys (id INT PRIMARY KEY, idempotency_key VARCHAR(80), response TEXT)",

@@ -90,8 +90,11 @@ def test_two_runs_at_once_do_not_get_in_each_others_way(empty_schema: Connect) -
     [
         ("ALTER TABLE ticket_orders MODIFY status ENUM('pending','paid')", "lacks processing, refunded"),
         ("ALTER TABLE tickets ENGINE = MyISAM", "tickets is MyISAM and knows no transactions"),
-        ("ALTER TABLE ticket_orders ADD COLUMN seat_plan INT NOT NULL", "wants seat_plan of every order"),
-        ("ALTER TABLE ticket_orders MODIFY id INT", "wants id of every order"),
+        (
+            "ALTER TABLE ticket_orders ADD COLUMN seat_plan INT NOT NULL",
+            "ticket_orders requires seat_plan for every order",
+        ),
+        ("ALTER TABLE ticket_orders MODIFY id INT", "ticket_orders requires id for every order"),
     ],
 )
 def test_a_live_schema_that_cannot_carry_the_shop_is_named(empty_schema: Connect, change: str, told: str) -> None:

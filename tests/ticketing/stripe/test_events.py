@@ -326,10 +326,14 @@ MALFORMED: list[tuple[str, object, str]] = [
     ("amount as boolean", envelope(COMPLETED, session(amount_total=True)), "`$.amount_total`"),
     ("amount negative", envelope(COMPLETED, session(amount_total=-1)), "amount_total is out of bounds"),
     ("amount huge", envelope(COMPLETED, session(amount_total=10**30)), "amount_total is out of bounds"),
-    ("currency too long", envelope(COMPLETED, session(currency="euro")), "currency is not a currency's code"),
-    ("currency of two lines", envelope(COMPLETED, session(currency="eur\n")), "currency is not a currency's code"),
+    ("currency too long", envelope(COMPLETED, session(currency="euro")), "currency is not a currency code"),
+    ("currency of two lines", envelope(COMPLETED, session(currency="eur\n")), "currency is not a currency code"),
     # U+212A, whose small letter is an ASCII k.
-    ("currency with a Kelvin sign", envelope(COMPLETED, session(currency="\u212arw")), "currency is not a currency's"),
+    (
+        "currency with a Kelvin sign",
+        envelope(COMPLETED, session(currency="\u212arw")),
+        "currency is not a currency code",
+    ),
     ("currency of surrogates", envelope(COMPLETED, session(currency="\ud800\udfff\ud800")), "currency is not a"),
     (
         "conversion negative",
@@ -393,7 +397,7 @@ def test_no_message_repeats_a_person(make: Callable[[str], object], text: str) -
 @pytest.mark.parametrize("body", [refund(status=EMAIL), refund(status=NAME)])
 def test_a_refunds_status_that_is_none_is_refused_unrepeated(body: object) -> None:
     # Recorded under a status that nobody knows, it would count as money that went back.
-    assert refusal(envelope("refund.updated", body)) == "The refund's status is no status."
+    assert refusal(envelope("refund.updated", body)) == "The refund's status is not a status of Stripe's."
 
 
 # --- Whatever comes ---------------------------------------------------------------------------------------------------
