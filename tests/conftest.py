@@ -32,6 +32,7 @@ TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 TABLES = (
     "order_history",
     "counts_off",
+    "counter_corrections",
     "order_disputes",
     "order_refunds",
     "order_payments",

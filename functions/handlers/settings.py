@@ -18,7 +18,7 @@ from pymysql.connections import Connection
 from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
-from ticketing.database import FOR_MIGRATIONS, FOR_REQUESTS, Timeouts, connector, is_let_in_over_tls
+from ticketing.database import FOR_MIGRATIONS, FOR_REQUESTS, FOR_SUMS, Timeouts, connector, is_let_in_over_tls
 from ticketing.errors import (
     ConfigurationError,
     DatabaseUnavailable,
@@ -189,6 +189,11 @@ def connect_with_the_secret_as_it_is() -> Connection[DictCursor]:
 def connect_for_migrations() -> Connection[DictCursor]:
     """Open a connection as `connect_to_database` does, whose statements may take minutes."""
     return connect_to_database(FOR_MIGRATIONS)
+
+
+def connect_for_sums() -> Connection[DictCursor]:
+    """Open a connection as `connect_to_database` does, whose statements may add up all orders."""
+    return connect_to_database(FOR_SUMS)
 
 
 def _connect(secret: DatabaseSecret, timeouts: Timeouts) -> Connection[DictCursor]:

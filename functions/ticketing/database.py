@@ -99,6 +99,8 @@ class Timeouts:
 FOR_REQUESTS = Timeouts(answer=8, row_lock=5, table_lock=5, rest=60)
 # Shorter than the migration function's time-out: an index on a large table takes its time.
 FOR_MIGRATIONS = Timeouts(answer=880, row_lock=10, table_lock=10, rest=900)
+# Shorter than the time-out of the function that adds up all orders. It waits for locks no longer than others.
+FOR_SUMS = Timeouts(answer=50, row_lock=5, table_lock=5, rest=90)
 # Whatever the server's is: what does not fit is an error and not cut, quotes mean what they mean here. Zero dates stay
 # allowed, as live tables have them.
 _SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION"

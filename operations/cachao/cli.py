@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from cachao.aws.environment import Choice
 from cachao.command_context import CommandContext
 from cachao.connect.command import connect
+from cachao.counts import counts
 from cachao.disputes import disputes
 from cachao.doctor.command import doctor
 from cachao.event import event
@@ -113,7 +114,21 @@ def _choose(
     )
 
 
-for _command in (doctor, connect, executions, orders, disputes, show, watch, replay, event, refund, reconcile, migrate):
+for _command in (
+    doctor,
+    connect,
+    executions,
+    orders,
+    disputes,
+    show,
+    watch,
+    replay,
+    event,
+    refund,
+    reconcile,
+    counts,
+    migrate,
+):
     app.command()(_command)
 
 

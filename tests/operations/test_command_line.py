@@ -34,6 +34,7 @@ COMMANDS = [
     "event",
     "refund",
     "reconcile",
+    "counts",
     "migrate",
 ]
 

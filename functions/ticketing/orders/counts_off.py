@@ -141,7 +141,7 @@ def sentence(order_id: int, off: CountOff) -> str:
 def commands(offs: Collection[CountOff]) -> list[str]:
     """Give the commands that show the counters that are off, each once."""
     named = dict.fromkeys(
-        f"cachao counts {off.counter_id}" if off.is_of_seats else f"cachao counts --code {off.counter_id}"
+        f"cachao counts --ticket {off.counter_id}" if off.is_of_seats else f"cachao counts --code {off.counter_id}"
         for off in offs
         if off.counter_id is not None
     )

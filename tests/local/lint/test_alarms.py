@@ -123,6 +123,10 @@ def test_no_function_counts_under_other_dimensions() -> None:
 # --- What an alarm may be, and where it is shown ---------------------------------------------------------------------
 
 
+# Its errors are the answer that the operator waits for (`cachao counts`). An alarm has ten metrics at most.
+SEEN_BY_WHOEVER_INVOKES: Final = {"CorrectCountsFunction"}
+
+
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
 def test_each_function_is_watched_by_the_alarms_on_errors_and_on_throttles(metric: str) -> None:
     functions = {name for name, found in RESOURCES.items() if found["Type"] == "AWS::Serverless::Function"}
@@ -132,7 +136,7 @@ def test_each_function_is_watched_by_the_alarms_on_errors_and_on_throttles(metri
         for found in metrics_of(alarm)
         if (found["Namespace"], found["MetricName"]) == ("AWS/Lambda", metric)
     ]
-    assert sorted(watched) == sorted(functions)
+    assert sorted(watched) == sorted(functions - SEEN_BY_WHOEVER_INVOKES)
 
 
 @pytest.mark.parametrize("name", sorted(name for name, alarm in ALARMS.items() if "Metrics" in alarm))

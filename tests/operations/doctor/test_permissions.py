@@ -22,7 +22,7 @@ from cachao.aws.environment import Environment
 from cachao.cli import app
 from local.aws.cloud import LocalCloud
 from local.stripe_stand_in import StripeStandIn
-from tests.factories import create_order
+from tests.factories import create_order, create_ticket
 from tests.operations.conftest import paid_event
 from tests.operations.connect.site import Site
 from tests.operations.replay.test_replay import send_dead_letter
@@ -166,11 +166,13 @@ def test_sending_and_repairing(
     doubly_paid: tuple[int, str, str],
 ) -> None:
     late_order(database, stripe_stand_in, status="expired")
+    create_ticket(database, held_quantity=1)
     Path("event.json").write_text(json.dumps(paid_event(database, create_order(database))))
     for command, words in {
         "event": ("event.json", "--yes"),
         "refund": (doubly_paid[0], "--yes"),
         "reconcile": ("--yes",),
+        "counts": ("--all", "--yes"),
         "migrate": (),
     }.items():
         calls.clear()
