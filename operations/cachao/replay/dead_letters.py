@@ -28,10 +28,14 @@ _LARGEST_INPUT: Final = 262_144
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A message of the queue. `reason` says why it cannot be started anew; None: it can."""
+    """A message of the queue, and what an execution would get of it: the event, thin where it is too large.
+
+    `reason` says why it cannot be started anew; None: it can.
+    """
 
     receipt: str
     body: str
+    given: str
     event_id: str
     error_code: str
     error_message: str
@@ -103,9 +107,8 @@ def _empty(environment: Environment, *, discard: bool) -> _Emptied:
         for letter in _drain(environment):
             if letter.reason is None:
                 name = execution_names.dead_letter_name(letter.event_id)
-                given = _as_input(letter.body)
-                _, arn = start_executions.start(environment, name, given)
-                done.begun.inputs[arn] = given
+                _, arn = start_executions.start(environment, name, letter.given)
+                done.begun.inputs[arn] = letter.given
             if letter.reason is None or discard:
                 _delete(environment, letter)
             if letter.reason is not None:
@@ -121,14 +124,6 @@ def _empty(environment: Environment, *, discard: bool) -> _Emptied:
                 QueueUrl=queue_url(environment), ReceiptHandle=letter.receipt, VisibilityTimeout=0
             )
     return done
-
-
-def _as_input(body: str) -> str:
-    """Give an event as an execution takes it: what EventBridge takes and Step Functions does not, thin."""
-    if len(body.encode()) <= _LARGEST_INPUT:
-        return body
-    thin = thin_envelope(json.loads(body))
-    return body if thin is None else json.dumps(thin, ensure_ascii=False)
 
 
 def _as_data(letter: DeadLetter, *, longest: int | None = None) -> dict[str, Any]:
@@ -169,9 +164,17 @@ def _read(message: dict[str, Any]) -> DeadLetter:
     elif source != OWN_SOURCE and not source.startswith(PARTNER_SOURCE_PREFIX):
         # Whatever target it was meant for: a rule's wrong target is one of the reasons why events end here.
         reason = f"its source {source} is not Stripe"
+    given = message["Body"]
+    if reason is None and len(given.encode()) > _LARGEST_INPUT:
+        # EventBridge takes it, Step Functions does not: it is started as a thin one.
+        thin = thin_envelope(envelope)
+        given = json.dumps(thin, ensure_ascii=False)
+        if thin is None:
+            reason = "it is too large for an execution, and does not say what it is about"
     return DeadLetter(
         receipt=message["ReceiptHandle"],
         body=message["Body"],
+        given=given,
         event_id=str(event_id),
         error_code=attributes.get("ERROR_CODE", ""),
         error_message=attributes.get("ERROR_MESSAGE", ""),
