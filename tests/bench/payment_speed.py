@@ -90,10 +90,10 @@ def handlers(shop: Shop, scale: Scale, progress: Progress) -> Section:
 
 
 def _listen(connection: Connection[Cursor], worker: Worker) -> list[int]:
-    """Let a worker learn the SQL from two orders, of two tickets with codes of their own."""
-    tickets = [create_hot_ticket(connection) for _ in range(2)]
-    first, second = ((ticket, create_pending_orders(connection, ticket, 1)[0]) for ticket in tickets)
-    return worker.call(payment_work.listen, first, second)
+    """Let a worker learn the SQL from two orders, of two tickets with codes of their own, after another order."""
+    tickets = [create_hot_ticket(connection) for _ in range(3)]
+    warm_up, first, second = ((ticket, create_pending_orders(connection, ticket, 1)[0]) for ticket in tickets)
+    return worker.call(payment_work.listen, warm_up, first, second)
 
 
 def _times(name: str, round_trips: int, spent: list[float], floor: list[float]) -> Line:

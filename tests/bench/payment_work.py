@@ -59,8 +59,12 @@ def work_for(seconds: float) -> tuple[int, float]:
     return repeat_for(seconds, iter(_work))
 
 
-def listen(first: tuple[HotTicket, int], second: tuple[HotTicket, int]) -> list[int]:
-    """Learn what the handlers send, from two orders that they pay; gives each step's number of round trips."""
+def listen(warm_up: tuple[HotTicket, int], first: tuple[HotTicket, int], second: tuple[HotTicket, int]) -> list[int]:
+    """Learn what the handlers send, from two orders that they pay; gives each step's number of round trips.
+
+    An order before them takes what a worker asks only once: whether its database is migrated.
+    """
+    _recorded(_facts(*warm_up))
     facts = [_facts(*first), _facts(*second)]
     recorded = [_recorded(each) for each in facts]
     _templates[:] = _filled(recorded[0], {fact: _Name(name) for name, fact in facts[0].items()})

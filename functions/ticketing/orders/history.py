@@ -52,6 +52,20 @@ def has(tx: Transaction, *, order_id: int, entry: str, stripe_event_id: str) -> 
     )
 
 
+def has_any(tx: Transaction, *, order_id: int, prefix: str, stripe_event_id: str) -> bool:
+    """Tell whether an entry whose name begins so was written for an order and a Stripe event."""
+    return (
+        tx.one(
+            "SELECT 1 FROM order_history WHERE order_id = %s AND stripe_event_id = %s AND LEFT(entry, %s) = %s LIMIT 1",
+            order_id,
+            stripe_event_id,
+            len(prefix),
+            prefix,
+        )
+        is not None
+    )
+
+
 def record(
     tx: Transaction,
     *,

@@ -91,14 +91,16 @@ def record_dispute(database: Database, order_id: int, dispute: DisputeEvent) -> 
         seen_at = happened_at if dispute.fetched_at is None else _utc(dispute.fetched_at)
         phase = _phase(dispute, known, happened_at)
         is_news = known is None or _is_news(known, phase, seen_at, fetched=dispute.fetched_at is not None)
-        history.record(
-            tx,
-            order_id=order_id,
-            entry=_entry(dispute, known, phase),
-            stripe_event_id=dispute.event_id,
-            stripe_object_id=dispute.dispute_id,
-            amount_minor=dispute.amount_minor,
-        )
+        # A repeat of the event finds its own effect, and would be another entry: `dispute_updated`.
+        if not history.has_any(tx, order_id=order_id, prefix="dispute_", stripe_event_id=dispute.event_id):
+            history.record(
+                tx,
+                order_id=order_id,
+                entry=_entry(dispute, known, phase),
+                stripe_event_id=dispute.event_id,
+                stripe_object_id=dispute.dispute_id,
+                amount_minor=dispute.amount_minor,
+            )
         if is_news:
             _remember(tx, order, dispute, phase, seen_at)
         _note_funds(tx, dispute, happened_at)
