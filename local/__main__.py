@@ -78,7 +78,8 @@ def _run_until_asked_to_stop(directory: Path, *, fresh: bool, stripe_secret_key:
 
 def print_addresses(stack: "LocalStack") -> None:
     """Say where everything is, and how to use it."""
-    from local.database.sample_shop import something_to_buy  # noqa: PLC0415 -- imported late, as above
+    from local.aws.user_pool import READY_USER  # noqa: PLC0415 -- imported late, as above
+    from local.database.sample_shop import something_to_buy  # noqa: PLC0415 -- as above
 
     database = stack.database_address
     mysql = f"mariadb --host={database.host} --port={database.port} --user={database.user} --password {database.name}"
@@ -87,6 +88,7 @@ def print_addresses(stack: "LocalStack") -> None:
         ("AWS", f"{stack.cloud.endpoint_url}  (region {stack.cloud.region}, any credentials)"),
         ("MariaDB", f"{mysql}  (password: see {stack.file.name})"),
         ("Stripe", stack.stripe_url),
+        ("Login", f"{READY_USER.email}, {READY_USER.password}  (user pool: see {stack.file.name})"),
         ("State machine", stack.state_machine_arn),
         ("Partner bus", stack.partner_event_bus),
         ("Alerts", stack.alert_queue_url),

@@ -21,6 +21,7 @@ from local.aws.cloud import DEFAULT_PORT as DEFAULT_AWS_PORT
 from local.aws.cloud import Deployment, LocalCloud
 from local.aws.http_api import HttpApi
 from local.aws.template import load_template
+from local.aws.user_pool import READY_USER, create_user_pool
 from local.database.mariadb import DEFAULT_PORT as DEFAULT_DATABASE_PORT
 from local.database.mariadb import DatabaseAddress, MariaDB
 from local.processes import free_port
@@ -280,6 +281,7 @@ class LocalStack:
             "database": asdict(self.database_address),
             "stripe_url": self.stripe_url,
             "cognito": dict(self.cognito),
+            "user": asdict(READY_USER),
             "outputs": dict(self.deployment.outputs),
             "functions": {name: function.name for name, function in self.deployment.functions.items()},
             "logs_dir": str(self.logs_directory),
@@ -294,7 +296,9 @@ class LocalStack:
         self._parts.enter_context(self.database)
         self._parts.enter_context(self.cloud)
         self._start_stripe()
-        self.cognito = self._create_user_pool()
+        self.cognito = create_user_pool(
+            self.client("cognito-idp"), region=self.cloud.region, endpoint_url=self.cloud.endpoint_url
+        )
         self._deploy()
         self._subscribe_to_alerts()
         self.migrated = self._migrate()
@@ -335,22 +339,6 @@ class LocalStack:
         # What comes for a source without a bus is lost, as on AWS.
         if envelope["source"] == self.partner_event_bus:
             self.put_event(envelope)
-
-    def _create_user_pool(self) -> Mapping[str, str]:
-        """The buyers' logins: a Cognito user pool of moto's, whose tokens are really signed."""
-        cognito = self.client("cognito-idp")
-        pool_id = cognito.create_user_pool(PoolName="buyers", AutoVerifiedAttributes=["email"])["UserPool"]["Id"]
-        client = cognito.create_user_pool_client(
-            UserPoolId=pool_id,
-            ClientName="frontend",
-            ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
-        )["UserPoolClient"]
-        return {
-            "user_pool_id": pool_id,
-            "client_id": client["ClientId"],
-            "issuer": f"https://cognito-idp.{self.cloud.region}.amazonaws.com/{pool_id}",
-            "jwks_url": f"{self.cloud.endpoint_url}/{pool_id}/.well-known/jwks.json",
-        }
 
     def _deploy(self) -> None:
         template = load_template(

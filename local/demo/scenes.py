@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+from local.aws.user_pool import READY_USER, id_token
 from local.database.sample_shop import CODE, SampleShop
 from local.demo import envelopes, screen
 from local.demo.stage import DemoError, Stage
 
 _OK = 200
-_PASSWORD = "Demo-Password-1"  # noqa: S105 -- of a buyer who lives as long as the demo
 # Stripe's test IBAN whose debit succeeds after three minutes; the demo does not wait so long, it settles it:
 # https://docs.stripe.com/payments/sepa-debit/accept-a-payment#test
 _IBAN = "AT321904300235473204"
@@ -24,7 +24,7 @@ def buy_a_ticket(stage: Stage, shop: SampleShop) -> str:
     status, reply = stage.call(
         "POST",
         f"/events/{shop.event_id}/tickets/{shop.ticket_id}/checkout",
-        body={"quantity": 2, "email": "buyer@example.com", "discount_code": CODE.lower()},
+        body={"quantity": 2, "email": READY_USER.email, "discount_code": CODE.lower()},
         token=token,
     )
     if status != _OK:
@@ -163,19 +163,5 @@ def send_file(stage: Stage, shop: SampleShop, file: Path, *, as_it_is: bool) -> 
 
 
 def _log_in(stage: Stage) -> str:
-    """Make a buyer's account in the local Cognito and give its ID token."""
-    cognito, pool = stage.stack.client("cognito-idp"), stage.stack.cognito
-    cognito.admin_create_user(
-        UserPoolId=pool["user_pool_id"],
-        Username="buyer@example.com",
-        UserAttributes=[{"Name": "email", "Value": "buyer@example.com"}, {"Name": "email_verified", "Value": "true"}],
-    )
-    cognito.admin_set_user_password(
-        UserPoolId=pool["user_pool_id"], Username="buyer@example.com", Password=_PASSWORD, Permanent=True
-    )
-    answer = cognito.initiate_auth(
-        ClientId=pool["client_id"],
-        AuthFlow="USER_PASSWORD_AUTH",
-        AuthParameters={"USERNAME": "buyer@example.com", "PASSWORD": _PASSWORD},
-    )
-    return str(answer["AuthenticationResult"]["IdToken"])
+    """Log the sample shop's buyer in, and give the ID token."""
+    return id_token(stage.stack.client("cognito-idp"), stage.stack.cognito["client_id"], READY_USER)

@@ -15,14 +15,15 @@ from typing import Any
 import boto3
 import pytest
 import stripe
+from pycognito.aws_srp import AWSSRP
 
+from local.aws.user_pool import User, add_user, id_token
 from tests.local.conftest import environment_for_python, wait_until
 from tests.local.running import Running
 
 pytestmark = pytest.mark.slow
 
 ORIGIN = "http://localhost:5173"
-PASSWORD = "Buyer-Password-1"
 
 
 class Shop:
@@ -72,30 +73,26 @@ class Shop:
         _, reply, _ = self.call("GET", f"/orders?session_id={session_id}")
         return str(reply["order"]["status"])
 
-    def log_in(self, email: str) -> dict[str, str]:
-        """Sign up at the local Cognito and give the header that the frontend sends."""
-        pool = self.addresses["cognito"]
-        cognito = boto3.client(
+    def sign_up(self, email: str) -> dict[str, str]:
+        """Make an account, and give the header that the frontend sends."""
+        user, pool = User(email=email, password="Other-Password-1"), self.addresses["cognito"]
+        add_user(self.cognito(), pool["user_pool_id"], user)
+        return {"Authorization": f"Bearer {id_token(self.cognito(), pool['client_id'], user)}"}
+
+    def log_in(self) -> dict[str, str]:
+        """Log in who `make run` names, as a browser does."""
+        user, pool = self.addresses["user"], self.addresses["cognito"]
+        login = AWSSRP(user["email"], user["password"], pool["user_pool_id"], pool["client_id"], client=self.cognito())
+        return {"Authorization": f"Bearer {login.authenticate_user()['AuthenticationResult']['IdToken']}"}
+
+    def cognito(self) -> Any:
+        return boto3.client(
             "cognito-idp",
-            endpoint_url=self.addresses["aws_endpoint_url"],
+            endpoint_url=self.addresses["cognito"]["endpoint_url"],
             region_name=self.addresses["region"],
             aws_access_key_id="any",
             aws_secret_access_key="any",
         )
-        cognito.admin_create_user(
-            UserPoolId=pool["user_pool_id"],
-            Username=email,
-            UserAttributes=[{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}],
-        )
-        cognito.admin_set_user_password(
-            UserPoolId=pool["user_pool_id"], Username=email, Password=PASSWORD, Permanent=True
-        )
-        answer = cognito.initiate_auth(
-            ClientId=pool["client_id"],
-            AuthFlow="USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": email, "PASSWORD": PASSWORD},
-        )
-        return {"Authorization": f"Bearer {answer['AuthenticationResult']['IdToken']}"}
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +110,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 def test_from_checkout_to_the_ticket_in_the_profile(shop: Shop) -> None:
-    token = shop.log_in("ada@example.com")
+    token = shop.sign_up("ada@example.com")
     status, tickets, _ = shop.call("GET", "/events/1/tickets")
     assert status == 200
     available = tickets["tickets"][0]["available"]
@@ -129,8 +126,31 @@ def test_from_checkout_to_the_ticket_in_the_profile(shop: Shop) -> None:
     assert (order["status"], order["quantity"], order["event_name"]) == ("paid", 2, "Salsa Night")
     _, tickets, _ = shop.call("GET", "/events/1/tickets")
     assert tickets["tickets"][0]["available"] == available - 2
-    _, others, _ = shop.call("GET", "/user/tickets", headers=shop.log_in("eve@example.com"))
+    _, others, _ = shop.call("GET", "/user/tickets", headers=shop.sign_up("eve@example.com"))
     assert others["orders"] == []
+
+
+def test_a_guests_order_is_in_the_profile_of_whoever_logs_in_by_its_address(shop: Shop) -> None:
+    user = shop.addresses["user"]
+    assert f"{user['email']}, {user['password']}" in shop.running.text()
+    made = shop.check_out(email=user["email"].title())
+    assert shop.pay(made["session_id"]).returncode == 0
+    assert wait_until(lambda: shop.status_of(made["session_id"]) == "paid", 30)
+    _, profile, _ = shop.call("GET", "/user/tickets", headers=shop.log_in())
+    [order] = [order for order in profile["orders"] if order["id"] == made["order_id"]]
+    assert (order["status"], order["cognito_sub"]) == ("paid", None)
+
+
+def test_a_page_of_the_frontend_may_ask_the_user_pool(shop: Shop) -> None:
+    asked = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,x-amz-target,x-amz-user-agent",
+    }
+    request = urllib.request.Request(shop.addresses["cognito"]["endpoint_url"], method="OPTIONS", headers=asked)
+    with urllib.request.urlopen(request, timeout=10) as reply:
+        assert reply.headers["access-control-allow-origin"] in {"*", ORIGIN}
+        assert "x-amz-target" in reply.headers["access-control-allow-headers"].lower()
 
 
 def test_the_page_of_the_stand_in_takes_a_card_and_refuses_another(shop: Shop) -> None:

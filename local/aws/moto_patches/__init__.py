@@ -10,8 +10,9 @@ shows for each that plain moto still lacks it, so that a patch that is no longer
 | `lambda_tasks`  | tasks call Lambda through HTTP and boto3; unknown errors |
 | `event_bridge`  | state machines and functions as targets, dead letters, partner buses, disabled rules |
 | `speed`         | work done again and again |
+| `user_pools`    | logins by SRP, an ID token's attributes, ids that stay; the arithmetic is `secure_remote_password` |
 """
 
-from local.aws.moto_patches import event_bridge, execution, jsonata, lambda_tasks, speed
+from local.aws.moto_patches import event_bridge, execution, jsonata, lambda_tasks, speed, user_pools
 
-__all__ = ["event_bridge", "execution", "jsonata", "lambda_tasks", "speed"]
+__all__ = ["event_bridge", "execution", "jsonata", "lambda_tasks", "speed", "user_pools"]

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import jwt
 import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 from moto import backends, mock_aws
+from moto.cognitoidp.models import CognitoIdpBackend
 from moto.core.models import botocore_stubber
 from moto.events.models import EventBus, EventPattern
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
@@ -30,11 +32,13 @@ from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.parser.utils import TMP_THREADS
+from pycognito.aws_srp import AWSSRP
 
 from local.aws import moto_patches
 from local.aws.lambda_answers import InvokeResult
 from local.aws.moto_patches.event_bridge import EventDelivery
 from local.aws.moto_patches.replacing import Replacements
+from local.aws.user_pool import READY_USER, create_user_pool
 from tests.local.conftest import wait_until
 
 PASS = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
@@ -65,6 +69,7 @@ def test_every_patch_can_be_taken_back() -> None:
             moto_jsonata._eval_jsonata,
             result_path.parse,
             lambda_eval_utils._invoke_lambda_function,
+            CognitoIdpBackend.respond_to_auth_challenge,
         ]
 
     before, replacements = inside(), Replacements()
@@ -77,6 +82,7 @@ def test_every_patch_can_be_taken_back() -> None:
     moto_patches.event_bridge.apply(
         replacements, EventDelivery(invoke_function=lambda _name, _payload: None, retry_wait_factor=1.0)
     )
+    moto_patches.user_pools.apply(replacements)
     assert all(now is not then for now, then in zip(inside(), before, strict=True))
     replacements.undo()
     assert inside() == before
@@ -259,3 +265,22 @@ def test_repeated_work_is_still_repeated() -> None:
     assert inspect.isgeneratorfunction(backends.list_of_moto_modules)
     assert not hasattr(result_path.parse, "cache_info")
     assert state_task_service.copy is copy
+
+
+def test_plain_moto_lets_anybody_in_and_says_of_no_address_that_it_is_verified(plain: None) -> None:
+    cognito = client("cognito-idp")
+    pools = [create_user_pool(cognito, region="eu-west-1", endpoint_url="http://127.0.0.1:1") for _ in range(2)]
+    assert pools[0]["user_pool_id"] != pools[1]["user_pool_id"]
+    pool = pools[0]
+    login = AWSSRP(READY_USER.email, "wrong", pool["user_pool_id"], pool["client_id"], client=cognito)
+    # What moto calls a secret block is no base64.
+    login.process_challenge = lambda challenge, _: {
+        "TIMESTAMP": "any",
+        "USERNAME": challenge["USERNAME"],
+        "PASSWORD_CLAIM_SECRET_BLOCK": challenge["SECRET_BLOCK"],
+        "PASSWORD_CLAIM_SIGNATURE": "any",
+    }
+    token = login.authenticate_user()["AuthenticationResult"]["IdToken"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert "email_verified" not in claims
+    assert claims["email"] == claims["sub"]
