@@ -33,6 +33,7 @@ TABLES = (
     "order_history",
     "counts_off",
     "counter_corrections",
+    "order_corrections",
     "order_disputes",
     "order_refunds",
     "order_payments",

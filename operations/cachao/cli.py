@@ -15,6 +15,12 @@ from typer.core import TyperGroup
 from cachao.aws.environment import Choice
 from cachao.command_context import CommandContext
 from cachao.connect.command import connect
+from cachao.corrections.change import change
+from cachao.corrections.details import correct
+from cachao.corrections.limit import limit
+from cachao.corrections.mark_paid import mark_paid
+from cachao.corrections.move import move
+from cachao.corrections.take_back import take_back
 from cachao.counts import counts
 from cachao.disputes import disputes
 from cachao.doctor.command import doctor
@@ -125,6 +131,12 @@ for _command in (
     replay,
     event,
     refund,
+    move,
+    change,
+    take_back,
+    mark_paid,
+    correct,
+    limit,
     reconcile,
     counts,
     migrate,

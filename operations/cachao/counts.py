@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated, Any, Final
 
 import msgspec
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import RenderableType
 
+from cachao.aws import operator
 from cachao.aws.environment import Environment
 from cachao.command_context import CommandContext
 from cachao.problems import BROKEN, FINE, USAGE, Problem
@@ -69,7 +68,7 @@ def counts(
             "execution_id": "cachao counts",
             "wanted": wanted,
             "seen": msgspec.to_builtins(due),
-            "by": _who(context.environment),
+            "by": operator.name_of(context.environment),
             "reason": reason,
         },
     )
@@ -96,14 +95,6 @@ def _wanted(ticket: int | None, code: int | None, *, everything: bool) -> dict[s
 
 def _ask(environment: Environment, given: dict[str, Any]) -> CountsReport:
     return msgspec.convert(environment.invoke(_FUNCTION, given), CountsReport)
-
-
-def _who(environment: Environment) -> str:
-    """Name whoever gives the order: as AWS knows him, else as this machine does."""
-    try:
-        return str(environment.client("sts").get_caller_identity()["Arn"])[:255]
-    except (BotoCoreError, ClientError):
-        return getpass.getuser()[:255]
 
 
 def _question(environment: Environment, due: list[CounterState], orders: list[OrderOff]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from cachao import counts
+from cachao.aws import operator
 from cachao.aws.environment import Environment
 from tests.factories import create_code, create_order, create_ticket, row_of
 from tests.operations.conftest import Cachao
@@ -131,7 +131,7 @@ def test_what_moved_on_meanwhile_is_not_corrected(
         change(database, "UPDATE tickets SET sold_quantity = 1 WHERE id = %s", wrong[0])
         return "ann"
 
-    monkeypatch.setattr(counts, "_who", who)
+    monkeypatch.setattr(operator, "name_of", who)
     answer = cachao("counts", "--all", "--yes")
     assert (answer.exit_code, corrections(database)) == (1, [])
     assert "off by other numbers by now. Nothing was changed." in answer.notes
@@ -169,4 +169,4 @@ def test_without_aws_the_machine_says_who_it_is(environment: Environment, monkey
 
     monkeypatch.setattr(Environment, "client", client)
     monkeypatch.setattr("getpass.getuser", lambda: "ann")
-    assert counts._who(environment) == "ann"
+    assert operator.name_of(environment) == "ann"

@@ -37,6 +37,9 @@ _DISPUTE: Final = (
     " funds_withdrawn_at, funds_reinstated_at, reported_at, created_at"
 )
 _HISTORY: Final = "entry, stripe_event_id, stripe_object_id, amount_minor, execution_id, recorded_at"
+_CORRECTION: Final = (
+    "id, kind, request, changes, corrected_by, reason, payment_key, amount_minor, corrected_at, done_at"
+)
 _TICKET: Final = "id, name, max_quantity, sold_quantity, held_quantity, is_active"
 # Not the code itself: what is read here gets into logs, and whoever reads the code there may use it.
 _CODE: Final = "id, max_uses, used_count, held_count, is_active"
@@ -45,6 +48,7 @@ _CODE: Final = "id, max_uses, used_count, held_count, is_active"
 class InspectedOrder(msgspec.Struct, kw_only=True):
     """An order and all that belongs to it, oldest first. Columns as the tables name them; times are UTC.
 
+    `corrections`: what operators corrected; `changes` is JSON.
     `ticket` and `code` say what room there is; None where there is no such row (any more), or no code.
     """
 
@@ -54,6 +58,7 @@ class InspectedOrder(msgspec.Struct, kw_only=True):
     payments: list[Row]
     refunds: list[Row]
     disputes: list[Row]
+    corrections: list[Row]
     history: list[Row]
 
 
@@ -112,6 +117,7 @@ def find_order(  # noqa: PLR0913 -- one of them is given
                 if row["status"] != "lost"
             ],
             disputes=_rows(tx, _DISPUTE, "order_disputes", order["id"], "created_at, stripe_dispute_id"),
+            corrections=_rows(tx, _CORRECTION, "order_corrections", order["id"], "id"),
             history=_requests_first(_rows(tx, _HISTORY, "order_history", order["id"], "id")),
         )
 

@@ -97,6 +97,9 @@ def render(inspected: dict[str, Any]) -> list[RenderableType]:
         shown.append(table("Refunds", "refund", "of payment", "amount", "status", "recorded (UTC)", rows=rows))
     if inspected.get("disputes"):
         shown.append(_disputes(inspected["disputes"]))
+    # A function of an older deployment knows no corrections.
+    if inspected.get("corrections"):
+        shown.append(_corrections(inspected["corrections"]))
     if not inspected["history"]:
         return shown
     rows = [
@@ -136,6 +139,20 @@ def _disputes(disputes: list[dict[str, Any]]) -> RenderableType:
     ]
     columns = ("dispute", "of payment", "amount", "status", "reason", "answer by (UTC)", "taken (UTC)", "back (UTC)")
     return table("Disputes", *columns, rows=rows)
+
+
+def _corrections(corrections: list[dict[str, Any]]) -> RenderableType:
+    rows = [
+        [
+            str(made["id"]),
+            _time(made["corrected_at"]),
+            escape(f"cachao {made['request']}"),
+            escape(made["corrected_by"]),
+            escape(made["reason"]),
+        ]
+        for made in corrections
+    ]
+    return table("Corrections", "no.", "when (UTC)", "what", "who", "why", rows=rows)
 
 
 def _facts(inspected: dict[str, Any]) -> list[tuple[str, str]]:

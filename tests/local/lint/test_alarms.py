@@ -123,8 +123,8 @@ def test_no_function_counts_under_other_dimensions() -> None:
 # --- What an alarm may be, and where it is shown ---------------------------------------------------------------------
 
 
-# Its errors are the answer that the operator waits for (`cachao counts`). An alarm has ten metrics at most.
-SEEN_BY_WHOEVER_INVOKES: Final = {"CorrectCountsFunction"}
+# Its errors are the answer that the operator waits for (`cachao counts`, `move`, …). An alarm has ten metrics at most.
+SEEN_BY_WHOEVER_INVOKES: Final = {"CorrectCountsFunction", "CorrectOrderFunction"}
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])

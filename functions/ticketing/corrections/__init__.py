@@ -1,0 +1,1 @@
+"""What operators correct of an order, each as one guarded, recorded transaction."""
