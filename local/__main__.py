@@ -84,7 +84,7 @@ def print_addresses(stack: "LocalStack") -> None:
     database = stack.database_address
     mysql = f"mariadb --host={database.host} --port={database.port} --user={database.user} --password {database.name}"
     rows = [
-        ("API", stack.api_url),
+        ("API", f"{stack.api_url}  (to read: {stack.describe()['api_page_url']})"),
         ("AWS", f"{stack.cloud.endpoint_url}  (region {stack.cloud.region}, any credentials)"),
         ("MariaDB", f"{mysql}  (password: see {stack.file.name})"),
         ("Stripe", stack.stripe_url),

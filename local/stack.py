@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
+from local.aws.api_page import PATH as API_PAGE
+from local.aws.api_page import ApiPage
 from local.aws.cloud import DEFAULT_PORT as DEFAULT_AWS_PORT
 from local.aws.cloud import Deployment, LocalCloud
 from local.aws.http_api import HttpApi
@@ -270,6 +272,7 @@ class LocalStack:
         """What `stack.json` holds: every address that another program needs."""
         return {
             "api_url": self.api_url,
+            "api_page_url": f"{self.api_url}{API_PAGE}",
             "aws_endpoint_url": self.cloud.endpoint_url,
             "region": self.cloud.region,
             "account_id": self.cloud.account_id,
@@ -304,7 +307,8 @@ class LocalStack:
         self.migrated = self._migrate()
         api = WebServer(port=self.options.api_port)
         self._parts.callback(api.stop)
-        api.start(HttpApi(self.deployment.template.http_api, self.cloud.lambdas))
+        http_api = HttpApi(self.deployment.template.http_api, self.cloud.lambdas)
+        api.start(ApiPage(PROJECT / "docs" / "openapi.yaml", http_api))
         self.api_url = api.url
         self._write_file()
         self._parts.callback(self.file.unlink, missing_ok=True)

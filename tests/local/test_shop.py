@@ -153,6 +153,12 @@ def test_a_page_of_the_frontend_may_ask_the_user_pool(shop: Shop) -> None:
         assert "x-amz-target" in reply.headers["access-control-allow-headers"].lower()
 
 
+def test_the_api_can_be_read_beside_it(shop: Shop) -> None:
+    assert shop.addresses["api_page_url"] in shop.running.text()
+    with urllib.request.urlopen(shop.addresses["api_page_url"], timeout=10) as page:
+        assert b"swagger-ui" in page.read()
+
+
 def test_the_page_of_the_stand_in_takes_a_card_and_refuses_another(shop: Shop) -> None:
     made = shop.check_out()
     with urllib.request.urlopen(made["checkout_url"], timeout=10) as page:
