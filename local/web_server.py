@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from local.processes import LOOPBACK, free_port
+from local.request_bodies import PlainRequestHandler
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-class KeepAliveHandler(WSGIRequestHandler):
+class KeepAliveHandler(PlainRequestHandler):
     """Keeps connections open between requests, and does not write each request to stderr."""
 
     protocol_version = "HTTP/1.1"
@@ -52,7 +53,7 @@ class WebServer:
         return f"http://{LOOPBACK}:{self.port}"
 
     def start(self, application: "WSGIApplication") -> None:
-        """Begin to answer."""
+        """Begin to answer. The application reads bodies by `read_body`, or stands behind `WholeBodies`."""
         self._server.app = application
         self._thread.start()
 

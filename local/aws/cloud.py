@@ -26,6 +26,7 @@ from local.aws.moto_patches.replacing import Replacements
 from local.aws.schedules import ScheduleRunner
 from local.aws.template import CODE_BUCKET, CODE_KEY, Template
 from local.loopback_callers import LoopbackCallersOnly
+from local.request_bodies import WholeBodies
 from local.web_server import KeepAliveHandler, WebServer
 
 DEFAULT_PORT = 4566
@@ -297,7 +298,7 @@ class LocalCloud:
         moto_patches.user_pools.apply(self._replacements)
         self._schedules = ScheduleRunner(events_backends[self.account_id][self.region], self._deliveries)
         moto = DomainDispatcherApplication(create_backend_app)
-        self._server.start(LoopbackCallersOnly(InvokeApi(self._lambdas, moto)))
+        self._server.start(WholeBodies(LoopbackCallersOnly(InvokeApi(self._lambdas, moto))))
         if self._run_schedules:
             self._schedules.start()
 

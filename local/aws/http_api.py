@@ -9,6 +9,7 @@ References:
 import base64
 import binascii
 import json
+import logging
 import queue
 import re
 import threading
@@ -24,10 +25,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from local.aws.lambda_answers import InvokeResult
 from local.aws.lambda_workers import LambdaService
 from local.aws.template import Cors, HttpApiDefinition, Route, Throttle
+from local.request_bodies import BodyTooLargeError, MalformedBodyError, read_body
 from local.web_server import respond
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+LOG = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 INTEGRATION_SECONDS = 30.0
@@ -35,6 +39,7 @@ _API_ID = "local"
 _TEXT_TYPES = re.compile(r"text/|application/(json|javascript|xml|x-www-form-urlencoded)|.*\+(json|xml)")
 _PATH_VARIABLE = re.compile(r"\{([^}+]+)(\+?)\}")
 _CORS_HEADER = "access-control-"
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\xa0-\xff]*")
 # The server says these itself.
 _NOT_FORWARDED = {"content-length", "connection", "transfer-encoding"}
 
@@ -101,8 +106,11 @@ class HttpApi:
             return _message(HTTPStatus.NOT_FOUND, "Not Found")
         if not self._buckets[match.key].take():
             return _message(HTTPStatus.TOO_MANY_REQUESTS, "Too Many Requests")
-        body = _read_body(environ)
-        if body is None:
+        try:
+            body = read_body(environ, largest=MAX_BODY_BYTES)
+        except MalformedBodyError:
+            return _message(HTTPStatus.BAD_REQUEST, "Bad Request")
+        except BodyTooLargeError:
             return _message(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Entity Too Large")
         event = make_event(environ, match.route, match.parameters, path=path, body=body, request_id=request_id)
         return self._call(match.route.function_logical_id, event)
@@ -117,16 +125,19 @@ class HttpApi:
     def _call(self, function: str, event: Mapping[str, object]) -> Answer:
         # A thread of its own: a function may go on after the API has given up waiting.
         results: queue.SimpleQueue[InvokeResult | None] = queue.SimpleQueue()
+        # What still waits for a worker then is never begun: its caller has been told that it failed.
+        give_up_at = time.monotonic() + INTEGRATION_SECONDS
 
         def invoke() -> None:
             try:
-                results.put(self._lambdas.invoke(function, json.dumps(event).encode()))
-            except (LookupError, OSError):
+                results.put(self._lambdas.invoke(function, json.dumps(event).encode(), begin_by=give_up_at))
+            except Exception as error:  # noqa: BLE001 - the caller is answered whatever happened
+                LOG.warning("%s could not be invoked: %r", function, error)
                 results.put(None)
 
         threading.Thread(target=invoke, name="http-api-call", daemon=True).start()
         try:
-            result = results.get(timeout=INTEGRATION_SECONDS)
+            result = results.get(timeout=max(0.0, give_up_at - time.monotonic()))
         except queue.Empty:
             return _message(HTTPStatus.SERVICE_UNAVAILABLE, "Service Unavailable")
         if result is None or result.function_error is not None:
@@ -265,6 +276,8 @@ def _read_explicit(value: Mapping[str, Any]) -> Answer:
     for name, header in (value.get("headers") or {}).items():
         if not isinstance(header, str | int | float):
             raise TypeError("a header is not a string")
+        if not _HEADER.fullmatch(f"{name}: {header}"):
+            raise ValueError("not an HTTP header")
         if name.lower() not in _NOT_FORWARDED:
             headers.append((name.lower(), str(header).lower() if isinstance(header, bool) else str(header)))
     if not any(name == "content-type" for name, _ in headers):
@@ -305,18 +318,6 @@ def _is_allowed(cors: Cors, origin: str) -> bool:
         if allowed in {"https://*", "http://*"} and origin.startswith(allowed[:-1]):
             return True
     return False
-
-
-def _read_body(environ: "WSGIEnvironment") -> bytes | None:
-    """The whole body; None where it is too large."""
-    declared = int(environ.get("CONTENT_LENGTH") or 0)
-    if declared > MAX_BODY_BYTES:
-        return None
-    if environ.get("wsgi.input_terminated"):  # chunked: the end is not known beforehand
-        body = environ["wsgi.input"].read(MAX_BODY_BYTES + 1)
-        return body if len(body) <= MAX_BODY_BYTES else None
-    read: bytes = environ["wsgi.input"].read(declared)
-    return read
 
 
 def _request_headers(environ: "WSGIEnvironment") -> dict[str, str]:

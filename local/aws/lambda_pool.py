@@ -1,5 +1,6 @@
 """The workers of one Lambda function: lent out, kept warm, started when more are needed."""
 
+import contextlib
 import threading
 import time
 import uuid
@@ -9,8 +10,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from local.aws.lambda_answers import MAX_RESPONSE_BYTES, InvokeResult, function_error, timed_out, worker_ended
-from local.aws.lambda_worker import LambdaFunction, LambdaWorker, RuntimeRequest, WorkerDiedError, WorkerTimedOutError
+from local.aws.lambda_answers import (
+    MAX_RESPONSE_BYTES,
+    InvokeResult,
+    function_error,
+    throttled,
+    timed_out,
+    worker_ended,
+)
+from local.aws.lambda_worker import (
+    LambdaFunction,
+    LambdaWorker,
+    NotReadyError,
+    RuntimeRequest,
+    WorkerDiedError,
+    WorkerTimedOutError,
+)
 from local.private_files import append_private
 
 # First guesses, until there is something to measure.
@@ -32,12 +47,14 @@ class Invocation:
         function: the callee.
         payload: the event, JSON.
         request_id: the id that the handler sees in its context.
+        begin_by: the moment (`time.monotonic`) after which it is not begun any more; None: whenever a worker is free.
         worker: the process that runs it, once there is one.
     """
 
     function: LambdaFunction
     payload: bytes
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    begin_by: float | None = None
     worker: LambdaWorker | None = None
 
     def kill_worker(self) -> None:
@@ -82,15 +99,19 @@ class WorkerPool:
 
     def run(self, invocation: Invocation) -> InvokeResult:
         """Run one invocation on a worker of its own and say how it ended."""
-        worker = self._take()
-        invocation.worker = worker
-        cold, began = worker.cold, time.monotonic()
-        self._write_log(f"START RequestId: {invocation.request_id} Version: $LATEST")
+        try:
+            worker = self._take(invocation.begin_by)
+        except NotReadyError:
+            return throttled()
+        # Whatever fails from here on, a log on a full disk, too: the worker is given back.
         reusable = False
         try:
+            invocation.worker = worker
+            cold, began = worker.cold, time.monotonic()
+            self._write_log(f"START RequestId: {invocation.request_id} Version: $LATEST")
             result, reusable = self._handle(worker, invocation)
-        finally:
             self._write_end(invocation, seconds=time.monotonic() - began, cold=cold)
+        finally:
             self._give_back(worker, reusable=reusable)
         return result
 
@@ -127,7 +148,11 @@ class WorkerPool:
         """Run it; the flag says whether the worker can be used again."""
         request_id, seconds = invocation.request_id, self.function.timeout_seconds
         try:
-            answer = worker.handle(invocation.payload, request_id=request_id, seconds=seconds)
+            answer = worker.handle(
+                invocation.payload, request_id=request_id, seconds=seconds, begin_by=invocation.begin_by
+            )
+        except NotReadyError:
+            return throttled(), True
         except WorkerTimedOutError:
             self._write_log(f"{_now()} {request_id} Task timed out after {seconds:.2f} seconds")
             return timed_out(request_id, seconds), False
@@ -138,8 +163,12 @@ class WorkerPool:
             return worker_ended(request_id, died.reason), False
         return _to_result(answer, request_id), not answer.path.endswith("/init/error")
 
-    def _take(self) -> LambdaWorker:
-        """Lend out a warm worker; where there is none soon enough, a new one; at the bound, wait."""
+    def _take(self, begin_by: float | None) -> LambdaWorker:
+        """Lend out a warm worker; where there is none soon enough, a new one; at the bound, wait.
+
+        Raises:
+            NotReadyError: until `begin_by`.
+        """
         began = time.monotonic()
         wait = self._settings.warm_wait_seconds
         with self._changed:
@@ -148,6 +177,8 @@ class WorkerPool:
                 while (worker := self._pop_living()) is None:
                     if self._closed:
                         raise PoolClosedError(f"{self.function.name} is being taken away")
+                    if begin_by is not None and time.monotonic() >= begin_by:
+                        raise NotReadyError
                     if self._may_start(time.monotonic() - began):
                         self._starting += 1
                         break
@@ -205,19 +236,21 @@ class WorkerPool:
     def _give_back(self, worker: LambdaWorker, *, reusable: bool) -> None:
         with self._changed:
             keep = reusable and worker.alive and not self._closed
-            if not keep:
-                worker.close()
             self._busy.discard(worker)
             self._freed_at = time.monotonic()
             if worker.initialising_seconds is not None:
                 self._start_takes = worker.initialising_seconds
-            self._call_takes += (worker.call_seconds - self._call_takes) / 8  # a moving average
+                self._call_takes += (worker.call_seconds - self._call_takes) / 8  # a moving average
             if keep:
                 self._idle.append(worker)
+            else:
+                worker.close()
             self._changed.notify()
 
     def _write_log(self, line: str) -> None:
-        self._log.write(line.encode() + b"\n")
+        # On AWS a lost log line fails no invocation either.
+        with contextlib.suppress(OSError):
+            self._log.write(line.encode() + b"\n")
 
     def _write_end(self, invocation: Invocation, *, seconds: float, cold: bool) -> None:
         request_id = invocation.request_id

@@ -8,6 +8,7 @@ Reference: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 import contextlib
 import os
+import re
 import selectors
 import signal
 import socket
@@ -23,6 +24,7 @@ from local.processes import LOOPBACK, spawn, stop
 
 _HEADER_END = b"\r\n\r\n"
 _RECEIVE_BYTES = 65536
+_WORDS_OF_START_LINE = 3  # POST /path HTTP/1.1
 # Where there is no pidfd (before Linux 5.3, macOS) a death is noticed after at most this long.
 _POLL_SECONDS = 0.1
 
@@ -73,6 +75,14 @@ class WorkerTimedOutError(Exception):
     """No answer before the deadline. The worker still runs; its owner must kill it."""
 
 
+class NotReadyError(Exception):
+    """The worker still initialises when its caller gives up. It has no event; the next caller may have it."""
+
+
+class _MalformedRequestError(Exception):
+    """Not HTTP as awslambdaric speaks it: somebody else found the port."""
+
+
 @dataclass(frozen=True)
 class RuntimeRequest:
     """One HTTP request of the worker."""
@@ -98,10 +108,13 @@ class LambdaWorker:
         self._arn = function_arn
         self._connections: dict[socket.socket, bytearray] = {}
         self._killed = threading.Event()
+        self._ready: RuntimeRequest | None = None
         self._listener = socket.create_server((LOOPBACK, 0), backlog=4)
         self._listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         host, port = self._listener.getsockname()
+        self._selector = selectors.DefaultSelector()
         try:
+            self._selector.register(self._listener, selectors.EVENT_READ)
             self._process = spawn(
                 [sys.executable, "-m", "awslambdaric", function.handler],
                 environment={**environment, "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}"},
@@ -109,10 +122,9 @@ class LambdaWorker:
                 output=log,
             )
         except BaseException:
+            self._selector.close()
             self._listener.close()
             raise
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ)
         self._pidfd = _open_pidfd(self._process.pid)
         if self._pidfd is not None:
             self._selector.register(self._pidfd, selectors.EVENT_READ)
@@ -127,16 +139,18 @@ class LambdaWorker:
         """Whether it can take another invocation."""
         return self._process.poll() is None
 
-    def handle(self, event: bytes, *, request_id: str, seconds: float) -> RuntimeRequest:
+    def handle(self, event: bytes, *, request_id: str, seconds: float, begin_by: float | None = None) -> RuntimeRequest:
         """Run one invocation and return the worker's answer (path ends in `/response` or `/error`).
 
-        The clock of `seconds` starts when the worker has its event, as on AWS: initialising is not counted.
+        The clock of `seconds` starts when the worker has its event, as on AWS: initialising is not counted. After
+        the moment `begin_by` (`time.monotonic`) the worker does not get the event any more.
 
         Raises:
+            NotReadyError: the worker was not ready by then.
             WorkerDiedError: the process ended first.
             WorkerTimedOutError: no answer in time.
         """
-        pending = self._receive(deadline=None)
+        pending = self._next(begin_by)
         began = time.monotonic()
         if self.initialising_seconds is None:
             self.initialising_seconds = began - self._started_at
@@ -174,6 +188,18 @@ class LambdaWorker:
         for connection in [self._listener, *self._connections]:
             connection.close()
         self._connections.clear()
+
+    def _next(self, begin_by: float | None) -> RuntimeRequest:
+        """Wait until the worker asks for an event."""
+        try:
+            asks = self._ready or self._receive(begin_by)
+        except WorkerTimedOutError:
+            raise NotReadyError from None
+        if begin_by is not None and time.monotonic() >= begin_by:
+            self._ready = asks
+            raise NotReadyError
+        self._ready = None
+        return asks
 
     def _receive(self, deadline: float | None) -> RuntimeRequest:
         """Wait for the worker's next complete request."""
@@ -215,7 +241,13 @@ class LambdaWorker:
             return None
         buffer = self._connections[connection]
         buffer += received
-        return _take_request(connection, buffer)
+        try:
+            return _take_request(connection, buffer)
+        except _MalformedRequestError:
+            with contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0" + _HEADER_END)
+            self._forget(connection)
+            return None
 
     def _forget(self, connection: socket.socket) -> None:
         self._selector.unregister(connection)
@@ -232,7 +264,11 @@ class LambdaWorker:
 
 
 def _take_request(connection: socket.socket, buffer: bytearray) -> RuntimeRequest | None:
-    """Cut one complete request off the front of the buffer; None while it is incomplete."""
+    """Cut one complete request off the front of the buffer; None while it is incomplete.
+
+    Raises:
+        _MalformedRequestError: it is none.
+    """
     end = buffer.find(_HEADER_END)
     if end < 0:
         return None
@@ -244,14 +280,17 @@ def _take_request(connection: socket.socket, buffer: bytearray) -> RuntimeReques
         if body is None:
             return None
     else:
-        length = int(headers.get("content-length", "0"))
+        length = _number(headers.get("content-length", "0"), base=10)
         if len(buffer) < body_start + length:
             if headers.get("expect", "").lower() == "100-continue" and len(buffer) == body_start:
                 connection.sendall(b"HTTP/1.1 100 Continue" + _HEADER_END)
             return None
         body = bytes(buffer[body_start : body_start + length])
     del buffer[: body_start + length]
-    return RuntimeRequest(start_line.split(" ")[1], body, connection)
+    words = start_line.split(" ")
+    if len(words) != _WORDS_OF_START_LINE:
+        raise _MalformedRequestError
+    return RuntimeRequest(words[1], body, connection)
 
 
 def _take_chunks(buffer: bytearray, start: int) -> tuple[bytes | None, int]:
@@ -261,7 +300,7 @@ def _take_chunks(buffer: bytearray, start: int) -> tuple[bytes | None, int]:
         line_end = buffer.find(b"\r\n", position)
         if line_end < 0:
             return None, 0
-        size = int(bytes(buffer[position:line_end]).split(b";")[0], 16)
+        size = _number(bytes(buffer[position:line_end]).split(b";")[0].strip().decode("latin-1"), base=16)
         chunk_start = line_end + 2
         if len(buffer) < chunk_start + size + 2:
             return None, 0
@@ -269,6 +308,16 @@ def _take_chunks(buffer: bytearray, start: int) -> tuple[bytes | None, int]:
         position = chunk_start + size + 2
         if size == 0:
             return bytes(body), position - start
+
+
+def _number(text: str, *, base: int) -> int:
+    """Read a length; `int` alone takes signs, blanks and underscores, too."""
+    if not re.fullmatch(r"[0-9A-Fa-f]{1,12}", text, re.ASCII):
+        raise _MalformedRequestError
+    try:
+        return int(text, base)
+    except ValueError:  # letters in a decimal number
+        raise _MalformedRequestError from None
 
 
 def _open_pidfd(pid: int) -> int | None:

@@ -90,14 +90,17 @@ class LambdaService:
         """Where everything goes that the function writes, with START, END and REPORT lines."""
         return self.logs_directory / f"{function.logical_id}.log"
 
-    def invoke(self, name_or_arn: str, payload: bytes) -> InvokeResult:
+    def invoke(self, name_or_arn: str, payload: bytes, *, begin_by: float | None = None) -> InvokeResult:
         """Invoke and wait for the answer (`InvocationType: RequestResponse`), through the interceptors.
+
+        Where no worker is ready by the moment `begin_by` (`time.monotonic`), the function is never run, and the
+        answer is that of Lambda at its concurrency limit.
 
         Raises:
             UnknownFunctionError: no such function.
         """
         pool = self._pool(name_or_arn)
-        invocation = Invocation(pool.function, payload or b"{}")
+        invocation = Invocation(pool.function, payload or b"{}", begin_by=begin_by)
         if len(invocation.payload) > MAX_REQUEST_BYTES:
             return service_error(
                 "RequestTooLargeException", f"Request must be smaller than {MAX_REQUEST_BYTES} bytes", 413

@@ -5,7 +5,9 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from local.request_bodies import PlainRequestHandler, WholeBodies
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.5
 
 
-class _Handler(WSGIRequestHandler):
+class _Handler(PlainRequestHandler):
     # Header and body go out as two packets; the second must not wait for the first one's receipt.
     disable_nagle_algorithm = True
 
@@ -40,7 +42,9 @@ class Server:
     def __init__(self, app: "WSGIApplication", host: str, port: int) -> None:
         """Bind the address; see the class."""
         self._host = host
-        self._server: BaseWSGIServer = make_server(host, port, app, threaded=True, request_handler=_Handler)
+        self._server: BaseWSGIServer = make_server(
+            host, port, WholeBodies(app), threaded=True, request_handler=_Handler
+        )
         self._thread = threading.Thread(target=self._serve, name="stripe-stand-in", daemon=True)
 
     @property
