@@ -17,6 +17,7 @@ from local.aws.lambda_pool import Invocation
 from local.aws.lambda_workers import Proceed
 from local.aws.template import Cors, HttpApiDefinition, Route, Template, Throttle
 from local.web_server import WebServer
+from tests.local.conftest import wait_until
 
 SHOP = "https://shop.example"
 
@@ -134,6 +135,9 @@ def test_a_plain_value_is_a_json_answer(server: WebServer) -> None:
         {"statusCode": 200, "body": {"a": 1}},
         {"statusCode": 200, "headers": {"a": ["b"]}},
         {"statusCode": 200, "headers": "no"},
+        {"statusCode": 200, "headers": {"a": "b\r\nSet-Cookie: c=1"}},
+        {"statusCode": 200, "headers": {"a b": "c"}},
+        {"statusCode": 200, "headers": {"a": "\u20ac"}},
         {"statusCode": 200, "body": "%", "isBase64Encoded": True},
     ],
 )
@@ -171,6 +175,34 @@ def test_the_api_waits_for_a_function_no_longer_than_it_may(server: WebServer, m
     monkeypatch.setattr(http_api, "INTEGRATION_SECONDS", 0.2)
     status, _, body = request(server, "POST", "/sleep", body="0.8")
     assert (status, json.loads(body)) == (503, {"message": "Service Unavailable"})
+
+
+def test_what_the_api_gave_up_on_is_not_begun_later(
+    server: WebServer, example: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results: list[InvokeResult] = []
+
+    def let_it_wait(invocation: Invocation, proceed: Proceed) -> InvokeResult:
+        time.sleep(0.2)
+        results.append(proceed(invocation))
+        return results[-1]
+
+    assert request(server, "GET", "/echo/x")[0] == 200
+    monkeypatch.setattr(http_api, "INTEGRATION_SECONDS", 0.1)
+    example.lambdas.interceptors.append(let_it_wait)
+    assert request(server, "GET", "/echo/x")[0] == 503
+    assert wait_until(lambda: bool(results))
+    assert results[0].service_error == "TooManyRequestsException"
+
+
+def test_whatever_fails_the_caller_is_answered(server: WebServer, example: LocalCloud) -> None:
+    def fail(_invocation: Invocation, _proceed: Proceed) -> InvokeResult:
+        raise RuntimeError("unforeseen")
+
+    example.lambdas.interceptors.append(fail)
+    began = time.monotonic()
+    assert request(server, "GET", "/echo/x")[0] == 500
+    assert time.monotonic() - began < 5
 
 
 def test_a_body_beyond_the_limit_is_refused(server: WebServer) -> None:

@@ -1,14 +1,17 @@
 """A function's process, from outside: what Invoke answers when it works, fails, hangs or dies."""
 
 import json
+import os
+import socket
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
+from local.aws import lambda_pool
 from local.aws.lambda_answers import InvokeResult, throttled
 from local.aws.lambda_pool import Invocation
 from local.aws.lambda_workers import LambdaService, Proceed, UnknownFunctionError
@@ -246,3 +249,91 @@ def test_closing_leaves_no_process(lambdas: LambdaService) -> None:
     thread.join()
     assert not any(is_alive(pid) for pid in pids)
     assert failure(results[0])[0] == "Runtime.ExitError"
+
+
+def test_a_full_disk_keeps_no_worker(lambdas: LambdaService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    logs: list[IO[bytes]] = []
+
+    def append(path: Path, *, buffering: int = -1) -> IO[bytes]:
+        logs.append(path.open("ab", buffering=buffering))
+        return logs[-1]
+
+    monkeypatch.setattr(lambda_pool, "append_private", append)
+    lambdas.deploy([example_function("fail")])  # writes to its log, as the pool does
+    with Path("/dev/full").open("ab", buffering=0) as full:
+        os.dup2(full.fileno(), logs[-1].fileno())
+    for _ in range(5):  # more than the fixture's three workers
+        assert lambdas.invoke("stack-fail", b"{}").function_error == "Unhandled"
+    with (tmp_path / "space again").open("ab") as file:
+        os.dup2(file.fileno(), logs[-1].fileno())
+    lambdas.kill_workers()  # they keep the old file
+    assert failure(lambdas.invoke("stack-fail", b"{}")) == ("OutOfSortsError", "no message")
+    assert len(lambdas.worker_pids()) == 1
+    assert "START RequestId" in (tmp_path / "space again").read_text()
+
+
+def test_a_worker_that_cannot_be_started_takes_nobodys_place(
+    lambdas: LambdaService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lambda_pool, "LambdaWorker", refuse)
+        for _ in range(5):
+            with pytest.raises(OSError, match="temporarily"):
+                lambdas.invoke("stack-echo", b"{}")
+    assert call(lambdas, "echo", 1)["event"] == 1
+
+
+def test_what_its_caller_gave_up_on_is_never_begun(lambdas: LambdaService, tmp_path: Path) -> None:
+    lambdas.deploy([example_function("sleep", timeout_seconds=30)])
+    begun = tmp_path / "begun"
+    event = json.dumps({"seconds": 0, "begun": str(begun)}).encode()
+    # Nobody is ready yet; then the worker is, and goes to the next caller.
+    cold = lambdas.invoke("stack-sleep", event, begin_by=time.monotonic() + 0.001)
+    assert cold.service_error == "TooManyRequestsException"
+    [pid] = lambdas.worker_pids()
+    assert call(lambdas, "sleep", {"seconds": 0})["pid"] == pid
+    too_late = lambdas.invoke("stack-sleep", event, begin_by=time.monotonic())
+    assert too_late.service_error == "TooManyRequestsException"
+    assert call(lambdas, "sleep", {"seconds": 0})["pid"] == pid
+    assert not begun.exists()
+
+
+def test_who_waits_for_a_worker_gives_up_in_time(tmp_path: Path) -> None:
+    service = LambdaService(
+        logs_directory=tmp_path / "logs", region="eu-west-1", account_id="1", environment={}, max_workers=1
+    )
+    service.deploy([example_function("sleep")])
+    call(service, "sleep", {"seconds": 0})
+    running, begun = tmp_path / "running", tmp_path / "begun"
+    busy = threading.Thread(target=lambda: call(service, "sleep", {"seconds": 0.6, "begun": str(running)}))
+    busy.start()
+    assert wait_until(running.exists)
+    event = json.dumps({"seconds": 0, "begun": str(begun)}).encode()
+    result = service.invoke("stack-sleep", event, begin_by=time.monotonic() + 0.2)
+    assert busy.is_alive()
+    assert result.service_error == "TooManyRequestsException"
+    busy.join()
+    assert call(service, "sleep", {"seconds": 0})["slept"] == 0
+    assert not begun.exists()
+    service.close()
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        b"POST /x HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nmany\r\n",
+        b"hello\r\n\r\n",
+    ],
+)
+def test_a_stranger_at_a_workers_port_spoils_no_call(lambdas: LambdaService, request_text: bytes) -> None:
+    call(lambdas, "echo")
+    [worker] = lambdas._pool("stack-echo").living_workers()
+    with socket.create_connection(worker._listener.getsockname(), timeout=5) as stranger:
+        stranger.sendall(request_text)
+        assert call(lambdas, "echo", 7)["event"] == 7
+        assert call(lambdas, "echo", 8)["pid"] == worker.pid
