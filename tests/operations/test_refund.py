@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from local.stripe_stand_in import SessionSeed, StripeStandIn
-from tests.factories import create_order, dispute_of, envelope, names_of, row_of
+from tests.factories import charge_of, create_order, dispute_of, envelope, names_of, refund_of, row_of
 from tests.operations.conftest import Cachao, paid_event
 from tests.operations.test_commands import doubly_paid, status
 from tests.workflow.conftest import Ended, Run
@@ -226,3 +226,126 @@ def test_a_part_and_the_end_of_the_order_are_two_things(cachao: Cachao, paid: Pa
     order_id, _ = paid()
     answer = cachao("refund", order_id, "--amount", "5", "--end-order", "--yes")
     assert (answer.exit_code, "say one of them" in answer.notes) == (2, True)
+
+
+# --- Some seats ------------------------------------------------------------------------------------------------------
+
+
+def counted(database: Database, order_id: int) -> tuple[int, int, int]:
+    """Seats of the order, seats sold of its ticket, refunds in the books."""
+    order = row_of(database, "ticket_orders", order_id)
+    with database.transaction() as tx:
+        refunds = tx.all("SELECT * FROM order_refunds WHERE order_id = %s", order_id)
+    return order["quantity"], row_of(database, "tickets", order["ticket_id"])["sold_quantity"], len(refunds)
+
+
+def test_one_of_four_goes_back_with_its_price_its_seat_and_its_line_in_the_books(
+    cachao: Cachao, database: Database, paid: Paid, stripe_stand_in: StripeStandIn
+) -> None:
+    order_id, payment = paid(quantity=4)
+    shown = cachao("refund", order_id, "--seats", 1, "--dry-run")
+    assert (shown.exit_code, counted(database, order_id)) == (0, (4, 4, 0))
+    assert f"20.00 EUR of the 80.00 EUR that are left of {payment} goes back" in shown.text
+    asked = cachao("refund", order_id, "--seats", 1)
+    assert (asked.exit_code, counted(database, order_id)) == (2, (4, 4, 0))
+    done = cachao("refund", order_id, "--seats", 1, "--yes", "--reason", "ill")
+    assert done.exit_code == 0, done.notes
+    assert f"20.00 EUR of {payment} went back: refund re_" in done.text
+    assert "1 seat went back on sale." in done.text
+    assert (counted(database, order_id), status(database, order_id)) == ((3, 3, 1), "paid")
+    assert str(row_of(database, "ticket_orders", order_id)["refunded_amount"]) == "20.00"
+    again = cachao("refund", order_id, "--seats", 1, "--yes")
+    assert (again.exit_code, "add --of 3" in again.text, counted(database, order_id)) == (0, True, (3, 3, 1))
+    assert cachao("refund", order_id, "--seats", 1, "--of", 3, "--amount", "15.00", "--yes").exit_code == 0
+    assert counted(database, order_id) == (2, 2, 2)
+    assert str(row_of(database, "ticket_orders", order_id)["refunded_amount"]) == "35.00"
+    assert "cachao refund" in cachao("show", order_id).text
+    # The rest, as the last of several: the order ends, and what is still counted goes back once.
+    assert cachao("refund", order_id, "--end-order", "--yes", "--reason", "all ill").exit_code == 0
+    assert (counted(database, order_id)[1], status(database, order_id)) == (0, "refunded")
+
+
+def test_the_events_that_follow_change_nothing_twice(
+    cachao: Cachao, database: Database, run: Run, paid: Paid, stripe_stand_in: StripeStandIn
+) -> None:
+    order_id, payment = paid(quantity=4)
+    assert cachao("refund", order_id, "--seats", 1, "--yes").exit_code == 0
+    order = row_of(database, "ticket_orders", order_id)
+    run(envelope("charge.refunded", charge_of(order, amount_refunded=2000, amount=8000, payment_intent=payment)))
+    with database.transaction() as tx:
+        [made] = tx.all("SELECT * FROM order_refunds WHERE order_id = %s", order_id)
+    run(envelope("refund.created", refund_of(order, amount=2000, id=made["stripe_refund_id"], payment_intent=payment)))
+    assert counted(database, order_id) == (3, 3, 1)
+    assert str(row_of(database, "ticket_orders", order_id)["refunded_amount"]) == "20.00"
+
+
+def test_a_refund_of_seats_that_was_cut_off_goes_on_where_it_was(
+    cachao: Cachao, database: Database, paid: Paid, stripe_stand_in: StripeStandIn
+) -> None:
+    order_id, _ = paid(quantity=4)
+    # Stripe makes the refund, and its answer is lost, however often it is asked.
+    stripe_stand_in.fail_next(9, status="reset", path_prefix="/v1/refunds", method="POST", when="after")
+    cut_off = cachao("refund", order_id, "--seats", 1, "--yes")
+    assert (cut_off.exit_code, "StripeUnavailable" in cut_off.notes) == (1, True)
+    stripe_stand_in.clear_faults()
+    assert counted(database, order_id)[:2] == (4, 4)
+    # Nothing else may begin meanwhile, and the books may know of the refund already.
+    other = cachao("refund", order_id, "--seats", 2, "--yes")
+    assert (other.exit_code, f"cachao refund {order_id} --seats 1" in other.notes) == (1, True)
+    done = cachao("refund", order_id, "--seats", 1, "--yes")
+    assert done.exit_code == 0, done.notes
+    assert counted(database, order_id) == (3, 3, 1)
+    assert "Already done" in cachao("refund", order_id, "--seats", 1, "--yes").text
+
+
+def test_what_stripe_refuses_or_cannot_carry_out_leaves_the_order_its_seats(
+    cachao: Cachao, database: Database, paid: Paid, stripe_stand_in: StripeStandIn
+) -> None:
+    order_id, payment = paid(quantity=4)
+    stripe_stand_in.set_refund_outcome(payment, "fails_at_once")
+    failed = cachao("refund", order_id, "--seats", 1, "--yes")
+    assert (failed.exit_code, "the money did not reach the buyer" in failed.notes) == (1, True)
+    assert counted(database, order_id)[:2] == (4, 4)
+    stripe_stand_in.set_refund_outcome(payment, "succeeds")
+    stripe_stand_in.open_dispute(payment)
+    refused = cachao("refund", order_id, "--seats", 1, "--yes")
+    assert (refused.exit_code, "the order keeps its seats" in refused.notes) == (1, True)
+    assert counted(database, order_id)[:2] == (4, 4)
+
+
+def test_seats_of_a_disputed_payment_and_more_than_there_are_are_refused(
+    cachao: Cachao, database: Database, run: Run, paid: Paid
+) -> None:
+    order_id, payment = paid(quantity=2)
+    for words, said in {
+        ("--seats", 2): "is not a part of that",
+        ("--seats", 1, "--amount", "40"): "40.00 EUR is not a part of the 40.00 EUR",
+        ("--seats", 1, "--amount", "x"): "is no amount",
+        ("--seats", 1, "--of", 3): "has 2 seats, not 3",
+    }.items():
+        answer = cachao("refund", order_id, *words, "--yes")
+        assert (answer.exit_code, said in answer.notes) == (1, True), answer.notes
+    for words in (("--seats", 1, "--end-order"), ("--of", 2), ("--seats", 1, "--payment", payment)):
+        assert cachao("refund", order_id, *words, "--yes").exit_code == 2
+    dispute(run, database, order_id, payment)
+    refused = cachao("refund", order_id, "--seats", 1, "--yes")
+    assert (refused.exit_code, "disputes" in refused.notes) == (1, True)
+    free = create_order(database, unit_price=0, quantity=2)
+    run(paid_event(database, free, payment_intent=None, payment_status="no_payment_required"))
+    answer = cachao("refund", free, "--seats", 1, "--yes")
+    assert (answer.exit_code, f"cachao take-back {free} --seats 1" in answer.notes) == (1, True)
+
+
+def test_a_refund_says_what_it_would_do_and_keeps_who_ordered_it_and_why(
+    cachao: Cachao, database: Database, paid: Paid
+) -> None:
+    order_id, _ = paid()
+    shown = cachao("refund", order_id, "--end-order", "--dry-run", json=True).data
+    assert (shown["dry_run"], shown["amount"], status(database, order_id)) == (True, "20.00 EUR", "paid")
+    assert "It would ask: Refund 20.00 EUR" in cachao("refund", order_id, "--end-order", "--dry-run").text
+    for _ in range(2):
+        assert cachao("refund", order_id, "--end-order", "--yes", "--reason", "cancelled").exit_code == 0
+    with database.transaction() as tx:
+        [kept] = tx.all("SELECT * FROM order_corrections WHERE order_id = %s", order_id)
+    assert (kept["kind"], kept["reason"], kept["amount_minor"]) == ("refund", "cancelled", 2000)
+    assert kept["done_at"] is not None

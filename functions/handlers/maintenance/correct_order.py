@@ -1,6 +1,6 @@
 """CorrectOrder: shows what a correction of an order, or of a limit, would change, and makes it; for `cachao`.
 
-Invoked by `cachao move`, `change`, `take-back`, `mark-paid`, `correct` and `limit`.
+Invoked by `cachao move`, `change`, `take-back`, `mark-paid`, `correct`, `limit` and `refund --seats`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from ticketing.corrections.frame import CorrectionReport, correct
 from ticketing.corrections.limit import LimitReport, NewLimit, set_limit
 from ticketing.corrections.mark_paid import MarkPaid
 from ticketing.corrections.move import Move
+from ticketing.corrections.refund_seats import RefundSeats, refund_seats
 from ticketing.corrections.take_back import TakeBack
 from ticketing.corrections.unpaid_session import end_session
 from ticketing.errors import InvalidEvent
 from ticketing.stripe.objects import identity_of
 from ticketing.stripe.payments import StripePayments
+from ticketing.stripe.refunds import StripeRefunds
 from ticketing.stripe.sessions import StripeSessions
 
 # As long as the columns of `order_corrections`.
@@ -32,7 +34,7 @@ class CorrectOrderInput(TaskInput):
     """One correction. `seen`: do it, where the order is as it was shown; without it, it is only shown."""
 
     execution_id: str = "by hand"
-    correction: Move | Change | TakeBack | MarkPaid | Details | None = None
+    correction: Move | Change | TakeBack | MarkPaid | Details | RefundSeats | None = None
     limit: NewLimit | None = None
     seen: str | None = None
     by: str = "nobody said"
@@ -41,7 +43,7 @@ class CorrectOrderInput(TaskInput):
 
 @task(CorrectOrderInput)
 def handler(given: CorrectOrderInput) -> CorrectionReport | LimitReport:
-    """Raises OrderNotFound, InvalidEvent; DatabaseUnavailable and StripeUnavailable: try again."""
+    """Raises OrderNotFound, RefundFailed, InvalidEvent; DatabaseUnavailable and StripeUnavailable: try again."""
     if max(len(given.by), len(given.reason or "")) > _LONGEST:
         raise InvalidEvent(f"Who corrects, and why, have at most {_LONGEST} characters each.")
     if given.limit is not None:
@@ -49,6 +51,9 @@ def handler(given: CorrectOrderInput) -> CorrectionReport | LimitReport:
     if given.correction is None or given.order_id is None:
         raise InvalidEvent("A correction needs an order, and what is to be corrected.")
     order_id, correction, seen = given.order_id, given.correction, given.seen
+    if isinstance(correction, RefundSeats):
+        refunds = StripeRefunds(stripe_access.client())
+        return refund_seats(database, refunds, order_id, correction, by=given.by, reason=given.reason, seen=seen)
     if isinstance(correction, MarkPaid):
         payment = correction.payment
         found = None if payment is None else StripePayments(stripe_access.client()).retrieve(payment)

@@ -9,15 +9,23 @@ from ticketing.payments.issue_refund import PartRefund, RefundedPayment, refund_
 from ticketing.stripe.events import SessionEvent
 from ticketing.stripe.refunds import StripeRefunds
 
+# As long as the columns of `order_corrections`.
+_LONGEST = 255
+
 
 class RefundPaymentInput(TaskInput):
-    """The order, and its payment: as the workflow read it, or the key that an operator names; all of it, or a part."""
+    """The order, and its payment: as the workflow read it, or the key that an operator names; all of it, or a part.
+
+    `by` and `reason`: the operator who ordered it, and why.
+    """
 
     order_id: int
     payment: SessionEvent | None = None
     payment_key: str | None = None
     accepted_too: bool = False
     part: PartRefund | None = None
+    by: str | None = None
+    reason: str | None = None
 
 
 @task(RefundPaymentInput)
@@ -32,6 +40,7 @@ def handler(given: RefundPaymentInput) -> RefundedPayment:
         payment_key=given.payment.payment_key if given.payment is not None else given.payment_key,
         accepted_too=given.accepted_too,
         part=given.part,
+        ordered=None if given.by is None else (given.by[:_LONGEST], given.reason and given.reason[:_LONGEST]),
         event_id=given.stripe_event_id,
     )
     if refunded.refund_id is not None:

@@ -18,7 +18,8 @@ import msgspec
 from ticketing.alerts import Alert
 from ticketing.corrections.refusal import CorrectionRefused
 from ticketing.database import Database, Row, Transaction
-from ticketing.orders import counters, counts_off, history, paid_before
+from ticketing.orders import corrections, counters, counts_off, paid_before
+from ticketing.orders.corrections import Change, Ordered
 from ticketing.orders.counters import CODES, TICKETS, Counter
 from ticketing.orders.lock import lock_order
 from ticketing.orders.status import OrderStatus
@@ -55,16 +56,9 @@ COLUMNS: Final = (
     f"id, {', '.join(_SHOWN)}, asked_currency, order_mark, email, validated_at, bought_ticket, bought_event,"
     f" hold_expires_at, {counts_off.IS_OFF}"
 )
+# Instead of what was seen: it must be written down, whatever the order is by now.
+ANY_STATE: Final = "any"
 _COUNTERS: Final = (("ticket", TICKETS, "sold"), ("code", CODES, "used"))
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that a correction changes: of which row, what, from what to what."""
-
-    of: str
-    what: str
-    before: str
-    after: str
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -77,6 +71,7 @@ class Outcome(msgspec.Struct, kw_only=True):
         already: a sentence where there is nothing to do.
         entry: of the order's history.
         payment_key, amount_minor: of the payment that it is about.
+        correction_id: under which it is kept already, since it began before.
     """
 
     request: str
@@ -86,6 +81,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     already: str = ""
     payment_key: str | None = None
     amount_minor: int | None = None
+    correction_id: int | None = None
 
 
 class Correction(Protocol):
@@ -194,7 +190,7 @@ def _work(
     report.already, report.notes, report.undo = outcome.already, outcome.notes, outcome.undo
     if outcome.already:
         return
-    if seen is not None and seen != report.seen:
+    if seen is not None and seen not in {ANY_STATE, report.seen}:
         report.moved_on = True
         return
     after = _snapshot(tx, lock_order(tx, order_id, COLUMNS, gone=f"Order {order_id} is gone."), watched)
@@ -206,42 +202,21 @@ def _work(
     if seen is None:
         return
     report.alerts = counts_off.open_alerts(tx, order_id)
-    report.correction_id = record(tx, order_id, correction.kind, outcome, report.changes, by=by, reason=reason)
-    report.done = True
-
-
-def record(
-    tx: Transaction,
-    order_id: int,
-    kind: str,
-    outcome: Outcome,
-    changes: list[Change],
-    *,
-    by: str,
-    reason: str | None,
-) -> int:
-    """Keep a correction, and write it into the order's history; give its id."""
-    correction_id = tx.insert(
-        "INSERT INTO order_corrections (order_id, kind, request, changes, corrected_by, reason, payment_key,"
-        " amount_minor, done_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))",
-        order_id,
-        kind,
-        outcome.request,
-        msgspec.json.encode(changes).decode(),
-        by,
-        reason,
-        outcome.payment_key,
-        outcome.amount_minor,
-    )
-    history.record(
-        tx,
-        order_id=order_id,
+    ordered = Ordered(
+        kind=correction.kind,
+        request=outcome.request,
         entry=outcome.entry,
-        stripe_event_id=f"cachao_correction_{correction_id}",
-        stripe_object_id=outcome.payment_key,
+        by=by,
+        reason=reason,
+        payment_key=outcome.payment_key,
         amount_minor=outcome.amount_minor,
     )
-    return correction_id
+    if outcome.correction_id is None:
+        report.correction_id = corrections.keep(tx, order_id, ordered, report.changes)
+    else:
+        report.correction_id = outcome.correction_id
+        corrections.finish(tx, order_id, outcome.correction_id, ordered, report.changes)
+    report.done = True
 
 
 def fingerprint(order: Row) -> str:

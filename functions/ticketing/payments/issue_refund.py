@@ -7,7 +7,7 @@ refund is recorded at once, as its event would record it; that event then finds 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -15,12 +15,15 @@ from ticketing import money
 from ticketing.alerts import Alert
 from ticketing.database import Database, Row, Transaction
 from ticketing.errors import RefundFailed
-from ticketing.orders import counts_off, history
+from ticketing.orders import corrections, counts_off, history
+from ticketing.orders.corrections import Ordered
 from ticketing.payments import ledger, refunds, situation, standing
 from ticketing.payments.standing import LedgerPayment
 from ticketing.stripe.client import StripeRefused
 from ticketing.stripe.objects import Refund
 from ticketing.stripe.states import NOTHING_WENT_BACK
+
+_LONGEST_REQUEST: Final = 255
 
 
 class Refunds(Protocol):
@@ -75,7 +78,7 @@ def refundable_payments(database: Database, order_id: int) -> list[LedgerPayment
     return [payment for payment in payments if payment.left_minor > 0]
 
 
-def refund_payment(
+def refund_payment(  # noqa: PLR0913 -- by name, and most are not given
     database: Database,
     stripe: Refunds,
     order_id: int,
@@ -84,6 +87,7 @@ def refund_payment(
     accepted_too: bool = False,
     part: PartRefund | None = None,
     event_id: str | None = None,
+    ordered: tuple[str, str | None] | None = None,
 ) -> RefundedPayment:
     """Give all that is left of a payment back, or a part of it, and record it as the refund's event would.
 
@@ -99,6 +103,7 @@ def refund_payment(
             a duplicate may have become the order's payment since the alert.
         part: not all that is left, but this much; then the order stays as it is.
         event_id: the Stripe event that made the refund due, for the order's history.
+        ordered: the operator who ordered it, and why; it is kept with the order.
 
     Raises:
         RefundFailed: nothing to refund was found, or Stripe said no, or could not carry it out.
@@ -119,7 +124,10 @@ def refund_payment(
         _check_part(order_id, payment, part)
     made = _make(stripe, order_id, payment, failed, part, now)
     with database.transaction() as tx:
-        _record(tx, order_id, made, event_id)
+        is_new = not _was_asked_for(tx, order_id, made[0])
+        record_made(tx, order_id, made, event_id)
+        if ordered is not None and is_new:
+            _keep(tx, order_id, payment, made[0], ordered, part)
         alerts = counts_off.open_alerts(tx, order_id)
         now = situation.read(tx, order_id, payment.payment_key)
     newest = made[0]
@@ -191,7 +199,7 @@ def _make(
     except StripeRefused as refusal:
         raise RefundFailed(
             f"Payment {payment.payment_key} of order {order_id} was not refunded. {refusal}",
-            what_to_do=_after_refusal(refusal, now),
+            what_to_do=after_refusal(refusal, now),
         ) from None
     if not before:
         raise RefundFailed(
@@ -201,14 +209,16 @@ def _make(
     return before
 
 
-def _after_refusal(refusal: StripeRefused, now: situation.Situation) -> str:
+def after_refusal(refusal: StripeRefused, now: situation.Situation) -> str:
+    """Say what to do now where Stripe refused a refund."""
     if refusal.code == "charge_disputed" and not any(dispute.is_open for dispute in now.disputes):
         # Stripe knows of a dispute whose event has not come yet, or that was lost.
         return f"{situation.IN_NO_WAY}. Find its dispute in Stripe's dashboard. If it is open, answer it there."
     return f"find out why Stripe refused, and fix that. Then, {situation.what_to_do(now)}"
 
 
-def _record(tx: Transaction, order_id: int, made: Iterable[Refund], event_id: str | None) -> None:
+def record_made(tx: Transaction, order_id: int, made: Iterable[Refund], event_id: str | None = None) -> None:
+    """Record refunds that were made, as their events would, and that somebody asked for them."""
     for refund in made:
         # The order is read anew: the refund before may have ended it.
         refunds.apply(tx, refunds.lock_order(tx, order_id), refund, cause=event_id or refund.refund_id)
@@ -220,6 +230,47 @@ def _record(tx: Transaction, order_id: int, made: Iterable[Refund], event_id: st
             stripe_object_id=refund.refund_id,
             amount_minor=refund.amount_minor,
         )
+
+
+def _was_asked_for(tx: Transaction, order_id: int, made: Refund) -> bool:
+    """Tell whether somebody asked for a refund before: a repeat finds it made, and orders none."""
+    return (
+        tx.one(
+            "SELECT 1 FROM order_history WHERE order_id = %s AND entry = 'refund_requested' AND stripe_object_id = %s"
+            " LIMIT 1",
+            order_id,
+            made.refund_id,
+        )
+        is not None
+    )
+
+
+def _keep(
+    tx: Transaction,
+    order_id: int,
+    payment: LedgerPayment,
+    made: Refund,
+    ordered: tuple[str, str | None],
+    part: PartRefund | None,
+) -> None:
+    """Keep who ordered the refund, and why."""
+    by, reason = ordered
+    amount = money.from_minor_units(made.amount_minor, payment.currency)
+    request = f"refund {order_id} --payment {payment.payment_key}" + (f" --amount {amount}" if part else "")
+    corrections.keep(
+        tx,
+        order_id,
+        Ordered(
+            kind="refund",
+            request=request[:_LONGEST_REQUEST],
+            entry="refund_ordered",
+            by=by,
+            reason=reason,
+            payment_key=payment.payment_key,
+            amount_minor=made.amount_minor,
+        ),
+        [],
+    )
 
 
 def _refunded(payment: LedgerPayment, refund_id: str | None, amount_minor: int, status: str) -> RefundedPayment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ticketing.stripe.client import StripeRefused, stripe_errors
 from ticketing.stripe.objects import Refund
@@ -12,6 +12,8 @@ from ticketing.stripe.states import NOTHING_WENT_BACK
 if TYPE_CHECKING:
     import stripe
     from stripe.params import RefundCreateParams
+
+_CORRECTION: Final = "cachao_correction"
 
 
 class StripeRefunds:
@@ -22,11 +24,18 @@ class StripeRefunds:
         self._client = client
 
     def refund(
-        self, payment_intent_id: str, *, order_id: int, idempotency_key: str, amount_minor: int | None = None
+        self,
+        payment_intent_id: str,
+        *,
+        order_id: int,
+        idempotency_key: str,
+        amount_minor: int | None = None,
+        correction_id: int | None = None,
     ) -> Refund | None:
         """Refund all that is left of a payment, or a part; None when nothing is left, it was refunded before.
 
-        It may come back as `failed` or `canceled`: then nothing went back.
+        It may come back as `failed` or `canceled`: then nothing went back. `correction_id` is written on the refund, so
+        that `made_for` finds it.
 
         Raises:
             StripeUnavailable: no answer; ask again with the same key.
@@ -35,7 +44,9 @@ class StripeRefunds:
         """
         try:
             with stripe_errors(f"refund {payment_intent_id}"):
-                made = self._create(payment_intent_id, order_id, idempotency_key, amount_minor)
+                made = self._create(
+                    payment_intent_id, _metadata(order_id, correction_id), idempotency_key, amount_minor
+                )
         except StripeRefused as refusal:
             if refusal.code == "charge_already_refunded":
                 return None
@@ -43,12 +54,11 @@ class StripeRefunds:
         return _as_refund(made, payment_intent_id)
 
     def _create(
-        self, payment_intent_id: str, order_id: int, idempotency_key: str, amount_minor: int | None
+        self, payment_intent_id: str, metadata: dict[str, str], idempotency_key: str, amount_minor: int | None
     ) -> stripe.Refund:
         import stripe  # noqa: PLC0415 -- slow to import; see stripe_client
 
-        # The order's id, so that the refund's own events find it without asking anybody.
-        params: RefundCreateParams = {"payment_intent": payment_intent_id, "metadata": {"order_id": str(order_id)}}
+        params: RefundCreateParams = {"payment_intent": payment_intent_id, "metadata": metadata}
         if amount_minor is not None:
             params["amount"] = amount_minor
         try:
@@ -69,10 +79,32 @@ class StripeRefunds:
             StripeUnavailable: try again.
             ConfigurationError: the API key is wrong.
         """
+        made = [_as_refund(refund, payment_intent_id) for refund in self._list(payment_intent_id)]
+        return [refund for refund in made if refund.status not in NOTHING_WENT_BACK]
+
+    def made_for(self, payment_intent_id: str, correction_id: int) -> Refund | None:
+        """Give the refund that was made for a correction; None where there is none. Idempotency keys last for a day.
+
+        Raises:
+            StripeUnavailable: try again.
+            ConfigurationError: the API key is wrong.
+        """
+        for refund in self._list(payment_intent_id):
+            told = refund.to_dict(for_json=True).get("metadata")
+            if isinstance(told, dict) and told.get(_CORRECTION) == str(correction_id):
+                return _as_refund(refund, payment_intent_id)
+        return None
+
+    def _list(self, payment_intent_id: str) -> list[stripe.Refund]:
         with stripe_errors(f"list the refunds of {payment_intent_id}"):
             page = self._client.v1.refunds.list(params={"payment_intent": payment_intent_id, "limit": 100})
-        made = [_as_refund(refund, payment_intent_id) for refund in page.data]
-        return [refund for refund in made if refund.status not in NOTHING_WENT_BACK]
+        return page.data
+
+
+def _metadata(order_id: int, correction_id: int | None) -> dict[str, str]:
+    # The order's id, so that the refund's own events find it without asking anybody.
+    named = {"order_id": str(order_id)}
+    return named if correction_id is None else named | {_CORRECTION: str(correction_id)}
 
 
 def _is_replayed(error: stripe.StripeError) -> bool:

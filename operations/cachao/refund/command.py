@@ -7,7 +7,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from cachao.aws import operator
 from cachao.command_context import CommandContext
+from cachao.corrections.frame import DryRun, Reason, Yes, check_reason, correct
 from cachao.problems import USAGE, Problem
 from cachao.refund import choice
 from cachao.view import orders as order_view
@@ -23,16 +25,20 @@ _ON_ITS_WAY: Final = {
 }
 
 
-def refund(
+def refund(  # noqa: PLR0913 -- one parameter an option
     ctx: typer.Context,
     order: Annotated[int, typer.Argument(help="The order's id.", min=1)],
     payment: Annotated[
         str | None, typer.Option(help="Which of its payments (pi_…); without it the one that paid nothing.")
     ] = None,
     *,
+    seats: Annotated[
+        int | None, typer.Option(help="So many of its seats: their price goes back, and they are on sale again.", min=1)
+    ] = None,
+    of: Annotated[int | None, typer.Option(help="The seats it has now: says which --seats is meant.", min=1)] = None,
     amount: Annotated[
         str | None,
-        typer.Option(help="Only so much of it, e.g. 12.50: the order stays paid, and keeps its seats."),
+        typer.Option(help="Only so much of it, e.g. 12.50: the order stays paid, and keeps its seats (but --seats)."),
     ] = None,
     end_order: Annotated[
         bool, typer.Option("--end-order", help="Also the payment that pays the order: its tickets go back on sale.")
@@ -40,7 +46,9 @@ def refund(
     although_disputed: Annotated[
         bool, typer.Option("--although-disputed", help="Also while a dispute is open: for an inquiry.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    reason: Reason = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
 ) -> None:
     """Refund all that is left of a payment, or a part of it.
 
@@ -49,6 +57,9 @@ def refund(
 
     With --amount only that much goes back, of the payment that pays the order unless --payment names another. Repeated,
     it refunds that much again: the question says what went back before.
+
+    With --seats so many of its seats go back on sale, and their price, or --amount, to the buyer; the order stays paid.
+    The same command within an hour is a repeat: it refunds nothing more, and goes on where it was cut off.
 
     While a dispute of the payment is open nothing is refunded: the bank has taken the money, and it would be lost
     twice.
@@ -62,10 +73,22 @@ def refund(
         cachao refund 1234 --end-order
 
         cachao refund 1234 --amount 12.50
+
+        cachao refund 1234 --seats 1
     """
     context: CommandContext = ctx.obj
     if amount is not None and end_order:
         raise Problem("--amount leaves the order paid, --end-order ends it: say one of them.", exit_code=USAGE)
+    check_reason(reason)
+    if seats is not None:
+        if end_order or payment is not None:
+            raise Problem("--seats goes with --amount and --of only.", exit_code=USAGE)
+        wanted = {"kind": "refund_seats", "seats": seats, "of": of, "amount": amount}
+        wanted |= {"although_disputed": although_disputed}
+        correct(context, order, wanted, doing="Refund", reason=reason, dry_run=dry_run, yes=yes)
+        return
+    if of is not None:
+        raise Problem("--of goes with --seats.", exit_code=USAGE)
     inspected = order_view.find(context.environment, str(order))
     if inspected is None:
         raise Problem(f"There is no order {order}. Nothing was refunded.")
@@ -79,7 +102,11 @@ def refund(
         return
     disputed = _disputed(inspected, chosen, allowed=although_disputed)
     part = None if amount is None else _minor(amount, chosen)
-    _confirm(context, inspected, chosen, part, disputed, yes=yes)
+    question = _question(context, inspected, chosen, part) + disputed
+    if dry_run:
+        _answer_dry_run(context, chosen, part, question)
+        return
+    context.output.confirm(question, yes=yes)
     refunded = context.environment.invoke(
         "RefundPaymentFunction",
         {
@@ -88,6 +115,8 @@ def refund(
             "payment_key": chosen.payment_key,
             "accepted_too": end_order,
             "part": None if part is None else {"amount_minor": part, "refunded_minor": chosen.refunded_minor},
+            "by": operator.name_of(context.environment),
+            "reason": reason,
         },
     )
     told = _ON_ITS_WAY.get(refunded["status"])
@@ -98,29 +127,32 @@ def refund(
     )
 
 
-def _confirm(
-    context: CommandContext,
-    inspected: dict[str, Any],
-    chosen: LedgerPayment,
-    part: int | None,
-    disputed: str,
-    *,
-    yes: bool,
-) -> None:
+def _question(context: CommandContext, inspected: dict[str, Any], chosen: LedgerPayment, part: int | None) -> str:
     left = money.format_amount(chosen.left_minor, chosen.currency)
     order = f"order {inspected['order']['id']} ({inspected['order']['status']})"
     if part is None:
         what = f"Refund {left} of payment {chosen.payment_key}, {order}, in {context.environment.name}?"
-        after = choice.consequence(inspected, chosen)
-    else:
-        before = situation.went_back(choice.situation_of(inspected, chosen.payment_key))
-        amount = money.format_amount(part, chosen.currency)
-        what = (
-            f"Refund {amount} of the {left} that are left of payment {chosen.payment_key}, {order},"
-            f" in {context.environment.name}?{before}"
-        )
-        after = " The order stays as it is, and keeps its seats."
-    context.output.confirm(f"{what}{after}{disputed}", yes=yes)
+        return what + choice.consequence(inspected, chosen)
+    before = situation.went_back(choice.situation_of(inspected, chosen.payment_key))
+    amount = money.format_amount(part, chosen.currency)
+    return (
+        f"Refund {amount} of the {left} that are left of payment {chosen.payment_key}, {order},"
+        f" in {context.environment.name}?{before} The order stays as it is, and keeps its seats."
+    )
+
+
+def _answer_dry_run(context: CommandContext, chosen: LedgerPayment, part: int | None, question: str) -> None:
+    minor = chosen.left_minor if part is None else part
+    context.output.answer(
+        {
+            "dry_run": True,
+            "payment_key": chosen.payment_key,
+            "amount_minor": minor,
+            "currency": chosen.currency,
+            "amount": money.format_amount(minor, chosen.currency),
+        },
+        escape(f"It would ask: {question}"),
+    )
 
 
 def _minor(amount: str, payment: LedgerPayment) -> int:

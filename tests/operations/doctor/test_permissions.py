@@ -170,9 +170,11 @@ def test_sending_and_repairing(
     late_order(database, stripe_stand_in, status="expired")
     create_ticket(database, held_quantity=1)
     Path("event.json").write_text(json.dumps(paid_event(database, create_order(database))))
+    invoke(cloud, "refund", doubly_paid[0], "--yes")
+    invoke(cloud, "refund", doubly_paid[0], "--seats", 1, "--yes")
+    assert not_listed("refund", calls) == never_made("refund", calls) == set()
     for command, words in {
         "event": ("event.json", "--yes"),
-        "refund": (doubly_paid[0], "--yes"),
         "reconcile": ("--yes",),
         "counts": ("--all", "--yes"),
         "move": (doubly_paid[0], "--ticket", create_ticket(database), "--yes"),
