@@ -327,7 +327,10 @@ def _request_headers(environ: "WSGIEnvironment") -> dict[str, str]:
     for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(key):
             headers[key.replace("_", "-").lower()] = environ[key]
-    headers["x-forwarded-for"] = environ.get("REMOTE_ADDR", "")
+    # API Gateway adds who called it to what the caller says of those before him.
+    before = headers.get("x-forwarded-for")
+    caller = environ.get("REMOTE_ADDR", "")
+    headers["x-forwarded-for"] = f"{before}, {caller}" if before else caller
     headers["x-forwarded-port"] = environ["SERVER_PORT"]
     headers["x-forwarded-proto"] = "http"
     return headers

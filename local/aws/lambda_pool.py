@@ -1,9 +1,11 @@
 """The workers of one Lambda function: lent out, kept warm, started when more are needed."""
 
 import contextlib
+import os
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +35,9 @@ _USUAL_START_SECONDS = 0.5
 _USUAL_CALL_SECONDS = 0.02
 # A worker that takes longer to initialise no longer keeps others from being started.
 _SLOW_START_SECONDS = 5.0
+# More workers than processors make nothing faster where all work; a line that lasts so many starts is no mere burst.
+_PROCESSORS = os.cpu_count() or 1
+_LASTING_LINE = 2
 
 
 class PoolClosedError(LookupError):
@@ -77,21 +82,26 @@ class PoolSettings:
 class WorkerPool:
     """The workers of one function: reused last in, first out, so that few stay warm under a light load.
 
+    Callers are served in the order in which they came: where whoever comes next may take a worker before one who
+    waits, some wait for seconds under load.
+
     Starting a process costs far more than most invocations take, and takes CPU time from the ones there are. So
     one is started at a time; and while workers keep coming free, only when the queue would take longer than the
-    start. Where all are stuck, another one is started after a short while.
+    start, or does not end and a processor may be free. Where all are stuck, another one is started after a short while.
     """
 
     def __init__(self, function: LambdaFunction, settings: PoolSettings) -> None:
         """Begin without any worker."""
         self.function = function
         self._settings = settings
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._ended = threading.Condition(self._lock)
+        self._line: deque[threading.Condition] = deque()
+        self._line_since = 0.0
         self._idle: list[LambdaWorker] = []
         self._busy: set[LambdaWorker] = set()
         self._starting = 0
         self._closed = False
-        self._waiting = 0
         self._freed_at = 0.0
         self._start_takes = _USUAL_START_SECONDS
         self._call_takes = _USUAL_CALL_SECONDS
@@ -117,13 +127,13 @@ class WorkerPool:
 
     def living_workers(self) -> list[LambdaWorker]:
         """Workers whose process is alive, busy or not."""
-        with self._changed:
+        with self._lock:
             return [worker for worker in [*self._idle, *self._busy] if worker.alive]
 
     def reap(self, idle_seconds: float) -> None:
         """End the workers that nobody has used for that long."""
         oldest = time.monotonic() - idle_seconds
-        with self._changed:
+        with self._lock:
             stale = [worker for worker in self._idle if worker.idle_since < oldest or not worker.alive]
             self._idle = [worker for worker in self._idle if worker not in stale]
         for worker in stale:
@@ -131,17 +141,18 @@ class WorkerPool:
 
     def close(self) -> None:
         """End all workers; calls that still run are answered as `Runtime.ExitError`."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
             busy = list(self._busy)
-            self._changed.notify_all()
+            for turn in self._line:
+                turn.notify()
         for worker in idle:
             worker.close()
         for worker in busy:
             worker.kill()  # its invoking thread sees the death and closes it
-        with self._changed:
-            self._changed.wait_for(lambda: not self._busy and not self._starting, timeout=10)
+        with self._lock:
+            self._ended.wait_for(lambda: not self._busy and not self._starting, timeout=10)
         self._log.close()
 
     def _handle(self, worker: LambdaWorker, invocation: Invocation) -> tuple[InvokeResult, bool]:
@@ -170,11 +181,13 @@ class WorkerPool:
             NotReadyError: until `begin_by`.
         """
         began = time.monotonic()
-        wait = self._settings.warm_wait_seconds
-        with self._changed:
-            self._waiting += 1
+        turn = threading.Condition(self._lock)
+        with self._lock:
+            if not self._line:
+                self._line_since = began
+            self._line.append(turn)
             try:
-                while (worker := self._pop_living()) is None:
+                while (worker := self._pop_living() if self._line[0] is turn else None) is None:
                     if self._closed:
                         raise PoolClosedError(f"{self.function.name} is being taken away")
                     if begin_by is not None and time.monotonic() >= begin_by:
@@ -182,12 +195,13 @@ class WorkerPool:
                     if self._may_start(time.monotonic() - began):
                         self._starting += 1
                         break
-                    self._changed.wait(wait)
+                    turn.wait(self._settings.warm_wait_seconds)
                 else:
                     self._busy.add(worker)
                     return worker
             finally:
-                self._waiting -= 1
+                self._line.remove(turn)
+                self._call_next()
         return self._start()
 
     def _may_start(self, waited_seconds: float) -> bool:
@@ -200,11 +214,18 @@ class WorkerPool:
         initialising = self._starting + sum(worker.initialising_seconds is None for worker in self._busy)
         if initialising:  # it will serve this caller too
             return waited_seconds > _SLOW_START_SECONDS * initialising
-        wait = self._settings.warm_wait_seconds
-        is_moving = time.monotonic() - self._freed_at < max(wait, 4 * self._call_takes)
-        if is_moving and self._waiting * self._call_takes / existing < self._start_takes:
+        now, wait = time.monotonic(), self._settings.warm_wait_seconds
+        if existing < _PROCESSORS and now - self._line_since > _LASTING_LINE * self._start_takes:
+            return True
+        is_moving = now - self._freed_at < max(wait, 4 * self._call_takes)
+        if is_moving and len(self._line) * self._call_takes / existing < self._start_takes:
             return False
         return waited_seconds >= wait
+
+    def _call_next(self) -> None:
+        """Wake who waits longest, if there is a worker for him."""
+        if self._line and self._idle:
+            self._line[0].notify()
 
     def _pop_living(self) -> LambdaWorker | None:
         while self._idle:
@@ -225,16 +246,16 @@ class WorkerPool:
             )
             return worker
         finally:
-            with self._changed:
+            with self._lock:
                 self._starting -= 1
                 if worker is not None:
                     self._busy.add(worker)
                     if self._closed:
                         worker.kill()
-                self._changed.notify_all()
+                self._ended.notify_all()
 
     def _give_back(self, worker: LambdaWorker, *, reusable: bool) -> None:
-        with self._changed:
+        with self._lock:
             keep = reusable and worker.alive and not self._closed
             self._busy.discard(worker)
             self._freed_at = time.monotonic()
@@ -245,7 +266,10 @@ class WorkerPool:
                 self._idle.append(worker)
             else:
                 worker.close()
-            self._changed.notify()
+                if self._line:
+                    self._line[0].notify()
+            self._call_next()
+            self._ended.notify_all()
 
     def _write_log(self, line: str) -> None:
         # On AWS a lost log line fails no invocation either.

@@ -55,6 +55,11 @@ def event_of(server: WebServer, method: str, path: str, **more: Any) -> dict[str
     return event
 
 
+def test_who_calls_stands_behind_what_he_says_of_those_before_him(server: WebServer) -> None:
+    event = event_of(server, "GET", "/echo/a", headers={"X-Forwarded-For": "203.0.113.7, 198.51.100.1"})
+    assert event["headers"]["x-forwarded-for"] == "203.0.113.7, 198.51.100.1, 127.0.0.1"
+
+
 def test_the_function_gets_payload_format_2(server: WebServer) -> None:
     event = event_of(
         server,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -319,6 +320,55 @@ def test_who_waits_for_a_worker_gives_up_in_time(tmp_path: Path) -> None:
     assert call(service, "sleep", {"seconds": 0})["slept"] == 0
     assert not begun.exists()
     service.close()
+
+
+def test_who_waits_for_a_worker_gets_it_in_the_order_of_coming(tmp_path: Path) -> None:
+    service = LambdaService(
+        logs_directory=tmp_path / "logs", region="eu-west-1", account_id="1", environment={}, max_workers=1
+    )
+    service.deploy([example_function("sleep")])
+    pool = service._pool("stack-sleep")
+    call(service, "sleep", {"seconds": 0})
+    came: dict[str, str] = {}
+
+    def come(number: int) -> None:
+        first = call(service, "sleep", {"seconds": 0.3 if number == 0 else 0})["request_id"]
+        came[first] = f"{number}"
+        # And at once again: whoever comes anew stands behind those who wait.
+        came[call(service, "sleep", {"seconds": 0})["request_id"]] = "again"
+
+    callers = []
+    for number in range(6):
+        callers.append(threading.Thread(target=come, args=(number,)))
+        callers[-1].start()
+        assert wait_until(lambda: len(pool._busy) == 1 and len(pool._line) == number)  # noqa: B023 - called at once
+    for caller in callers:
+        caller.join()
+    log = service.log_file(service.function("stack-sleep")).read_text()
+    served = [came[found] for found in re.findall(r"START RequestId: (\S+)", log) if found in came]
+    assert served == [*"012345", *["again"] * 6]
+    service.close()
+
+
+def test_a_line_that_does_not_end_gets_a_second_process(
+    lambdas: LambdaService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(lambdas, "echo")
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            call(lambdas, "echo")
+
+    callers = [threading.Thread(target=ask) for _ in range(4)]
+    monkeypatch.setattr(lambda_pool, "_PROCESSORS", 2)
+    for caller in callers:
+        caller.start()
+    several = wait_until(lambda: len(lambdas.worker_pids("stack-echo")) > 1)
+    stop.set()
+    for caller in callers:
+        caller.join()
+    assert several
 
 
 @pytest.mark.parametrize(

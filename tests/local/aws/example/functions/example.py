@@ -29,7 +29,12 @@ def sleep(event: Any, context: Any) -> Any:
     if "begun" in event:
         Path(event["begun"]).touch()
     time.sleep(event["seconds"])
-    return {"slept": event["seconds"], "pid": os.getpid(), "left": context.get_remaining_time_in_millis()}
+    return {
+        "slept": event["seconds"],
+        "pid": os.getpid(),
+        "left": context.get_remaining_time_in_millis(),
+        "request_id": context.aws_request_id,
+    }
 
 
 def leave(event: Any, context: Any) -> Any:
