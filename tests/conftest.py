@@ -34,6 +34,8 @@ TABLES = (
     "counts_off",
     "counter_corrections",
     "order_corrections",
+    "event_refund_lines",
+    "event_refunds",
     "order_disputes",
     "order_refunds",
     "order_payments",

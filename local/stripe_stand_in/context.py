@@ -47,6 +47,7 @@ class Context:
         destinations: The event destinations; the first is there from the beginning, the others were made by the API.
         make_source: Makes a new destination's partner event source in AWS, as Stripe does.
         doors: Returns where events go now, by the names that their deliveries have.
+        refundable: How much the balance still allows to refund, in minor units; None: any amount.
         webhook_endpoints: Those that tests put there are listed only; those that the API made get events, too.
     """
 
@@ -61,6 +62,7 @@ class Context:
     make_source: Callable[[EventDestination], None]
     doors: Callable[[], Mapping[str, Door]]
     webhook_endpoints: list[WebhookEndpoint] = field(default_factory=list)
+    refundable: int | None = None
 
     @property
     def destination(self) -> EventDestination:

@@ -46,6 +46,7 @@ _OPERATIONS: dict[str, _Operation] = {
     "finish_refund": lambda world, body: world.finish_refund(**body),
     "fail_next": lambda world, body: world.fail_next(**body),
     "clear_faults": lambda world, body: world.clear_faults(**body),
+    "set_refundable": lambda world, body: world.set_refundable(**body),
     "rate_limit": lambda world, body: world.set_rate_limit(**body),
     "seed": lambda world, body: world.seed_sessions([SessionSeed(**seed) for seed in body["sessions"]]),
     "seed_objects": lambda world, body: world.seed_objects(body["objects"]),

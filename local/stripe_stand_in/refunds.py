@@ -54,6 +54,7 @@ def create(context: Context, parameters: JsonObject, request: RequestInfo) -> Js
     with context.store.transaction():
         charge = _find_charge(context, parameters)
         amount = _check_amount(context, charge, parameters.get("amount"))
+        _draw_on_balance(context, amount)
         outcome = charge.private.get("refund", "succeeds")
         refund = _refund(charge.body, amount, parameters, context.now(), _FIRST_STATUS.get(outcome, "succeeded"))
         record = Record("refund", refund, status=refund["status"], payment_intent=charge.payment_intent)
@@ -70,6 +71,14 @@ def create(context: Context, parameters: JsonObject, request: RequestInfo) -> Js
             events.emit(context, "charge.refunded", charge.body, request)
             events.emit(context, "refund.created", refund, request)
     return expand(context, refund, parameters.get("expand", []))
+
+
+def _draw_on_balance(context: Context, amount: int) -> None:
+    if context.refundable is None:
+        return
+    if amount > context.refundable:
+        raise refused("Insufficient funds in your Stripe balance to refund this amount.", "balance_insufficient")
+    context.refundable -= amount
 
 
 def set_outcome(context: Context, payment_intent_id: str, outcome: Outcome) -> None:

@@ -218,6 +218,10 @@ class World:
         """Forget faults that have not happened, and end those that hold a request."""
         self._faults.clear()
 
+    def set_refundable(self, minor: int | None) -> None:
+        """Let the balance allow refunds of so much in all, in minor units; None: any amount."""
+        self.context.refundable = minor
+
     def set_rate_limit(self, per_second: int | None) -> None:
         """Allow so many API requests within a second; None: any number."""
         self._rate_limit.per_second = per_second

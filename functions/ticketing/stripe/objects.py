@@ -76,7 +76,7 @@ class Charge(OrderNames, kw_only=True, omit_defaults=True):
 
 
 class Refund(OrderNames, kw_only=True, omit_defaults=True):
-    """One refund; `status` and `failure_reason` are Stripe's words."""
+    """One refund; `status`, `failure_reason` and `pending_reason` are Stripe's words."""
 
     refund_id: str
     status: str
@@ -85,6 +85,7 @@ class Refund(OrderNames, kw_only=True, omit_defaults=True):
     payment_intent_id: str | None = None
     charge_id: str | None = None
     failure_reason: str | None = None
+    pending_reason: str | None = None
 
     @property
     def payment_key(self) -> str:

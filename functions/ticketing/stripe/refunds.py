@@ -121,4 +121,5 @@ def _as_refund(refund: stripe.Refund, payment_intent_id: str) -> Refund:
         payment_intent_id=payment_intent_id,
         charge_id=charge if charge is None or isinstance(charge, str) else charge.id,
         failure_reason=getattr(refund, "failure_reason", None),
+        pending_reason=getattr(refund, "pending_reason", None),
     )

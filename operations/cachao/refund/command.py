@@ -12,9 +12,11 @@ from cachao.command_context import CommandContext
 from cachao.corrections.frame import DryRun, Reason, Yes, check_reason, correct
 from cachao.problems import USAGE, Problem
 from cachao.refund import choice
+from cachao.refund.event import Wish, refund_event
 from cachao.view import orders as order_view
 from cachao.view.output import escape
 from ticketing import money
+from ticketing.corrections.event_refund.lines import Scope
 from ticketing.payments import situation
 from ticketing.payments.standing import LedgerPayment
 from ticketing.stripe.states import DisputePhase
@@ -27,7 +29,7 @@ _ON_ITS_WAY: Final = {
 
 def refund(  # noqa: PLR0913 -- one parameter an option
     ctx: typer.Context,
-    order: Annotated[int, typer.Argument(help="The order's id.", min=1)],
+    order: Annotated[int | None, typer.Argument(help="The order's id.", min=1)] = None,
     payment: Annotated[
         str | None, typer.Option(help="Which of its payments (pi_…); without it the one that paid nothing.")
     ] = None,
@@ -46,6 +48,11 @@ def refund(  # noqa: PLR0913 -- one parameter an option
     although_disputed: Annotated[
         bool, typer.Option("--although-disputed", help="Also while a dispute is open: for an inquiry.")
     ] = False,
+    event: Annotated[int | None, typer.Option(help="All orders of this event, which was called off.", min=1)] = None,
+    ticket: Annotated[int | None, typer.Option(help="All orders of this ticket.", min=1)] = None,
+    rate: Annotated[float, typer.Option(help="With --event: requests to Stripe a second.", min=0.1, max=100)] = 20.0,
+    report: Annotated[bool, typer.Option("--report", help="With --event: only say what became of each order.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="With --event: the report as CSV, a line for each.")] = False,
     reason: Reason = None,
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -61,6 +68,10 @@ def refund(  # noqa: PLR0913 -- one parameter an option
     With --seats so many of its seats go back on sale, and their price, or --amount, to the buyer; the order stays paid.
     The same command within an hour is a repeat: it refunds nothing more, and goes on where it was cut off.
 
+    With --event, or --ticket, for what was called off: stops the sale, ends orders that are free or unpaid, and refunds
+    each payment once, at the pace that Stripe allows. What is in dispute, or not settled yet, is left alone and listed.
+    Cut off, or where the balance at Stripe ran dry, the same command goes on where it was. It ends with a report.
+
     While a dispute of the payment is open nothing is refunded: the bank has taken the money, and it would be lost
     twice.
 
@@ -75,8 +86,20 @@ def refund(  # noqa: PLR0913 -- one parameter an option
         cachao refund 1234 --amount 12.50
 
         cachao refund 1234 --seats 1
+
+        cachao refund --event 12 --dry-run
+
+        cachao refund --event 12 --report --csv > refunds.csv
     """
     context: CommandContext = ctx.obj
+    if event is not None or ticket is not None:
+        _require_alone(order, event, ticket, other=[payment, seats, of, amount, end_order, although_disputed])
+        check_reason(reason)
+        wish = Wish(rate=rate, as_csv=as_csv, report_only=report, reason=reason, dry_run=dry_run, yes=yes)
+        refund_event(context, Scope(event_id=event, ticket_id=ticket), wish)
+        return
+    if order is None or report or as_csv:
+        raise Problem("Say an order's number, or --event NUMBER; --report and --csv go with that.", exit_code=USAGE)
     if amount is not None and end_order:
         raise Problem("--amount leaves the order paid, --end-order ends it: say one of them.", exit_code=USAGE)
     check_reason(reason)
@@ -125,6 +148,11 @@ def refund(  # noqa: PLR0913 -- one parameter an option
         f"{refunded['amount']} of payment {refunded['payment_key']} {'goes' if told else 'went'} back:"
         f" refund {refunded['refund_id']}. {told or 'The bank of the buyer shows it within days.'}",
     )
+
+
+def _require_alone(order: int | None, event: int | None, ticket: int | None, *, other: list[object]) -> None:
+    if order is not None or (event is not None and ticket is not None) or any(other):
+        raise Problem("Say an order's number, or --event, or --ticket, and nothing of another one.", exit_code=USAGE)
 
 
 def _question(context: CommandContext, inspected: dict[str, Any], chosen: LedgerPayment, part: int | None) -> str:

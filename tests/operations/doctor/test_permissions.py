@@ -172,6 +172,7 @@ def test_sending_and_repairing(
     Path("event.json").write_text(json.dumps(paid_event(database, create_order(database))))
     invoke(cloud, "refund", doubly_paid[0], "--yes")
     invoke(cloud, "refund", doubly_paid[0], "--seats", 1, "--yes")
+    invoke(cloud, "refund", "--ticket", create_ticket(database), "--yes")
     assert not_listed("refund", calls) == never_made("refund", calls) == set()
     for command, words in {
         "event": ("event.json", "--yes"),
