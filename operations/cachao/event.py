@@ -17,6 +17,7 @@ from cachao.aws.executions import Execution
 from cachao.command_context import CommandContext
 from cachao.problems import BROKEN, STILL_RUNNING, USAGE, Problem
 from cachao.view import executions as execution_view
+from cachao.view.output import escape
 from ticketing.event_bus import BusEvent, EventBridgeBus
 from ticketing.stripe.event_types import OWN_SOURCE, PARTNER_SOURCE_PREFIX, RECEIVED_EVENTS
 from ticketing.stripe.thin_events import THIN
@@ -29,6 +30,7 @@ def event(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="An EventBridge envelope, or a Stripe event; - reads stdin.")],
     *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     wait: Annotated[float, typer.Option(help="Wait so many seconds for its execution; 0: do not wait.")] = 120,
 ) -> None:
@@ -47,9 +49,15 @@ def event(
     environment, output = context.environment, context.output
     envelope = _read(file)
     source, bus = _way(environment, envelope, output.note)
+    what = f"{envelope['detail-type']} {envelope['detail'].get('id')} as {source} on the bus {bus}"
+    if dry_run:
+        output.answer(
+            {"dry_run": True, "detail_type": envelope["detail-type"], "source": source, "bus": bus},
+            escape(f"It would put {what} of {environment.name}."),
+        )
+        return
     output.confirm(
-        f"Put {envelope['detail-type']} {envelope['detail'].get('id')} as {source} on the bus {bus}"
-        f" of {environment.name}?",
+        f"Put {what} of {environment.name}?",
         yes=yes or environment.is_local,
     )
     event_id = _put(environment, envelope, source, bus)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -38,6 +39,8 @@ class _Migration(threading.Thread):
 def migrate(
     ctx: typer.Context,
     *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which migrations are due.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; without a terminal nothing is asked.")] = False,
     wait: Annotated[float, typer.Option(help="Wait so many seconds for the result.", min=1)] = 300,
 ) -> None:
     """Apply the migrations that the database has not had yet. Additive, and safe to repeat.
@@ -51,6 +54,11 @@ def migrate(
     """
     context: CommandContext = ctx.obj
     context.environment.resource("MigrateDatabaseFunction")  # what is wrong with the stack is told before the waiting
+    if dry_run:
+        _answer_dry_run(context)
+        return
+    if sys.stdin.isatty():
+        context.output.confirm(f"Apply the migrations that are due in {context.environment.name}?", yes=yes)
     migration = _Migration(context.environment)
     migration.start()
     with context.output.errors.status("migrating", spinner="dots"):
@@ -59,6 +67,13 @@ def migrate(
         raise migration.error
     lines = [f"applied {name}" for name in migration.applied] or ["The schema is up to date; nothing was to be done."]
     context.output.answer({"applied": migration.applied}, *lines)
+
+
+def _answer_dry_run(context: CommandContext) -> None:
+    # Of the function that reads only: an older one that migrates would not know the word, and migrate.
+    due = context.environment.invoke("InspectOrderFunction", {"health": True})["pending_migrations"] or []
+    lines = [f"due: {name}" for name in due] or ["The schema is up to date; nothing is to be done."]
+    context.output.answer({"dry_run": True, "pending": due}, *lines)
 
 
 def _wait_for(migration: _Migration, output: Output, seconds: float) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import botocore.exceptions as aws
 import pytest
+import typer
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
@@ -59,6 +60,22 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     return tmp_path
+
+
+# Those that only read.
+READING = {"doctor", "executions", "orders", "disputes", "show", "watch", "policy", "books"}
+
+
+def test_every_command_that_changes_something_can_be_tried_and_can_be_told_yes() -> None:
+    group: Any = typer.main.get_command(app)
+    for name in set(group.commands) - READING:
+        options = {option for parameter in walk(group.commands[name]) for option in parameter.opts}
+        assert {"--dry-run", "--yes"} <= options, name
+
+
+def walk(command: Any) -> list[Any]:
+    """The parameters of a command, or of those that it has below it."""
+    return [*command.params, *(one for below in getattr(command, "commands", {}).values() for one in walk(below))]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

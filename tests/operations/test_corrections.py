@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.aws.cloud import LocalCloud
 from local.stripe_stand_in import SessionSeed, StripeStandIn
 from tests.factories import create_event, create_order, create_ticket, names_of, row_of
-from tests.operations.conftest import Cachao
+from tests.operations.conftest import Cachao, paid_event
+from tests.operations.replay.test_replay import send_dead_letter
 from tests.ticketing.paid_orders import pay
+from tests.workflow.conftest import Ended, Run
 from ticketing.database import Database
 
 
@@ -165,3 +170,32 @@ def test_a_limit_is_shown_changed_and_undone_as_it_says(cachao: Cachao, database
     assert f"To undo it: cachao limit --ticket {ticket} --to 5" in done.text
     assert "It is so already" in cachao(*words, "--yes").text
     assert cachao("limit", "--ticket", ticket, "--unlimited", "--yes", json=True).data["after"] is None
+
+
+# --- What is only tried changes nothing ------------------------------------------------------------------------------
+
+
+def test_events_replays_and_migrations_can_be_tried(
+    cachao: Cachao, database: Database, run: Run, mismatched: tuple[int, Ended], tmp_path: Path
+) -> None:
+    order_id, ended = mismatched
+    (tmp_path / "event.json").write_text(json.dumps(paid_event(database, create_order(database))))
+    tried = cachao("event", tmp_path / "event.json", "--dry-run")
+    assert (tried.exit_code, "It would put checkout.session.completed" in tried.text) == (0, True)
+    replays = cachao("replay", ended.name, "--dry-run", json=True).data
+    assert (replays["dry_run"], replays["replays"]) == (True, [ended.name])
+    assert "It would start 1 new execution" in cachao("replay", ended.name, "--dry-run").text
+    assert order_of(database, order_id)["status"] == "pending"
+    migrations = cachao("migrate", "--dry-run", json=True).data
+    assert migrations == {"dry_run": True, "pending": []}
+    assert "nothing is to be done" in cachao("migrate", "--dry-run").text
+
+
+def test_dead_letters_can_be_looked_at(
+    cachao: Cachao, cloud: LocalCloud, database: Database, dead_letters: str
+) -> None:
+    send_dead_letter(cloud, json.dumps(paid_event(database, create_order(database))))
+    tried = cachao("replay", "--dead-letters", "--dry-run", json=True).data
+    assert (tried["dry_run"], tried["waiting"]) == (True, 1)
+    assert "About 1 event" in cachao("replay", "--dead-letters", "--dry-run").text
+    assert cachao("replay", "--dead-letters", "--dry-run", json=True).data["waiting"] == 1

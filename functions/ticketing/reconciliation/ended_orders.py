@@ -1,6 +1,6 @@
 """Takes back what orders hold, or were counted for, that an operator has ended in the table itself.
 
-A status that is set by hand gives nothing back by that: `cancelled`, as the runbook has it, or any other that ends an
+A status that is set by hand gives nothing back by that: `cancelled`, or any other that ends an
 order. See docs/rules.md, "Order states".
 """
 

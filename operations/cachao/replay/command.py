@@ -48,6 +48,7 @@ def replay(  # noqa: PLR0913 -- one parameter an option
     again: Annotated[
         bool, typer.Option("--again", help="Of named ones: also what was replayed with success already.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     wait: Annotated[float, typer.Option(help="Wait so many seconds for the results; 0: do not wait.")] = 900,
 ) -> None:
@@ -69,7 +70,7 @@ def replay(  # noqa: PLR0913 -- one parameter an option
     context: CommandContext = ctx.obj
     _check(wanted, failed=failed, dead=dead, discard=discard, again=again, order=order)
     if dead:
-        dead_letters.replay(context, yes=yes, wait_seconds=wait, discard=discard)
+        dead_letters.replay(context, dry_run=dry_run, yes=yes, wait_seconds=wait, discard=discard)
         return
     if wanted:
         named = [_named(context, name) for name in wanted]
@@ -77,7 +78,24 @@ def replay(  # noqa: PLR0913 -- one parameter an option
         planned = plan(context.environment, originals, named=True, again=again)
     else:
         planned = plans.failed(context, parse_since(since), error)
+    if dry_run:
+        _answer_dry_run(context, planned)
+        return
     _carry_out(context, planned, yes=yes, wait_seconds=wait)
+
+
+def _answer_dry_run(context: CommandContext, plans: list[Plan]) -> None:
+    due = [planned.original.name for planned in plans if planned.intention == "replay"]
+    others = [planned for planned in plans if planned.intention != "replay"]
+    context.output.answer(
+        {
+            "dry_run": True,
+            "replays": due,
+            "left_out": [{"execution": planned.original.name, "why": said(planned)} for planned in others],
+        },
+        *(preview(plans) if plans else []),
+        f"It would start {pluralize(len(due), 'new execution')} in {context.environment.name}.",
+    )
 
 
 def _check(

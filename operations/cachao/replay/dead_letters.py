@@ -66,11 +66,14 @@ def peek(environment: Environment) -> list[DeadLetter]:
     return _receive(environment, hidden_seconds=0)
 
 
-def replay(context: CommandContext, *, yes: bool, wait_seconds: float, discard: bool = False) -> None:
+def replay(
+    context: CommandContext, *, yes: bool, wait_seconds: float, discard: bool = False, dry_run: bool = False
+) -> None:
     """Start an execution for each event in the queue; a message is deleted only once its execution is started.
 
     One event is one execution's name, so that a message that could not be deleted, or came twice, starts nothing
-    twice. What is no event stays where it is and is reported; with `discard` it is deleted, and shown.
+    twice. What is no event stays where it is and is reported; with `discard` it is deleted, and shown. With `dry_run`
+    the first of them are shown, and nothing is done.
     """
     environment, output = context.environment, context.output
     waiting = count(environment)
@@ -78,6 +81,13 @@ def replay(context: CommandContext, *, yes: bool, wait_seconds: float, discard: 
         output.answer({"replays": [], "left": [], "discarded": []}, "The dead-letter queue is empty.")
         return
     seen = peek(environment)
+    if dry_run:
+        # SQS gives some of them; all would be started.
+        output.answer(
+            {"dry_run": True, "waiting": waiting, "first": [_as_data(letter, longest=500) for letter in seen]},
+            *_entries(_headline(len(seen), waiting), seen),
+        )
+        return
     if not output.as_json:
         output.answer(None, *_entries(_headline(len(seen), waiting), seen))
     rest = " And delete what is no event?" if discard else ""

@@ -174,6 +174,10 @@ def test_sending_and_repairing(
     invoke(cloud, "refund", doubly_paid[0], "--seats", 1, "--yes")
     invoke(cloud, "refund", "--ticket", create_ticket(database), "--yes")
     assert not_listed("refund", calls) == never_made("refund", calls) == set()
+    calls.clear()
+    invoke(cloud, "migrate")
+    invoke(cloud, "migrate", "--dry-run")
+    assert not_listed("migrate", calls) == never_made("migrate", calls) == set()
     for command, words in {
         "event": ("event.json", "--yes"),
         "reconcile": ("--yes",),
@@ -184,7 +188,6 @@ def test_sending_and_repairing(
         "mark-paid": (create_order(database), "--without-stripe", "--yes"),
         "correct": (doubly_paid[0], "--email", "jenny@example.com", "--yes"),
         "limit": ("--ticket", create_ticket(database), "--to", 7, "--yes"),
-        "migrate": (),
     }.items():
         calls.clear()
         invoke(cloud, command, *words)
