@@ -15,14 +15,16 @@ from local.quiet import quieten_libraries
 from local.signals import INTERRUPTED, stop_as_by_ctrl_c
 from tests.bench.checkout_speed import checkout
 from tests.bench.imports import imports
+from tests.bench.migration_wait import migration
 from tests.bench.payment_speed import handlers, throughput
 from tests.bench.report import Section
 from tests.bench.scale import FULL, QUICK, Scale
 from tests.bench.shop import Shop, running_shop
 from tests.bench.transitions import transitions
 
-# `imports` first: it needs a machine without a shop on it.
-SECTIONS = ("imports", "handlers", "throughput", "checkout", "transitions")
+# `imports` and `migration` first: they need a machine without a shop on it.
+SECTIONS = ("imports", "migration", "handlers", "throughput", "checkout", "transitions")
+_WITHOUT_SHOP: dict[str, Callable[[Scale, Progress], Section]] = {"imports": imports, "migration": migration}
 _IN_SHOP: dict[str, Callable[[Shop, Scale, Progress], Section]] = {
     "handlers": handlers,
     "throughput": throughput,
@@ -67,8 +69,8 @@ def measured(wanted: list[str] | tuple[str, ...], scale: Scale, progress: Progre
         for name in SECTIONS:
             if name not in wanted:
                 continue
-            if name == "imports":
-                yield imports(scale, progress)
+            if name in _WITHOUT_SHOP:
+                yield _WITHOUT_SHOP[name](scale, progress)
                 continue
             if shop is None:
                 task = progress.add_task("starting the shop", total=None)
@@ -78,7 +80,9 @@ def measured(wanted: list[str] | tuple[str, ...], scale: Scale, progress: Progre
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Speed, as ratios against bare SQL.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Speed, most of it as ratios against bare SQL."
+    )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"one of {', '.join(SECTIONS)}; all if none")
     parser.add_argument("--json", action="store_true", help="for scripts")
     parser.add_argument("--quick", action="store_true", help="a minute instead of ten; too rough to judge by")

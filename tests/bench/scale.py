@@ -20,6 +20,8 @@ class Scale:
     small_table: int
     large_table: int
     pending: int
+    # Seconds of checkouts without a migration, to hold those beside one against.
+    baseline: float
 
 
 FULL = Scale(
@@ -31,6 +33,7 @@ FULL = Scale(
     small_table=1_000,
     large_table=1_000_000,
     pending=20_000,
+    baseline=15.0,
 )
 QUICK = Scale(
     payments=10,
@@ -41,4 +44,5 @@ QUICK = Scale(
     small_table=100,
     large_table=2_000,
     pending=500,
+    baseline=0.3,
 )

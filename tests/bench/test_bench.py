@@ -58,6 +58,8 @@ def test_every_section_measures_something_and_leaves_nothing_behind(tmp_path: Pa
         assert lines["throughput"][name]["bare SQL /s"] > 0
     assert {"mark_order_paid", "create_checkout", "migrate_database"} <= set(lines["imports"])
     assert all(line["module ms"] > 0 for line in lines["imports"].values())
+    assert {name: line["failed"] for name, line in lines["migration"].items()} == {"without": 0, "beside it": 0}
+    assert all(line["checkouts"] > 0 for line in lines["migration"].values())
     assert set(lines["transitions"]) == set(OUTCOMES)
     assert lines["transitions"]["paid"]["Lambda invocations"] == 5
     assert all(line["event to end ms"] > 0 for line in lines["transitions"].values())
