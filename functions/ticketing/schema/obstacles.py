@@ -15,7 +15,7 @@ from pymysql.cursors import Cursor
 
 from ticketing.database import describe
 from ticketing.errors import DatabaseUnavailable
-from ticketing.schema import files
+from ticketing.schema import alteration, files
 from ticketing.schema.tables import ExistingTable
 
 # An index's column in bytes, by row format; the larger one with the usual pages of 16 KB.
@@ -56,7 +56,8 @@ def try_rights_and_locks(cursor: Cursor, tables: dict[str, ExistingTable], state
         cursor.execute(f"UPDATE {name} SET id = id WHERE FALSE")  # noqa: S608 -- names of ours
         try:
             # As it is, but for the moment in which nobody else may have the table.
-            cursor.execute(f"ALTER TABLE {name} COMMENT = %s, ALGORITHM = INSTANT", (tables[name].comment,))
+            comment = (tables[name].comment,)
+            alteration.execute(cursor, f"ALTER TABLE {name} COMMENT = %s, ALGORITHM = INSTANT", comment)
         except pymysql.err.OperationalError as error:
             if error.args[0] != ER.LOCK_WAIT_TIMEOUT:
                 raise

@@ -20,6 +20,7 @@ from pymysql.cursors import Cursor
 
 from ticketing.database import describe, is_passing
 from ticketing.errors import ConfigurationError, DatabaseUnavailable, DataInconsistent
+from ticketing.schema import alteration
 from ticketing.schema.check import check
 from ticketing.schema.files import migration_names, statements_of
 
@@ -112,7 +113,7 @@ def _noted(cursor: Cursor, table: str, column: str) -> set[str]:
 def _apply(cursor: Cursor, name: str) -> None:
     for number, statement in enumerate(statements_of(name), start=1):
         try:
-            cursor.execute(statement)
+            alteration.execute(cursor, statement)
         except (pymysql.err.MySQLError, OSError) as error:
             raise _stopped(error, f"Statement {number} of the migration {name}") from error
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from tests.ticketing.schema.schemas import LIVE_SCHEMA, rows, run
 from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, place
 from ticketing.database import FOR_MIGRATIONS, Database
 from ticketing.errors import DatabaseUnavailable, DataInconsistent
-from ticketing.schema import runner
+from ticketing.schema import alteration, runner
 from ticketing.schema.runner import apply_migrations, pending_migrations
 
 ALL = sorted(path.stem for path in (Path(__file__).parents[3] / "functions" / "migrations").glob("*.sql"))
@@ -161,6 +162,25 @@ def test_a_table_in_use_is_left_alone(mariadb: MariaDB, empty_schema: Connect) -
             apply_migrations(impatient)
     apply_migrations(impatient)
     assert pending_migrations(empty_schema) == []
+
+
+def test_a_buyer_who_reads_and_then_writes_loses_to_no_change(
+    empty_schema: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(empty_schema, LIVE_SCHEMA)
+    buyer, refusals = empty_schema(), []
+    with contextlib.closing(buyer), buyer.cursor() as cursor:
+
+        def buy_meanwhile(seconds: float) -> None:
+            refusals.append(seconds)
+            cursor.execute("UPDATE tickets SET sold_quantity = 7 WHERE id = 1")  # was error 1213
+            buyer.commit()
+
+        cursor.execute("SELECT price FROM tickets WHERE id = 1")
+        monkeypatch.setattr(alteration, "time", SimpleNamespace(monotonic=time.monotonic, sleep=buy_meanwhile))
+        apply_migrations(empty_schema)
+    assert refusals
+    assert rows(empty_schema, "SELECT sold_quantity FROM tickets WHERE id = 1") == [{"sold_quantity": 7}]
 
 
 def test_a_run_that_another_one_holds_up_says_so(empty_schema: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
