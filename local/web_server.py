@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from local.processes import LOOPBACK, free_port
-from local.request_bodies import PlainRequestHandler
+from local.request_bodies import PlainRequestHandler, close_kept_connections
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -18,10 +18,6 @@ LOG = logging.getLogger(__name__)
 
 class KeepAliveHandler(PlainRequestHandler):
     """Keeps connections open between requests, and does not write each request to stderr."""
-
-    protocol_version = "HTTP/1.1"
-    # Nagle's algorithm and delayed ACKs together would cost 40 ms a request on kept connections.
-    disable_nagle_algorithm = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Only where somebody asked for it."""
@@ -62,6 +58,7 @@ class WebServer:
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
+        close_kept_connections(self._server)
         self._server.server_close()
 
 

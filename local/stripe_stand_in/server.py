@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local.request_bodies import PlainRequestHandler, WholeBodies
+from local.request_bodies import PlainRequestHandler, WholeBodies, close_kept_connections
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -18,9 +18,6 @@ _POLL_SECONDS = 0.5
 
 
 class _Handler(PlainRequestHandler):
-    # Header and body go out as two packets; the second must not wait for the first one's receipt.
-    disable_nagle_algorithm = True
-
     def connection_dropped(self, error: BaseException, environ: "WSGIEnvironment | None" = None) -> None:
         """Ask a connection that is gone for nothing more."""
         del error, environ
@@ -66,6 +63,7 @@ class Server:
                 socket.create_connection((self._host, self.port), timeout=1).close()
             stopping.join(timeout=0.005)
         self._thread.join(timeout=5)
+        close_kept_connections(self._server)
         self._server.server_close()
 
     def _serve(self) -> None:
