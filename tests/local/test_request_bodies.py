@@ -77,7 +77,8 @@ def send(url: str, header: bytes, body: bytes, *, path: bytes = b"/", close: boo
     """Write a request as it is given; status and body of the answer, or 0 where the connection ended without one."""
     address = urlsplit(url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
-        lines = [b"POST " + path + b" HTTP/1.1", b"Host: 127.0.0.1", *([header] if header else []), b"", body]
+        lines = [b"POST " + path + b" HTTP/1.1", b"Host: 127.0.0.1", b"Connection: close"]
+        lines += [*([header] if header else []), b"", body]
         connection.sendall(b"\r\n".join(lines))
         if close:
             connection.shutdown(socket.SHUT_WR)
