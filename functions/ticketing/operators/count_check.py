@@ -55,6 +55,16 @@ _TOLD: Final = (
     "SELECT order_id AS id, MIN(found_at) AS since FROM counts_off WHERE settled_at IS NULL GROUP BY order_id"
 )
 
+# What an operator began and was cut off from; and longer ago than it takes.
+_UNFINISHED: Final = (
+    "SELECT order_id AS id, MIN(corrected_at) AS since FROM order_corrections WHERE done_at IS NULL"
+    " AND corrected_at < UTC_TIMESTAMP(6) - INTERVAL 10 MINUTE GROUP BY order_id"
+)
+_UNFINISHED_EVENTS: Final = (
+    "SELECT scope FROM event_refunds WHERE ended_at IS NULL AND begun_at < UTC_TIMESTAMP(6) - INTERVAL 30 MINUTE"
+    " ORDER BY id LIMIT %s"
+)
+
 
 class CounterOff(msgspec.Struct, frozen=True, kw_only=True):
     """A counter that is not what the orders say, e.g. `sold_quantity` of ticket 5: 12, while orders make it 10."""
@@ -91,6 +101,8 @@ class CountCheck(msgspec.Struct, kw_only=True):
         idle_holds: ended orders that still hold seats or a code use.
         refunded_too_much: more went back than was paid, of an order or of one of its payments.
         told: orders of which an alert said that a counter could not follow (`CountsOff`), and that are still so.
+        unfinished: orders of which an operator began to refund seats, and was cut off.
+        unfinished_events: events and tickets (`event:12`) whose refund was begun and has not ended.
         not_looked_at: there was no time for these.
     """
 
@@ -109,6 +121,8 @@ class CountCheck(msgspec.Struct, kw_only=True):
     idle_holds: OrdersOff = OrdersOff()
     refunded_too_much: OrdersOff = OrdersOff()
     told: OrdersOff = OrdersOff()
+    unfinished: OrdersOff = OrdersOff()
+    unfinished_events: list[str] = []
     not_looked_at: list[Part] = []
 
 
@@ -171,6 +185,8 @@ def _check_orders(tx: Transaction, found: CountCheck) -> None:
 
 def _check_refunds(tx: Transaction, found: CountCheck) -> None:
     found.refunded_too_much = _orders(tx, _REFUNDED)
+    found.unfinished = _orders(tx, _UNFINISHED)
+    found.unfinished_events = [str(row["scope"]) for row in tx.all(_UNFINISHED_EVENTS, _NAME_AT_MOST)]
 
 
 def _check_tickets(tx: Transaction, found: CountCheck) -> None:

@@ -17,7 +17,7 @@ _COUNT_AT_MOST: Final = 1000
 _NAME_AT_MOST: Final = 5
 _PARTS: Final = {
     "orders": "whether orders wait to be counted, or hold what they do not need",
-    "refunds": "whether more went back than was paid",
+    "refunds": "whether more went back than was paid, and refunds were cut off",
     "tickets": "whether the tickets' counters are what the orders say",
     "codes": "whether the discount codes' counters are what the orders say",
 }
@@ -31,7 +31,7 @@ _TICKETS: Final = {
     "sold_high": (
         "sold_too_high",
         "more seats sold than their orders counted: nobody can buy those",
-        "Somebody changed sold_quantity by hand. If seats were sold elsewhere, lower max_quantity instead.",
+        "Somebody changed sold_quantity by hand. If seats were sold elsewhere, lower the limit instead (cachao limit).",
     ),
     "held_low": (
         "held_too_low",
@@ -53,7 +53,7 @@ _CODES: Final = {
     "used_high": (
         "used_too_high",
         "more uses than their orders counted: nobody can use those",
-        "Somebody changed used_count by hand. If uses were given away elsewhere, lower max_uses instead.",
+        "Somebody changed used_count by hand. If others gave uses away, lower the limit instead (cachao limit).",
     ),
     "uses_held_low": (
         "uses_held_too_low",
@@ -85,6 +85,7 @@ def check(environment: Environment) -> Iterator[Finding]:
         return
     problems = [
         *_of_orders(found),
+        *_of_refunds(found),
         *_of_counters(found, "ticket", "--ticket", _TICKETS),
         *_of_counters(found, "discount code", "--code", _CODES),
     ]
@@ -149,7 +150,8 @@ def _of_orders(found: dict[str, Any]) -> Iterator[Finding]:
             found["idle_holds"],
             "idle_holds",
             "over, and still hold seats or a code use: nobody can buy those",
-            "Somebody changed the orders by hand. The reconciliation gives back what they hold. Now:\ncachao reconcile",
+            "Somebody changed the orders by hand. The reconciliation gives back what they hold, but not what paid and"
+            " counted orders hold: cachao correct ORDER --drop-hold does. Now:\ncachao reconcile",
         )
     if found["refunded_too_much"]["number"]:
         yield _orders(
@@ -164,6 +166,30 @@ def _of_orders(found: dict[str, Any]) -> Iterator[Finding]:
             "counts_off",
             "recorded, but a counter could not follow (alert CountsOff)",
             "See what would be changed, and change it (docs/runbook.md#countsoff):\ncachao counts --all",
+        )
+
+
+def _of_refunds(found: dict[str, Any]) -> Iterator[Finding]:
+    # A function of an older deployment does not say.
+    unfinished = found.get("unfinished", {"number": 0})
+    if unfinished["number"]:
+        yield _orders(
+            unfinished,
+            "refund_unfinished",
+            "to get a refund of seats that was cut off: it may be made at Stripe already",
+            f"Say the same command again, which goes on where it was; this has its words:\n{_show(unfinished)}",
+        )
+    scopes = found.get("unfinished_events", [])
+    if scopes:
+        commands = "\n".join(f"cachao refund --{scope.replace(':', ' ')}" for scope in scopes)
+        yield Finding(
+            LINK,
+            "broken",
+            f"The refund of {', '.join(scope.replace(':', ' ') for scope in scopes)} was begun and has not ended.",
+            "event_refund_unfinished",
+            f"It goes on where it was (docs/runbook.md#refunding-an-event-that-was-called-off):\n{commands}",
+            NOT_PROCESSED,
+            waits=True,
         )
 
 

@@ -84,7 +84,13 @@ def refund_event(context: CommandContext, scope: Scope, wish: Wish) -> None:
     )
     given = {"by": operator.name_of(context.environment), "reason": wish.reason, "requests_per_second": wish.rate}
     _ask(context, scope, "begin", **given)
-    dry = _work(context, scope, given)
+    try:
+        dry = _work(context, scope, given)
+    except KeyboardInterrupt:
+        raise Problem(
+            "Interrupted. What was refunded is written down.",
+            advice="Say the same command again: it goes on where it was, and refunds nothing twice.",
+        ) from None
     report = _read_all(context, scope)
     _answer(context, report, as_csv=wish.as_csv)
     if dry:

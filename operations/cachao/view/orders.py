@@ -146,7 +146,7 @@ def _corrections(corrections: list[dict[str, Any]]) -> RenderableType:
         [
             str(made["id"]),
             _time(made["corrected_at"]),
-            escape(f"cachao {made['request']}"),
+            escape(f"cachao {made['request']}" + ("" if made["done_at"] else " (under way: say it again)")),
             escape(made["corrected_by"]),
             escape(made["reason"]),
         ]

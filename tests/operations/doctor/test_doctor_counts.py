@@ -140,3 +140,21 @@ def test_without_the_sizes_all_adds_up_all_the_same() -> None:
     answer = {"counts": {**BUSY, "not_looked_at": ["sizes"]}}
     [finding] = counts.check(AnsweringFunction(answer))  # type: ignore[arg-type]
     assert (finding.state, finding.says) == ("fine", "All adds up.")
+
+
+def test_refunds_that_were_cut_off_are_told(environment: Environment, database: Database) -> None:
+    order_id = create_order(database)
+    with database.transaction() as tx:
+        tx.change(
+            "INSERT INTO order_corrections (order_id, kind, request, changes, corrected_by, corrected_at) VALUES"
+            " (%s, 'refund_seats', 'refund 1 --seats 1', '[]', 'ann', UTC_TIMESTAMP() - INTERVAL 1 HOUR)",
+            order_id,
+        )
+        tx.change(
+            "INSERT INTO event_refunds (scope, begun_by, begun_at) VALUES"
+            " ('event:12', 'ann', UTC_TIMESTAMP() - INTERVAL 1 HOUR)"
+        )
+    found = {finding.cause: finding for finding in counts.check(environment)}
+    assert set(found) == {"refund_unfinished", "event_refund_unfinished"}
+    assert f"{order_id}." in found["refund_unfinished"].says
+    assert "\ncachao refund --event 12" in found["event_refund_unfinished"].todo

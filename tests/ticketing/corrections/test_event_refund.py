@@ -31,6 +31,7 @@ from ticketing.database import Database
 from ticketing.errors import DatabaseUnavailable
 from ticketing.operators.count_check import check_counts
 from ticketing.stripe.client import client
+from ticketing.stripe.objects import Refund
 from ticketing.stripe.refunds import StripeRefunds
 from ticketing.stripe.sessions import StripeSessions
 
@@ -241,6 +242,44 @@ def test_without_time_nothing_is_begun_and_all_stays_due(shop: Shop) -> None:
     shop.paid()
     progress = shop.work(shop.begin(), deadline=time.monotonic())
     assert (progress.due, progress.ended, shop.made()) == (1, False, Counter())
+
+
+class Waiting:
+    """Stripe with an empty balance, as it mostly is: it makes the refund, and carries it out when there is money."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def refund(self, payment: str, *, order_id: int, idempotency_key: str, amount_minor: int | None = None) -> Refund:
+        assert (idempotency_key, amount_minor) == (f"refund-{order_id}-{payment}", None)
+        self.asked += 1
+        return Refund(
+            refund_id=f"re_{order_id}",
+            status="pending",
+            amount_minor=2000,
+            currency="eur",
+            payment_intent_id=payment,
+            pending_reason="insufficient_funds",
+        )
+
+    def made_before(self, payment: str) -> list[Refund]:
+        raise AssertionError(payment)
+
+
+def test_a_refund_that_waits_for_money_is_made_and_the_rest_waits(shop: Shop) -> None:
+    orders = [shop.paid()[0] for _ in range(40)]
+    stripe, refund_id = Waiting(), shop.begin()
+    work = EventRefund(
+        lambda: Database(shop.connect), stripe, StripeSessions(client("sk", api_base=shop.stand_in.url)), per_second=50
+    )
+    progress = work.go(shop.scope, refund_id, by="ann", reason=None)
+    assert "until the balance suffices" in progress.dry
+    # Those whose turn had come already.
+    assert 1 <= stripe.asked < len(orders)
+    states = Counter(line.state for line in shop.report().lines)
+    assert (states["done"], states["due"]) == (stripe.asked, len(orders) - stripe.asked)
+    assert {line.note for line in shop.report().lines if line.state == "done"} == {"pending"}
+    assert_whole(shop)
 
 
 # --- Measured ------------------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ class EventRefund:
         self._sessions = sessions
         self._pace = RateLimiter(per_second, deadline=deadline)
         self._own = threading.local()
+        self._opened: list[Database] = []
         self._dry = ""
         self._done = 0
         self._lock = threading.Lock()
@@ -83,6 +84,14 @@ class EventRefund:
             StripeUnavailable: Stripe answers nobody.
             ConfigurationError: the API key may not refund.
         """
+        try:
+            return self._go(scope, refund_id, by, reason)
+        finally:
+            for opened in self._opened:
+                opened.close()
+            self._own, self._opened = threading.local(), []
+
+    def _go(self, scope: Scope, refund_id: int, by: str, reason: str | None) -> Progress:
         database = self._database
         with _alone(database, refund_id), ThreadPoolExecutor(_THREADS, thread_name_prefix="refund") as threads:
             after, at_first = (0, ""), True
@@ -120,6 +129,8 @@ class EventRefund:
         """This thread's own."""
         if not hasattr(self._own, "database"):
             self._own.database = self._open_database()
+            with self._lock:
+                self._opened.append(self._own.database)
         found: Database = self._own.database
         return found
 
