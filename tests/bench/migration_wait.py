@@ -26,7 +26,7 @@ from tests.ticketing.schema.schemas import LIVE_SCHEMA, run
 from ticketing.database import FOR_MIGRATIONS, Database, connector
 from ticketing.schema.runner import apply_migrations
 
-# Beside the migration, the longest checkout of all may take this much longer than the middle one without it.
+# Beside the migration, the longest checkout of all may take this much longer than the longest without it.
 LONGER_AT_MOST_MS = 100.0
 _PAUSE_SECONDS = 0.01
 
@@ -101,13 +101,13 @@ def migration(scale: Scale, progress: Progress) -> Section:
             apply_migrations(migrating)
             seconds = time.monotonic() - began
         progress.remove_task(task)
-    longer = max(beside.took) - alone.median
+    longer = max(beside.took) - max(alone.took)
     section.lines += [
         Line("without", [*alone.cells(), scale.baseline], met=None if not alone.failed else False),
         Line(
             "beside it",
             [*beside.cells(), seconds],
-            budget=f"none fails; longest < {LONGER_AT_MOST_MS:.0f} ms above the median without",
+            budget=f"none fails; longest < {LONGER_AT_MOST_MS:.0f} ms above the longest without",
             met=not beside.failed and longer < LONGER_AT_MOST_MS,
         ),
     ]

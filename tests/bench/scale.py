@@ -33,7 +33,7 @@ FULL = Scale(
     small_table=1_000,
     large_table=1_000_000,
     pending=20_000,
-    baseline=15.0,
+    baseline=30.0,
 )
 QUICK = Scale(
     payments=10,

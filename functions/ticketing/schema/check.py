@@ -14,7 +14,7 @@ from typing import Final
 from pymysql.cursors import Cursor
 
 from ticketing.errors import DataInconsistent
-from ticketing.schema import files, obstacles, server
+from ticketing.schema import constraints, files, obstacles, server
 from ticketing.schema.live_tables import LIVE_TABLES, PLACED_COLUMNS, Kind, Needed
 from ticketing.schema.tables import INTEGERS, ExistingColumn, ExistingTable, look
 
@@ -39,6 +39,7 @@ def check(cursor: Cursor, due: list[str]) -> None:
     _raise(
         [
             *(sentence for name, columns in LIVE_TABLES.items() for sentence in _live(tables.get(name), columns)),
+            *constraints.refusals(cursor, tables),
             *_ours(tables, due),
             *obstacles.foreseen(cursor, tables, statements),
         ]

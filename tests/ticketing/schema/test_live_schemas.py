@@ -131,6 +131,46 @@ REFUSED = {
         "ALTER TABLE ticket_orders MODIFY id INT",
         "ticket_orders requires id for every order",
     ),
+    # Constraints
+    "an account for every order": (
+        "UPDATE ticket_orders SET cognito_sub = ''; ALTER TABLE ticket_orders MODIFY cognito_sub VARCHAR(64) NOT NULL",
+        "cognito_sub may not be NULL, but a guest's order has none",
+    ),
+    "a code for every order": (
+        "UPDATE ticket_orders SET discount_code_id = 0; ALTER TABLE ticket_orders MODIFY discount_code_id BIGINT NOT NULL",
+        "discount_code_id may not be NULL, but an order without a code has none",
+    ),
+    "an empty text for no session": (
+        (
+            "UPDATE ticket_orders SET stripe_payment_intent_id = '';"
+            "ALTER TABLE ticket_orders MODIFY stripe_checkout_session_id VARCHAR(255) NOT NULL DEFAULT '',"
+            " MODIFY stripe_payment_intent_id VARCHAR(255) NOT NULL DEFAULT ''"
+        ),
+        "stripe_checkout_session_id may not be NULL(?s:.*)stripe_payment_intent_id may not be NULL",
+    ),
+    "a total that is worked out": (
+        (
+            "ALTER TABLE ticket_orders DROP COLUMN total_amount;"
+            "ALTER TABLE ticket_orders ADD COLUMN total_amount DECIMAL(10,2) AS (quantity * unit_price) STORED"
+        ),
+        "ticket_orders.total_amount is generated, but the shop writes it",
+    ),
+    "ids without a key": (
+        "ALTER TABLE tickets MODIFY id BIGINT NOT NULL, DROP PRIMARY KEY",
+        r"tickets\.id has no unique index of its own\. Make it the primary key",
+    ),
+    "one order for each buyer": (
+        "ALTER TABLE ticket_orders ADD UNIQUE INDEX once (email, ticket_id)",
+        r"unique index once of ticket_orders \(email, ticket_id\) refuses a second order",
+    ),
+    "a CHECK without our states": (
+        "ALTER TABLE ticket_orders ADD CONSTRAINT known_states CHECK (status IN ('pending', 'paid', 'cancelled'))",
+        "constraint known_states of ticket_orders refuses processing, refunded, expired, failed as status",
+    ),
+    "a CHECK of the column's own": (
+        "ALTER TABLE discount_codes MODIFY discount_type VARCHAR(20) NOT NULL CHECK (discount_type LIKE '%%t')",
+        "refuses percentage, fixed as discount_type",
+    ),
     # What we would add already exists
     "a held_quantity that may be NULL": (
         "ALTER TABLE tickets ADD COLUMN held_quantity INT NULL",
@@ -194,6 +234,10 @@ WORKS = {
     " ALTER TABLE ticket_orders MODIFY created_at DATETIME(3), MODIFY validated_at TIMESTAMP NULL",
     "more columns": "ALTER TABLE ticket_orders ADD COLUMN note TEXT, ADD COLUMN source VARCHAR(10) NOT NULL DEFAULT"
     " 'web', ADD COLUMN doubled INT AS (quantity * 2) STORED, ADD COLUMN seen TIMESTAMP NOT NULL DEFAULT NOW()",
+    "constraints": "ALTER TABLE tickets ADD CONSTRAINT CHECK (sold_quantity <= max_quantity); ALTER TABLE ticket_orders"
+    " ADD CONSTRAINT known CHECK (status REGEXP '^[a-z]+$'), ADD CONSTRAINT CHECK (quantity > 0 AND status <> ''),"
+    " ADD COLUMN invoice INT NULL UNIQUE, ADD UNIQUE INDEX (stripe_checkout_session_id),"
+    " ADD UNIQUE INDEX (ticket_id, stripe_payment_intent_id); ALTER TABLE events ADD UNIQUE INDEX (name)",
     "spatial": "ALTER TABLE tickets ADD COLUMN place POINT NOT NULL DEFAULT (POINT(0,0)), ADD SPATIAL INDEX (place)",
 }
 
@@ -296,6 +340,7 @@ def test_the_page_for_operators_names_what_is_refused() -> None:
     refused = DEPLOY[DEPLOY.index("### What is refused") :]
     for word in (
         "MyISAM", "Aria", "COMPACT", "COMPRESSED", "system versioning", "views", "partition", "FULLTEXT", "DOUBLE",
-        "FLOAT", "ENUM", "TEXT", "BIT", "TINYINT", "idempotency_keys",
+        "FLOAT", "ENUM", "TEXT", "BIT", "TINYINT", "idempotency_keys", "NOT NULL", "generated", "UNIQUE",
+        "CHECK", "Triggers",
     ):  # fmt: skip
         assert word in refused
