@@ -137,7 +137,7 @@ REFUSED = {
         "cognito_sub may not be NULL, but a guest's order has none",
     ),
     "a code for every order": (
-        "UPDATE ticket_orders SET discount_code_id = 0; ALTER TABLE ticket_orders MODIFY discount_code_id BIGINT NOT NULL",
+        "UPDATE ticket_orders SET discount_code_id = 0;ALTER TABLE ticket_orders MODIFY discount_code_id INT NOT NULL",
         "discount_code_id may not be NULL, but an order without a code has none",
     ),
     "an empty text for no session": (
