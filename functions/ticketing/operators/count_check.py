@@ -62,7 +62,10 @@ _UNFINISHED: Final = (
 )
 _UNFINISHED_EVENTS: Final = (
     "SELECT scope FROM event_refunds WHERE ended_at IS NULL AND begun_at < UTC_TIMESTAMP(6) - INTERVAL 30 MINUTE"
-    " ORDER BY id LIMIT %s"
+    # A delayed payment of one that was called off has succeeded since.
+    " UNION SELECT r.scope FROM event_refunds AS r JOIN event_refund_lines AS l ON l.event_refund_id = r.id"
+    " AND l.state = 'waits' JOIN ticket_orders AS o ON o.id = l.order_id WHERE o.status = 'paid'"
+    " ORDER BY scope LIMIT %s"
 )
 
 
@@ -102,7 +105,8 @@ class CountCheck(msgspec.Struct, kw_only=True):
         refunded_too_much: more went back than was paid, of an order or of one of its payments.
         told: orders of which an alert said that a counter could not follow (`CountsOff`), and that are still so.
         unfinished: orders of which an operator began to refund seats, and was cut off.
-        unfinished_events: events and tickets (`event:12`) whose refund was begun and has not ended.
+        unfinished_events: events and tickets (`event:12`) whose refund was begun and has not ended, or
+            of which an order was paid since.
         not_looked_at: there was no time for these.
     """
 

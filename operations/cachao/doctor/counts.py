@@ -181,11 +181,12 @@ def _of_refunds(found: dict[str, Any]) -> Iterator[Finding]:
         )
     scopes = found.get("unfinished_events", [])
     if scopes:
+        named = ", ".join(scope.replace(":", " ") for scope in scopes)
         commands = "\n".join(f"cachao refund --{scope.replace(':', ' ')}" for scope in scopes)
         yield Finding(
             LINK,
             "broken",
-            f"The refund of {', '.join(scope.replace(':', ' ') for scope in scopes)} was begun and has not ended.",
+            f"The refund of {named} was begun and has not ended, or an order was paid since.",
             "event_refund_unfinished",
             f"It goes on where it was (docs/runbook.md#refunding-an-event-that-was-called-off):\n{commands}",
             NOT_PROCESSED,

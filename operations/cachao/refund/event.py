@@ -99,7 +99,7 @@ def refund_event(context: CommandContext, scope: Scope, wish: Wish) -> None:
             advice="Add money to it in Stripe's dashboard (Balance), then say the same command again: it goes on where"
             " it was, and refunds nothing twice.",
         )
-    if not report.agrees or any(line.state in _NEED_A_PERSON for line in report.lines):
+    if not report.agrees or report.new_orders or any(line.state in _NEED_A_PERSON for line in report.lines):
         raise typer.Exit(BROKEN)
 
 
@@ -199,6 +199,9 @@ def _report_shown(report: EventRefundReport) -> list[RenderableType]:
     parts: list[RenderableType] = [_sums(report.sums, title)]
     if left:
         parts.append(table("These are left", *_COLUMNS, rows=[[escape(cell) for cell in _row(line)] for line in left]))
+    if report.new_orders:
+        came = pluralize(report.new_orders, "order")
+        parts.append(f"[yellow]{came} came since, without a line here: say the command again.[/yellow]")
     parts.append(
         "The books agree with it, line by line."
         if report.agrees

@@ -193,6 +193,22 @@ def test_each_kind_of_order_is_dealt_with_and_told(shop: Shop) -> None:
     assert_whole(shop)
 
 
+def test_what_was_ordered_or_paid_since_is_told_and_done_the_next_time(shop: Shop) -> None:
+    shop.paid()
+    delayed = shop.order(status="processing")
+    assert shop.all().ended
+    assert (check_counts(shop.database).unfinished_events, shop.report().new_orders) == ([], 0)
+    payment = shop.seed(delayed)
+    pay(shop.database, delayed, payment_intent=payment)
+    assert check_counts(shop.database).unfinished_events == [shop.scope.name]
+    late, _ = shop.paid()
+    assert shop.report().new_orders == 1
+    assert shop.all().ended
+    assert [status(shop.database, order_id) for order_id in (delayed, late)] == ["refunded"] * 2
+    assert (check_counts(shop.database).unfinished_events, shop.report().new_orders) == ([], 0)
+    assert_whole(shop)
+
+
 def stored(shop: Shop, order_id: int) -> str:
     return str(row_of(shop.database, "ticket_orders", order_id)["stripe_checkout_session_id"])
 

@@ -22,6 +22,7 @@ class EventRefundReport(msgspec.Struct, kw_only=True):
         refund_id: None: it was not begun; then `sums` say what it would do.
         begun_by, begun_at, ended_at: who, and when; `ended_at` None: something is left to do.
         sums: lines and money by what is done and state.
+        new_orders: orders that came since, and have no line yet.
         agrees: the books say of each payment what its line says.
         lines: from `after` on, a page of them; `after` is where the next begins, None at the end.
         progress: of the work that was just done.
@@ -34,6 +35,7 @@ class EventRefundReport(msgspec.Struct, kw_only=True):
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     sums: list[Sum] = []
+    new_orders: int = 0
     agrees: bool = True
     lines: list[Line] = []
     after: tuple[int, str] | None = None
@@ -63,6 +65,7 @@ def read(database: Database, scope: Scope, *, after: tuple[int, str] | None, lim
         return report
     with database.transaction() as tx:
         report.sums = store.sums(tx, report.refund_id)
+        report.new_orders = store.count_new(tx, report.refund_id, report.tickets)
         report.agrees = store.ledger_agrees(tx, report.refund_id)
         if after is not None:
             report.lines = store.lines(tx, report.refund_id, after=after, limit=limit)

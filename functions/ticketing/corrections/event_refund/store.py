@@ -201,6 +201,19 @@ def add_up(found: Sequence[Line]) -> list[Sum]:
     ]
 
 
+def count_new(tx: Transaction, refund_id: int, tickets: Sequence[int]) -> int:
+    """Count the orders of these tickets that have no line yet: they came since it was looked."""
+    if not tickets:
+        return 0
+    row = tx.one(
+        "SELECT COUNT(*) AS number FROM ticket_orders AS o LEFT JOIN event_refund_lines AS l"
+        " ON l.event_refund_id = %s AND l.order_id = o.id WHERE o.ticket_id IN %s AND l.order_id IS NULL",
+        refund_id,
+        tuple(tickets),
+    )
+    return 0 if row is None else int(row["number"])
+
+
 def ledger_agrees(tx: Transaction, refund_id: int) -> bool:
     """Tell whether the books say of each payment what its line says went back."""
     row = tx.one(
