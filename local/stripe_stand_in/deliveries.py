@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import logging
+import sqlite3
 import threading
 import time
 import urllib.error
@@ -262,11 +263,15 @@ class Deliverer:
     def _run(self) -> None:
         while True:
             seen = self._wakes
-            claim = self._claim()
-            if claim is not None:
-                self._attempt(*claim)
-                continue
-            pause = min(0.1, self._first_wait / 2) if self._pending() else 5.0
+            try:
+                claim = self._claim()
+                if claim is not None:
+                    self._attempt(*claim)
+                    continue
+                pause = min(0.1, self._first_wait / 2) if self._pending() else 5.0
+            except sqlite3.Error:
+                logger.exception("The disk may be full; deliveries go on when it is not")
+                pause = self._first_wait
             with self._changed:
                 if self._stopping:
                     return
@@ -292,12 +297,13 @@ class Deliverer:
 
     def _attempt(self, delivery_id: int, event_id: str, door: str, attempts: int, first: float) -> None:
         try:
-            self._send(event_id, door)
-        except Exception as error:  # noqa: BLE001 - whatever the callback raises, the event is kept
-            self._failed(delivery_id, event_id, door, attempts + 1, first, error)
-        else:
-            self._mark(delivery_id, attempts + 1, first, state="delivered")
-        with self._store.transaction():
+            try:
+                self._send(event_id, door)
+            except Exception as error:  # noqa: BLE001 - whatever the callback raises, the event is kept
+                self._failed(delivery_id, event_id, door, attempts + 1, first, error)
+            else:
+                self._mark(delivery_id, attempts + 1, first, state="delivered")
+        finally:
             self._claimed.discard(delivery_id)
         with self._changed:
             self._changed.notify_all()

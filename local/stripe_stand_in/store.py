@@ -141,14 +141,15 @@ class Store:
             self._depth += 1
             try:
                 yield self._connection
+                if self._depth == 1:
+                    self._connection.execute("COMMIT")
             except BaseException:
-                self._depth -= 1
-                if self._depth == 0:
+                # After some errors, such as a full disk, SQLite has rolled back (https://sqlite.org/lang_transaction.html).
+                if self._depth == 1 and self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-            self._depth -= 1
-            if self._depth == 0:
-                self._connection.execute("COMMIT")
+            finally:
+                self._depth -= 1
 
     def insert(self, *records: Record) -> None:
         """Store new objects."""

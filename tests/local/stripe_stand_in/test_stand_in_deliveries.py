@@ -1,14 +1,18 @@
 """Events reach the bus and the webhook, however often that takes."""
 
+import contextlib
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stripe
 
 from local.stripe_stand_in import EventDestination, SessionSeed, StripeStandIn
+from local.stripe_stand_in.store import Store
 from tests.local.stripe_stand_in.support import Bus
 from tests.local.stripe_stand_in.webhook import SECRET, Door
 
@@ -126,3 +130,56 @@ def test_a_destination_that_does_not_take_them_gets_no_events(bus: Bus, destinat
         assert stand_in.wait_until_delivered()
         assert stand_in.deliveries() == []
     assert bus.envelopes == []
+
+
+@pytest.mark.parametrize("statement", ["SELECT id, event_id", "UPDATE deliveries", "COMMIT"])
+def test_a_full_disk_ends_no_delivery(bus: Bus, monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
+    with StripeStandIn(bus, first_wait=0.01) as stand_in:
+        disk = _Disk(stand_in._store._connection, statement)
+        monkeypatch.setattr(stand_in._store, "_connection", disk)
+        session_id = stand_in.seed_session(SessionSeed(3000, status="open"))
+        disk.is_full = True
+        with contextlib.suppress(sqlite3.OperationalError):
+            stand_in.pay(session_id)
+        _wait(lambda: disk.refused >= 2)
+        disk.is_full = False
+        if statement == "COMMIT":
+            stand_in.pay(session_id)
+        assert stand_in.wait_until_delivered()
+    assert "checkout.session.completed" in {envelope["detail"]["type"] for envelope in bus.envelopes}
+
+
+def test_what_a_full_disk_did_not_take_is_undone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "stripe.sqlite")
+    with store.transaction() as connection:
+        connection.execute("CREATE TABLE much (text TEXT)")
+        connection.execute("INSERT INTO much VALUES ('before')")
+        [pages] = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError, match="disk is full"), store.transaction() as connection:
+            connection.execute("INSERT INTO much VALUES (?)", ("x" * 10**6,))
+    with store.transaction() as connection:
+        connection.execute("PRAGMA max_page_count = 1000000")
+        connection.execute("INSERT INTO much VALUES ('after')")
+        assert connection.execute("SELECT text FROM much").fetchall() == [("before",), ("after",)]
+    store.close()
+
+
+class _Disk:
+    """A connection whose disk is full at times: then statements that begin so fail."""
+
+    def __init__(self, connection: sqlite3.Connection, statement: str) -> None:
+        self._connection = connection
+        self._statement = statement
+        self.is_full = False
+        self.refused = 0
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        if self.is_full and sql.startswith(self._statement):
+            self.refused += 1
+            raise sqlite3.OperationalError("database or disk is full")
+        return self._connection.execute(sql, *parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
