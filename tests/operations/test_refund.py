@@ -210,7 +210,11 @@ def test_a_part_goes_back_and_the_order_keeps_its_seats(cachao: Cachao, database
     assert (answer.exit_code, answer.data["amount"], answer.data["status"]) == (0, "12.50 EUR", "succeeded")
     assert status(database, order_id) == "paid"
     assert str(row_of(database, "ticket_orders", order_id)["refunded_amount"]) == "12.50"
-    again = cachao("refund", order_id, "--amount", "12.50")
+    same = cachao("refund", order_id, "--amount", "12.50", "--yes")
+    assert (same.exit_code, "add --again" in same.text) == (0, True)
+    assert cachao("refund", order_id, "--amount", "12.50", "--yes", json=True).data["already_refunded"]
+    assert str(row_of(database, "ticket_orders", order_id)["refunded_amount"]) == "12.50"
+    again = cachao("refund", order_id, "--amount", "12.50", "--again")
     assert "So far 12.50 EUR of 80.00 EUR went back, by refund re_" in again.notes
 
 
@@ -220,6 +224,17 @@ def test_what_is_no_part_is_said_so(cachao: Cachao, database: Database, paid: Pa
     answer = cachao("refund", order_id, f"--amount={amount}", "--yes")
     assert answer.exit_code == 2, answer.notes
     assert str(row_of(database, "ticket_orders", order_id)["refunded_amount"]) == "0.00"
+
+
+def test_a_part_that_failed_is_made_anew_without_more_words(
+    cachao: Cachao, database: Database, paid: Paid, stripe_stand_in: StripeStandIn
+) -> None:
+    order_id, payment = paid(quantity=4)
+    stripe_stand_in.set_refund_outcome(payment, "fails_at_once")
+    assert cachao("refund", order_id, "--amount", "12.50", "--yes").exit_code == 1
+    stripe_stand_in.set_refund_outcome(payment, "succeeds")
+    made = cachao("refund", order_id, "--amount", "12.50", "--yes", json=True).data
+    assert (made["status"], made["already_refunded"]) == ("succeeded", [])
 
 
 def test_a_part_and_the_end_of_the_order_are_two_things(cachao: Cachao, paid: Paid) -> None:

@@ -126,7 +126,7 @@ def refund_payment(  # noqa: PLR0913 -- by name, and most are not given
     with database.transaction() as tx:
         is_new = not _was_asked_for(tx, order_id, made[0])
         record_made(tx, order_id, made, event_id)
-        if ordered is not None and is_new:
+        if ordered is not None and is_new and made[0].status not in NOTHING_WENT_BACK:
             _keep(tx, order_id, payment, made[0], ordered, part)
         alerts = counts_off.open_alerts(tx, order_id)
         now = situation.read(tx, order_id, payment.payment_key)

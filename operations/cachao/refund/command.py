@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final
 
@@ -21,6 +22,8 @@ from ticketing.payments import situation
 from ticketing.payments.standing import LedgerPayment
 from ticketing.stripe.states import DisputePhase
 
+# A repeat of the same request within this time is taken for the same one.
+_SAME_REQUEST: Final = timedelta(minutes=60)
 _ON_ITS_WAY: Final = {
     "pending": "It is on its way; Stripe tells if it fails, and then an alert comes.",
     "requires_action": "It waits for the buyer, to whom Stripe has written; if that fails, an alert comes.",
@@ -42,6 +45,9 @@ def refund(  # noqa: PLR0913 -- one parameter an option
         str | None,
         typer.Option(help="Only so much of it, e.g. 12.50: the order stays paid, and keeps its seats (but --seats)."),
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="With --amount: that much once more, also within an hour.")
+    ] = False,
     end_order: Annotated[
         bool, typer.Option("--end-order", help="Also the payment that pays the order: its tickets go back on sale.")
     ] = False,
@@ -62,8 +68,8 @@ def refund(  # noqa: PLR0913 -- one parameter an option
     For payments that could not become a ticket (PaidButSoldOut, DuplicatePayment, PaymentForClosedOrder) the order
     number suffices. Repeated, it refunds nothing more, says what went back, and ends with 0.
 
-    With --amount only that much goes back, of the payment that pays the order unless --payment names another. Repeated,
-    it refunds that much again: the question says what went back before.
+    With --amount only that much goes back, of the payment that pays the order unless --payment names another. Repeated
+    within an hour it refunds nothing more, unless --again says so; the question says what went back before.
 
     With --seats so many of its seats go back on sale, and their price, or --amount, to the buyer; the order stays paid.
     The same command within an hour is a repeat: it refunds nothing more, and goes on where it was cut off.
@@ -112,9 +118,7 @@ def refund(  # noqa: PLR0913 -- one parameter an option
         return
     if of is not None:
         raise Problem("--of goes with --seats.", exit_code=USAGE)
-    inspected = order_view.find(context.environment, str(order))
-    if inspected is None:
-        raise Problem(f"There is no order {order}. Nothing was refunded.")
+    inspected = _find(context, order)
     chosen = (
         choice.choose_part(inspected, payment)
         if amount is not None
@@ -125,6 +129,8 @@ def refund(  # noqa: PLR0913 -- one parameter an option
         return
     disputed = _disputed(inspected, chosen, allowed=although_disputed)
     part = None if amount is None else _minor(amount, chosen)
+    if not again and _tell_made_before(context, inspected, chosen, part):
+        return
     question = _question(context, inspected, chosen, part) + disputed
     if dry_run:
         _answer_dry_run(context, chosen, part, question)
@@ -148,6 +154,13 @@ def refund(  # noqa: PLR0913 -- one parameter an option
         f"{refunded['amount']} of payment {refunded['payment_key']} {'goes' if told else 'went'} back:"
         f" refund {refunded['refund_id']}. {told or 'The bank of the buyer shows it within days.'}",
     )
+
+
+def _find(context: CommandContext, order: int) -> dict[str, Any]:
+    inspected = order_view.find(context.environment, str(order))
+    if inspected is None:
+        raise Problem(f"There is no order {order}. Nothing was refunded.")
+    return inspected
 
 
 def _require_alone(order: int | None, event: int | None, ticket: int | None, *, other: list[object]) -> None:
@@ -206,6 +219,43 @@ def _minor(amount: str, payment: LedgerPayment) -> int:
             exit_code=USAGE,
         )
     return minor
+
+
+def _tell_made_before(
+    context: CommandContext, inspected: dict[str, Any], payment: LedgerPayment, part: int | None
+) -> bool:
+    """Say that the same was asked for and done within an hour; False where it was not."""
+    if part is None:
+        return False
+    now = datetime.now(UTC)
+    # A function of an older deployment knows no corrections.
+    same = [
+        made
+        for made in inspected.get("corrections", [])
+        if (made["kind"], made["payment_key"], made["amount_minor"]) == ("refund", payment.payment_key, part)
+        and " --amount " in made["request"]
+        and now - datetime.fromisoformat(made["corrected_at"]) < _SAME_REQUEST
+    ]
+    # One that failed since is to be made anew.
+    stands = any(
+        known.went_back and known.amount_minor == part
+        for known in choice.situation_of(inspected, payment.payment_key).refunds
+    )
+    if not same or not stands:
+        return False
+    amount = money.format_amount(part, payment.currency)
+    context.output.answer(
+        {
+            "payment_key": payment.payment_key,
+            "amount_minor": part,
+            "currency": payment.currency,
+            "amount": amount,
+            "already_refunded": [{"correction": made["id"], "at": made["corrected_at"]} for made in same],
+        },
+        f"Already refunded: {amount} of {escape(payment.payment_key)} within the last hour (correction"
+        f" {same[-1]['id']}); nothing to do. To refund that much once more, add --again.",
+    )
+    return True
 
 
 def _tell_what_went_back(context: CommandContext, payments: list[dict[str, Any]]) -> None:

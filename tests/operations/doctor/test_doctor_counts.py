@@ -85,7 +85,7 @@ def test_of_many_the_first_are_named_and_the_command_takes_all(patient: Patient,
     finding = causes(counts.LINK)["held_too_high"]
     assert finding.says.startswith("7 tickets have more seats held")
     assert f"ticket {tickets[4]} (1; its orders make it 0) and 2 more." in finding.says
-    assert str(tickets[5]) not in finding.says
+    assert f"ticket {tickets[5]} " not in finding.says
     assert finding.todo.endswith("--all")
 
 
