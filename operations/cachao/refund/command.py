@@ -63,7 +63,7 @@ def refund(  # noqa: PLR0913 -- one parameter an option
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Refund all that is left of a payment, or a part of it.
+    """Refund a payment, a part of it, some seats, or all orders of an event that was called off.
 
     For payments that could not become a ticket (PaidButSoldOut, DuplicatePayment, PaymentForClosedOrder) the order
     number suffices. Repeated, it refunds nothing more, says what went back, and ends with 0.

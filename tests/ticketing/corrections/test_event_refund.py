@@ -241,12 +241,24 @@ def test_what_stripe_cannot_carry_out_is_told(shop: Shop) -> None:
     assert_whole(shop)
 
 
+def test_the_report_is_read_page_by_page(shop: Shop) -> None:
+    orders = [shop.order(status="expired", hold=False) for _ in range(5)]
+    shop.begin()
+    found: list[Line] = []
+    after: tuple[int, str] | None = (0, "")
+    while after is not None:
+        page = read(shop.database, shop.scope, after=after, limit=2)
+        found, after = found + page.lines, page.after
+        assert len(page.lines) <= 2
+    assert [line.order_id for line in found] == orders
+
+
 def test_only_one_works_at_a_time(shop: Shop) -> None:
     shop.paid()
     refund_id = shop.begin()
     other = Database(shop.connect)
     with other.transaction() as tx:
-        tx.one("SELECT GET_LOCK(CONCAT('cachao_event_refund_', %s, '_', DATABASE()), 0)", refund_id)
+        tx.one("SELECT GET_LOCK(CONCAT('cachao_er_', %s, '_', DATABASE()), 0)", refund_id)
     with pytest.raises(DatabaseUnavailable, match="under way already"):
         shop.work(refund_id)
     other.close()

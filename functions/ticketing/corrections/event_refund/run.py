@@ -268,7 +268,7 @@ def _retried(work: Callable[[], T]) -> T:
 @contextlib.contextmanager
 def _alone(database: Database, refund_id: int) -> Iterator[None]:
     """Let no other work at the same refund: together they would ask Stripe faster than it allows."""
-    name = f"cachao_event_refund_{refund_id}_"
+    name = f"cachao_er_{refund_id}_"
     with database.transaction() as tx:
         row = tx.one("SELECT GET_LOCK(CONCAT(%s, DATABASE()), 0) AS mine", name)
     if row is None or row["mine"] != 1:
