@@ -20,7 +20,7 @@ class ListedTicket(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     event_id: str
     name: str
-    price: Decimal
+    price: Decimal | None  # a ticket without one is for nobody
     image_url: str | None
     max_quantity: int | None
     sold_quantity: int
@@ -69,7 +69,7 @@ def _listed(row: Row, most_per_order: int) -> ListedTicket:
         max_quantity=most,
         sold_quantity=row["sold_quantity"],
         available=available,
-        max_per_order=0 if is_over or not row["is_active"] else may_have,
+        max_per_order=0 if is_over or not row["is_active"] or row["price"] is None else may_have,
         is_active=bool(row["is_active"]),
         created_at=dates.utc_aware(row["created_at"]),
     )

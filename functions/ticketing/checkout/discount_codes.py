@@ -102,7 +102,7 @@ def _is_blank(character: str) -> bool:
 
 
 def _refusal(row: Row, now: datetime) -> CodeRefusal | None:
-    if not row["is_active"]:
+    if not row["is_active"] or row["discount_type"] is None or row["discount_value"] is None:
         return "code_inactive"
     if not dates.has_begun(row["valid_from"], now):
         return "code_not_yet_valid"

@@ -158,15 +158,14 @@ def _ticket_on_sale(tx: Transaction, request: CheckoutRequest, now: datetime) ->
     ticket = tx.one(_TICKET, dates.earliest_valid_day(now), request.ticket_id, request.event_id)
     if ticket is None:
         raise TicketNotFound("There is no such ticket.")
-    if not ticket["is_active"] or dates.is_event_over(
-        start_date=ticket["start_date"], end_date=ticket["end_date"], now=now
-    ):
-        raise NotOnSale("The ticket is not active, or its event is over.")
+    is_over = dates.is_event_over(start_date=ticket["start_date"], end_date=ticket["end_date"], now=now)
+    if is_over or not ticket["is_active"] or ticket["price"] is None:
+        raise NotOnSale("The ticket is not active or has no price, or its event is over.")
     return ticket
 
 
 def _date_discount(ticket: Row) -> Discount | None:
-    if ticket["discount_type"] is None:
+    if ticket["discount_type"] is None or ticket["discount_value"] is None:
         return None
     return Discount(discount_type=ticket["discount_type"], value=ticket["discount_value"])
 

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cachao.aws import operator
 from cachao.command_context import CommandContext
 from cachao.problems import BROKEN, FINE, FunctionFailed, Problem
+from cachao.view.foreign_text import safe
 from cachao.view.output import escape, moment, pluralize, table
 from ticketing import money
 from ticketing.corrections.event_refund.lines import Line, Scope
@@ -167,7 +168,7 @@ def _csv(lines: list[Line]) -> str:
     written = io.StringIO()
     rows = csv.writer(written)
     rows.writerow(_COLUMNS)
-    rows.writerows(_row(line) for line in lines)
+    rows.writerows([safe(cell) for cell in _row(line)] for line in lines)
     return written.getvalue()
 
 

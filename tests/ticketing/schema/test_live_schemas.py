@@ -332,6 +332,27 @@ def sell_refund_and_reconcile(database: Database, stand_in: StripeStandIn) -> No
     assert found is not None
 
 
+def test_a_ticket_or_a_discount_without_a_value_is_for_nobody(empty_schema: Connect) -> None:
+    run(empty_schema, LIVE_SCHEMA)
+    run(empty_schema, "ALTER TABLE tickets MODIFY price DECIMAL(10,2) NULL")
+    for table in ("discount_codes", "ticket_discounts"):
+        run(empty_schema, f"ALTER TABLE {table} MODIFY discount_value DECIMAL(10,2) NULL")
+        run(empty_schema, f"ALTER TABLE {table} MODIFY discount_type ENUM('percentage','fixed') NULL")
+    apply_migrations(empty_schema)
+    database = Database(empty_schema)
+    run(empty_schema, "UPDATE tickets SET is_active = 1")
+    create_code(database, event_id=1, code="SALSA10")
+    run(empty_schema, "INSERT INTO ticket_discounts (ticket_id, discount_type) VALUES (1, 'fixed')")
+    run(empty_schema, "UPDATE discount_codes SET discount_value = NULL")
+    assert buy(database, 1, 1, discount_code="salsa10") == "code_inactive"
+    assert buy(database, 1, 1) == "ordered"
+    assert order_row(database, 2)["discount_amount"] == 0
+    run(empty_schema, "UPDATE tickets SET price = NULL")
+    assert buy(database, 1, 1) == "not_on_sale"
+    [listed] = tickets_of_event(database, 1, most=10) or []
+    assert (listed.price, listed.max_per_order) == (None, 0)
+
+
 def test_the_states_that_a_live_table_must_know_are_the_shops() -> None:
     assert set(live_tables.STATUSES) == {str(state) for state in OrderStatus}
 
