@@ -878,11 +878,11 @@ def test_what_ended_by_itself_costs_a_reconciliation_nothing(database: Database)
         tx.all("ANALYZE TABLE ticket_orders")
         ended = tuple(sorted(ended_orders._ENDED))
         plan = [row for row in tx.all(f"EXPLAIN {ended_orders._DUE}", ended, ended, 500) if row["rows"]]
-        assert {row["key"] for row in plan if row["table"] == "ticket_orders"} == {
-            "ticket_orders_by_status_and_hold",
-            "ticket_orders_by_held_seats",
-            "ticket_orders_by_held_use",
-        }
+        used = {row["key"] for row in plan if row["table"] == "ticket_orders"}
+        # Two indexes begin with the status, and cost the same.
+        by_status = used & {"ticket_orders_by_status_and_hold", "ticket_orders_by_next_check"}
+        assert len(by_status) == 1
+        assert used - by_status == {"ticket_orders_by_held_seats", "ticket_orders_by_held_use"}
         assert sum(int(row["rows"]) for row in plan) < 100
 
 
