@@ -74,29 +74,33 @@ def install_packages() -> None:
         print("Making .venv …", flush=True)
         run([find_python(), "-m", "venv", "--clear", str(ENVIRONMENT)], "Install Python's venv module (python3-venv).")
     print("Installing the Python packages …", flush=True)
-    install = installer(python)
-    for file in LOCK_FILES:
-        run([*install, "--requirement", str(file)], "The package index could not be reached, or a package not be built.")
-    run([*install, "--no-deps", "--editable", str(PROJECT)], "The project itself could not be installed.")
+    steps = [["--requirement", str(file)] for file in LOCK_FILES] + [["--no-deps", "--editable", str(PROJECT)]]
+    if not installed_by_uv(python, steps):
+        for step in steps:
+            run([*pip(python), *step], "The package index could not be reached, or a package not be built.")
     STAMP.write_text(fingerprint(), encoding="ascii")
 
 
-def installer(python: Path) -> list[str]:
-    """Give the command that installs packages: uv, which takes a tenth of pip's time, or pip where uv does not work.
+def pip(python: Path) -> list[str]:
+    """Give the command by which pip installs into an environment."""
+    return [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
-    uv does not read pip's configuration: where that names another package index, pip it is.
+
+def installed_by_uv(python: Path, steps: Sequence[Sequence[str]]) -> bool:
+    """Install by uv, which takes a tenth of pip's time; returns False where it cannot, and pip must.
+
+    uv does not know pip's configuration: where that names another package index, pip finds what uv does not.
     """
-    pip = [str(python), "-m", "pip"]
-    quiet = ["install", "--quiet", "--disable-pip-version-check"]
-    configured = subprocess.run([*pip, "config", "get", "global.index-url"], capture_output=True, check=False)
-    if configured.returncode == 0 or "PIP_INDEX_URL" in os.environ:
-        return [*pip, *quiet]
     with LOCK_FILES[0].open(encoding="utf-8") as lock:
-        pin = next((line.strip() for line in lock if line.startswith("uv==")), "uv")
-    uv = python.parent / "uv"
-    made = subprocess.run([*pip, *quiet, pin], capture_output=True, check=False)
-    works = made.returncode == 0 and subprocess.run([uv, "--version"], capture_output=True, check=False).returncode == 0
-    return [str(uv), "pip", "install", "--quiet", "--python", str(python)] if works else [*pip, *quiet]
+        pin = next((line.strip() for line in lock if line.startswith("uv==")), None)
+    if pin is None:
+        return False
+    uv = [str(python.parent / "uv"), "pip", "install", "--quiet", "--python", str(python)]
+    commands = [[*pip(python), pin], *([*uv, *step] for step in steps)]
+    try:
+        return all(subprocess.run(command, capture_output=True, check=False).returncode == 0 for command in commands)
+    except OSError:
+        return False
 
 
 def find_python() -> str:

@@ -58,6 +58,25 @@ def test_packages_are_installed_once_and_again_when_the_lock_changes(project: Pa
     assert len(commands) == 2
 
 
+@pytest.mark.parametrize("works", [True, False])
+def test_uv_installs_the_packages_or_else_pip(
+    project: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch, *, works: bool
+) -> None:
+    (project / "requirements.txt").write_text("a==1\nuv==1.2\n")
+    instead = setup.subprocess.run  # type: ignore[attr-defined]
+
+    def run(command: Sequence[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+        instead(command, **options)
+        return subprocess.CompletedProcess(command, int(not works and command[1:3] == ["pip", "install"]))
+
+    monkeypatch.setattr(setup.subprocess, "run", run)  # type: ignore[attr-defined]
+    assert setup.main() == 0
+    of_uv = f"{project / '.venv' / 'bin' / 'uv'} pip install --quiet --python {project / '.venv' / 'bin' / 'python'}"
+    assert commands[0].endswith("uv==1.2")
+    assert commands[1] == f"{of_uv} --requirement {project / 'requirements.txt'}"
+    assert [" -m pip " in command for command in commands[2:]] == ([False] if works else [True, True])
+
+
 def test_an_environment_is_made_where_there_is_none(project: Path, commands: list[str]) -> None:
     (project / ".venv" / "bin" / "python").unlink()
 
