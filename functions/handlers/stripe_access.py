@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from handlers.settings import required, stripe_secret
 from ticketing.stripe import client as stripe_client
+from ticketing.stripe.sessions import StripeSessions
 
 if TYPE_CHECKING:
     import stripe
@@ -25,4 +26,22 @@ def client(
         api_base=required("STRIPE_API_BASE"),
         read_seconds=read_seconds,
         network_retries=network_retries,
+    )
+
+
+def sessions_to_end() -> StripeSessions:
+    """Give where sessions are ended while a buyer waits. What takes too long is ended by the schedule.
+
+    Raises:
+        ConfigurationError: as `client`.
+        StripeUnavailable: as `client`.
+    """
+    return StripeSessions(
+        stripe_client.client(
+            stripe_secret().api_key,
+            api_base=required("STRIPE_API_BASE"),
+            connect_seconds=stripe_client.ENDING_CONNECT_SECONDS,
+            read_seconds=stripe_client.ENDING_READ_SECONDS,
+            network_retries=0,
+        )
     )

@@ -44,7 +44,9 @@ def opened(account: Account) -> Iterator[Open]:
     made: list[str] = []
 
     def open_one(given: SessionRequest | None = None) -> str:
-        made.append(StripeCheckoutSessions(account.client).open(given or request()).session_id)
+        made.append(
+            StripeCheckoutSessions(account.client, StripeSessions(account.client)).open(given or request()).session_id
+        )
         return made[-1]
 
     yield open_one

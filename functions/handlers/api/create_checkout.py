@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from typing import Final
 
 # Every checkout needs both, and a buyer waits for the first one. Loaded here they cost no more than within the call,
@@ -12,14 +11,17 @@ import boto3  # noqa: F401
 import stripe  # noqa: F401
 from aws_lambda_powertools.metrics import MetricUnit
 
+from handlers import stripe_access
 from handlers.api.callers import caller
+from handlers.api.clients import client_of
 from handlers.api.http import Request, http_api
+from handlers.api.origins import cancel_route, return_origin
 from handlers.runtime import count_metric, database, logger, metrics
-from handlers.settings import required, stripe_secret, whole_number
+from handlers.settings import required, whole_number
 from ticketing.checkout.checkout import check_out
 from ticketing.checkout.form import read_checkout_form
+from ticketing.checkout.openers import Bounds
 from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms
-from ticketing.stripe import client as stripe_client
 from ticketing.stripe.open_session import StripeCheckoutSessions
 
 # Longer than this function may run (template.yaml): an attempt that is still alive is never taken for dead.
@@ -41,7 +43,9 @@ def handler(request: Request) -> dict[str, object]:
         discount_code=form.discount_code,
         cognito_sub=None if buyer is None else buyer.cognito_sub,
         idempotency_key=request.idempotency_key(),
-        origin=_return_origin(request.headers.get("origin", "")),
+        origin=return_origin(request.headers.get("origin", "")),
+        client=client_of(request),
+        cancel_route=cancel_route(request),
     )
     reply = check_out(database, _sessions(), wanted, _terms(), answer_by=request.answer_by)
     logger.append_keys(order_id=reply.order_id, session_id=reply.session_id)
@@ -53,7 +57,7 @@ def handler(request: Request) -> dict[str, object]:
 
 def _sessions() -> StripeCheckoutSessions:
     # Before the order is made: the secret, and the first import of stripe, must not cost time while seats are held.
-    return StripeCheckoutSessions(stripe_client.client(stripe_secret().api_key, api_base=required("STRIPE_API_BASE")))
+    return StripeCheckoutSessions(stripe_access.client(), stripe_access.sessions_to_end())
 
 
 @functools.cache
@@ -63,11 +67,7 @@ def _terms() -> CheckoutTerms:
         hold_seconds=whole_number("HOLD_SECONDS"),
         lock_seconds=_LOCK_SECONDS,
         delayed_method_days=whole_number("DELAYED_METHOD_DAYS"),
+        bounds=Bounds(
+            per_account=whole_number("MAX_HELD_PER_ACCOUNT"), per_network=whole_number("MAX_HELD_PER_ADDRESS")
+        ),
     )
-
-
-def _return_origin(origin: str) -> str:
-    """Give the origin that the caller came from if it is on the allow-list, else the frontend's own address."""
-    allowed = (entry.strip().rstrip("/") for entry in os.environ.get("FRONTEND_ORIGINS", "").split(","))
-    known = {entry for entry in allowed if entry.startswith(("https://", "http://"))}
-    return origin if origin in known else required("FRONTEND_URL").rstrip("/")

@@ -1,6 +1,6 @@
 """What the functions behind the HTTP API share: requests in API Gateway's payload format 2.0, replies in JSON.
 
-A handler is a function from a `Request` to the reply's fields:
+A handler is a function from a `Request` to the reply's fields, or to a `Redirect`:
 
     @http_api
     def handler(request: Request) -> dict[str, object]: ...
@@ -44,12 +44,19 @@ _SERVER_ERROR: Final = 500
 # A price is a JSON number, written from the Decimal digit by digit: never a float.
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
-Work = Callable[["Request"], Mapping[str, object]]
+Work = Callable[["Request"], "Mapping[str, object] | Redirect"]
+
+
+class Redirect(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the browser is sent on to, by a GET (303)."""
+
+    location: str
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A request as API Gateway hands it over; header names in lower case.
 
+    `source_ip` is who called API Gateway, `own_address` under what address, e.g. `https://api.example/Prod`.
     `answer_by` is the moment (`time.monotonic`) after which nobody waits for the reply any more.
     """
 
@@ -60,6 +67,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     raw_body: str
     is_base64: bool
     answer_by: float
+    source_ip: str
+    own_address: str | None
 
     def path_id(self, name: str, *, of: str) -> int:
         """Give an id from the path.
@@ -145,7 +154,7 @@ def http_api(work: Work) -> Handler:
         except Exception as error:  # noqa: BLE001 -- the caller gets a reply whatever happened, and the log the reason
             reply = _unforeseen(error)
         else:
-            reply = _reply(200, {"success": True, **fields})
+            reply = _redirection(fields) if isinstance(fields, Redirect) else _reply(200, {"success": True, **fields})
         logger.info("replied", extra={"status": reply["statusCode"]})
         return reply
 
@@ -164,7 +173,25 @@ def _read(event: object, context: object) -> Request:
         raw_body=gateway.body or "",
         is_base64=gateway.is_base64_encoded,
         answer_by=min(answer_by, time.monotonic() + _seconds_of_gateway(gateway.request_context)),
+        source_ip=_text_of(gateway.request_context.get("http"), "sourceIp"),
+        own_address=_own_address(gateway),
     )
+
+
+def _text_of(found: object, name: str) -> str:
+    value = found.get(name) if isinstance(found, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def _own_address(gateway: _ApiGatewayEvent) -> str | None:
+    """Give the address of this API as API Gateway took the request for it: none that a caller could make up."""
+    host = _text_of(gateway.request_context, "domainName")
+    if not host:
+        return None
+    stage = _text_of(gateway.request_context, "stage")
+    # Without TLS only on one machine.
+    scheme = "http" if host.partition(":")[0] in {"127.0.0.1", "localhost"} else "https"
+    return f"{scheme}://{host}" + ("" if stage in {"", "$default"} else f"/{stage}")
 
 
 def _seconds_of_function(context: object) -> float:
@@ -225,6 +252,12 @@ def _reply(status: int, fields: Mapping[str, object], *, retry_after: int | None
     if retry_after is not None:
         headers["retry-after"] = str(retry_after)
     return {"statusCode": status, "headers": headers, "body": _written(fields), "isBase64Encoded": False}
+
+
+def _redirection(target: Redirect) -> dict[str, Any]:
+    # The address that led here has a token in it, which is nobody else's business.
+    headers = {"location": target.location, "cache-control": "no-store", "referrer-policy": "no-referrer"}
+    return {"statusCode": 303, "headers": headers, "body": "", "isBase64Encoded": False}
 
 
 def _written(fields: Mapping[str, object]) -> str:

@@ -72,6 +72,14 @@ def _refusal(error: errors.CheckoutRefused) -> PublicError:  # noqa: PLR0911 -- 
             return PublicError(409, "not_on_sale", "This ticket is not on sale.")
         case errors.NotEnoughSeats():
             return _not_enough(error)
+        case errors.TooManyHeld():
+            return PublicError(
+                409,
+                "too_many_held",
+                "Too many tickets wait to be paid from here. Please pay for those first, or try again in a minute.",
+                retry_after=_HELD_SECONDS,
+                retry_after_seconds=_HELD_SECONDS,
+            )
         case errors.CodeRefused():
             return PublicError(409, error.reason, _CODE_SENTENCES[error.reason])
         case errors.KeyConflict():

@@ -21,12 +21,22 @@ from typing import Final
 import msgspec
 
 from ticketing import dates, money
-from ticketing.checkout import discount_codes, idempotency
+from ticketing.checkout import discount_codes, idempotency, openers
 from ticketing.checkout.errors import AmountTooLarge, AmountTooSmall, CheckoutBusy, CheckoutRefused, InvalidForm
-from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, PlacedOrder, begins_soon, place
+from ticketing.checkout.obstacles import place_past_obstacles
+from ticketing.checkout.placement import (
+    CheckoutRequest,
+    CheckoutTerms,
+    PlacedOrder,
+    begins_soon,
+    opener_of,
+    place,
+)
+from ticketing.checkout.reply import CheckoutReply
 from ticketing.checkout.session_request import session_request
 from ticketing.database import Database, Transaction
 from ticketing.errors import ConfigurationError, DatabaseUnavailable, DataInconsistent, StripeUnavailable
+from ticketing.orders import checkouts
 from ticketing.orders.status import OrderStatus
 from ticketing.payments.release import release_order
 from ticketing.stripe.client import NETWORK_RETRIES, StripeRefused, longest_seconds
@@ -44,16 +54,22 @@ _TIDY_EVERY: Final = 100
 # What the last step needs of the time that is left, in seconds.
 _FINISH_SECONDS: Final = 2.0
 
+# An attempt that died longer ago than this is not taken up where holds are short.
+_DEAD_SECONDS: Final = 60
+
 # In `order_history`, where other entries name the Stripe event that caused them.
 _CAUSE: Final = "checkout"
 
 
-class CheckoutReply(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the buyer pays, and what for."""
+class _Work(msgspec.Struct, frozen=True, kw_only=True):
+    """A checkout under way."""
 
-    checkout_url: str
-    session_id: str
-    order_id: str
+    database: Database
+    sessions: CheckoutSessions
+    request: CheckoutRequest
+    terms: CheckoutTerms
+    key: idempotency.Key | None
+    answer_by: float
 
 
 def check_out(
@@ -79,11 +95,13 @@ def check_out(
     """
     _retries_left(answer_by)
     key = _key(request)
-    placed = _place_or_wait(database, request, terms, key, answer_by)
-    if isinstance(placed, idempotency.Answered):
-        return msgspec.json.decode(placed.reply, type=CheckoutReply)
+    work = _Work(database=database, sessions=sessions, request=request, terms=terms, key=key, answer_by=answer_by)
+    placed = _place_or_wait(work)
+    if isinstance(placed, CheckoutReply):
+        return placed
+    asked = session_request(placed, origin=request.origin, cancel_route=request.cancel_route)
     try:
-        session = sessions.open(session_request(placed, origin=request.origin), retries=_retries_left(answer_by))
+        session = sessions.open(asked, retries=_retries_left(answer_by))
     except (CheckoutRefused, StripeUnavailable, ConfigurationError):
         _give_up(database, placed.order_id, key)
         raise
@@ -106,32 +124,67 @@ def _key(request: CheckoutRequest) -> idempotency.Key | None:
     )
 
 
-def _place_or_wait(
-    database: Database, request: CheckoutRequest, terms: CheckoutTerms, key: idempotency.Key | None, answer_by: float
-) -> PlacedOrder | idempotency.Answered:
-    expires_at = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds)
+def _place_or_wait(work: _Work) -> PlacedOrder | CheckoutReply:
+    key, terms = work.key, work.terms
     if key is None:
-        with database.transaction() as tx:
-            return place(tx, request, terms, expires_at=expires_at, key=None)
-    claimed = _claim_or_wait(database, key, terms, keep_seconds=expires_at - int(time.time()), answer_by=answer_by)
+        return _place(work)
+    keep_seconds = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds) - int(time.time())
+    claimed = _claim_or_wait(work.database, key, terms, keep_seconds=keep_seconds, answer_by=work.answer_by)
     if isinstance(claimed, idempotency.Answered):
-        return claimed
+        return msgspec.json.decode(claimed.reply, type=CheckoutReply)
     try:
-        return _take_up_or_place(database, request, terms, key, claimed)
-    except CheckoutRefused:
+        unfinished = None if claimed.order_id is None else _unfinished(work.database, claimed.order_id, terms)
+        if unfinished is not None:
+            return unfinished
+        placed = _place(work)
+        if isinstance(placed, CheckoutReply):
+            _keep_reply(work.database, key, placed)
+    except (CheckoutRefused, StripeUnavailable, ConfigurationError):
         # Nothing is held, so nothing is to be taken up.
         with contextlib.suppress(DatabaseUnavailable):
-            idempotency.free(database, key)
+            idempotency.free(work.database, key)
         raise
     except DatabaseUnavailable:
-        _unlock(database, key)
+        _unlock(work.database, key)
         raise
+    return placed
+
+
+def _place(work: _Work) -> PlacedOrder | CheckoutReply:
+    request, terms = work.request, work.terms
+
+    def place_beside(order_id: int) -> PlacedOrder:
+        expires_at = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds)
+        with work.database.transaction() as tx:
+            return place(tx, request, terms, expires_at=expires_at, key=work.key, beside=order_id)
+
+    return place_past_obstacles(
+        work.database,
+        work.sessions,
+        place_beside,
+        opener=opener_of(request, terms),
+        ticket_id=request.ticket_id,
+        quantity=request.quantity,
+        lock_seconds=terms.lock_seconds,
+        wait_until=_wait_until(work.answer_by),
+        begin_by=work.answer_by - _FINISH_SECONDS - longest_seconds(0),
+    )
+
+
+def _keep_reply(database: Database, key: idempotency.Key, reply: CheckoutReply) -> None:
+    with database.transaction() as tx:
+        idempotency.note_order(tx, key, int(reply.order_id))
+        idempotency.keep_reply(tx, key, msgspec.json.encode(reply).decode())
+
+
+def _wait_until(answer_by: float) -> float:
+    return min(time.monotonic() + _WAIT_SECONDS, answer_by - _FINISH_SECONDS)
 
 
 def _claim_or_wait(
     database: Database, key: idempotency.Key, terms: CheckoutTerms, *, keep_seconds: int, answer_by: float
 ) -> idempotency.Claimed | idempotency.Answered:
-    deadline = min(time.monotonic() + _WAIT_SECONDS, answer_by - _FINISH_SECONDS)
+    deadline = _wait_until(answer_by)
     while True:
         known = idempotency.claim(database, key, lock_seconds=terms.lock_seconds, keep_seconds=keep_seconds)
         if not isinstance(known, idempotency.Running):
@@ -141,27 +194,11 @@ def _claim_or_wait(
         time.sleep(_LOOK_EVERY_SECONDS)
 
 
-def _take_up_or_place(
-    database: Database,
-    request: CheckoutRequest,
-    terms: CheckoutTerms,
-    key: idempotency.Key,
-    claimed: idempotency.Claimed,
-) -> PlacedOrder:
-    if claimed.order_id is not None:
-        unfinished = _unfinished(database, claimed.order_id, terms)
-        if unfinished is not None:
-            return unfinished
-    expires_at = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds)
-    with database.transaction() as tx:
-        return place(tx, request, terms, expires_at=expires_at, key=key)
-
-
 def _unfinished(database: Database, order_id: int, terms: CheckoutTerms) -> PlacedOrder | None:
     """Give the order of an attempt that died before its reply, as that attempt had it; None if it is of no use.
 
     Without a session it has not been paid, and nobody has seen it: an order that is too old for Stripe's shortest
-    session is ended, so that another can be made.
+    session, or of whose short hold a minute is gone, is ended, so that another can be made.
     """
     with database.transaction() as tx:
         row = tx.one(
@@ -173,10 +210,15 @@ def _unfinished(database: Database, order_id: int, terms: CheckoutTerms) -> Plac
         )
     if row is None or row["status"] != OrderStatus.PENDING or row["hold_expires_at"] is None:
         return None  # ended meanwhile, by Stripe's failure or by the sweep
+    now = datetime.now(UTC)
     ends = row["hold_expires_at"].replace(tzinfo=UTC)
-    if ends < datetime.now(UTC) + timedelta(seconds=SHORTEST_SECONDS):
+    is_short = terms.hold_seconds < SHORTEST_SECONDS
+    if ends < now + timedelta(seconds=terms.hold_seconds - _DEAD_SECONDS if is_short else SHORTEST_SECONDS):
         release_order(database, order_id, lost_as="failed", stripe_event_id=_CAUSE)
         return None
+    token = openers.new_token()
+    with database.transaction() as tx:
+        checkouts.renew_token(tx, order_id=order_id, token_hash=openers.hash_of_token(token))
     return PlacedOrder(
         order_id=order_id,
         event_id=row["event_id"],
@@ -187,9 +229,10 @@ def _unfinished(database: Database, order_id: int, terms: CheckoutTerms) -> Plac
         quantity=row["quantity"],
         unit_minor=money.to_minor_units(row["unit_price"], row["currency"]),
         currency=row["currency"],
-        expires_at=int(ends.timestamp()),
+        expires_at=session_expiry(now, hold_seconds=terms.hold_seconds) if is_short else int(ends.timestamp()),
         begins_soon=begins_soon(row, terms, dates.utc_naive(datetime.now(UTC))),
         order_mark=row["order_mark"],
+        cancel_token=token,
     )
 
 
@@ -278,3 +321,5 @@ def _tidy(database: Database) -> None:
     if secrets.randbelow(_TIDY_EVERY) == 0:
         with contextlib.suppress(DatabaseUnavailable):
             idempotency.remove_expired(database)
+            with database.transaction() as tx:
+                checkouts.forget_old(tx)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ticketing.errors import TicketingError
+from ticketing.orders.checkouts import EarlierCheckout
 
 CodeRefusal = Literal["code_unknown", "code_inactive", "code_not_yet_valid", "code_expired", "code_used_up"]
 
@@ -36,6 +37,19 @@ class NotEnoughSeats(CheckoutRefused):
         super().__init__(f"Only {max(available, 0)} seats are free, and {max(unsold, 0)} not sold.")
         self.available = max(available, 0)
         self.unsold = max(unsold, 0)
+
+
+class TooManyHeld(CheckoutRefused):
+    """The account, or the guest's network, holds as many seats of this ticket as one may."""
+
+
+class EarlierFound(TicketingError):
+    """The buyer has another checkout for this ticket that waits for its payment (`obstacles`)."""
+
+    def __init__(self, earlier: EarlierCheckout) -> None:
+        """Take that checkout."""
+        super().__init__(f"The buyer has the checkout of order {earlier.order_id} open.")
+        self.earlier = earlier
 
 
 class CodeRefused(CheckoutRefused):

@@ -3,7 +3,8 @@
 Lock order: the ticket's row, the code's, then the new order's, which is nobody else's yet. The INSERT comes last:
 where a live table has foreign keys to tickets or codes it takes a shared lock on the parent's row, and two buyers who
 both have one and both want to change that row wait for each other in a circle. The ticket's row is shared by all its
-buyers, so it is locked as late as possible, and only if what is committed leaves enough seats.
+buyers, so it is locked as late as possible, and only if what is committed leaves enough seats. Once it is locked, who
+opened the checkout is noted: of two requests of one buyer, or of one client, the later sees the earlier one.
 See docs/rules.md, "Seats", "Money" and "Discount codes".
 """
 
@@ -15,29 +16,43 @@ from typing import Final
 import msgspec
 
 from ticketing import dates
-from ticketing.checkout import discount_codes, idempotency, pricing
-from ticketing.checkout.errors import CheckoutBusy, CodeRefused, NotEnoughSeats, NotOnSale, TicketNotFound
+from ticketing.checkout import discount_codes, idempotency, openers, pricing
+from ticketing.checkout.errors import (
+    CheckoutBusy,
+    CodeRefused,
+    EarlierFound,
+    NotEnoughSeats,
+    NotOnSale,
+    TicketNotFound,
+    TooManyHeld,
+)
+from ticketing.checkout.openers import Bounds, Client
 from ticketing.checkout.pricing import Discount, Price
 from ticketing.database import Row, Transaction
-from ticketing.orders import holds
+from ticketing.orders import checkouts, holds
+from ticketing.orders.checkouts import Opener
 from ticketing.orders.mark import new_mark
 from ticketing.orders.status import OrderStatus
 from ticketing.schema.live_tables import PLACED_COLUMNS
+from ticketing.stripe.open_session import hold_end
 
 # Between a hold that did not fit and the look at what is left, seats may come free: then it is tried again.
 _HOLD_ATTEMPTS: Final = 3
 # Of a name, as `bought_ticket` and `bought_event` keep it.
 _LONGEST_NAME: Final = 255
 
-# With the date discount that ends first. One without an end (NULL, or a zero date, of which the year is 0) comes last.
+# With the date discount that ends first (one without an end, NULL or a zero date, of which the year is 0, comes last),
+# and with what the buyer and his client have of the ticket already.
 _TICKET: Final = (
-    "SELECT t.name, t.price, t.is_active, t.max_quantity,"
+    "SELECT t.name, t.price, t.is_active, t.max_quantity,"  # noqa: S608 -- constants
     " COALESCE(t.sold_quantity, 0) AS sold, t.held_quantity AS held,"
-    " e.name AS event_name, e.start_date, e.end_date, d.discount_type, d.discount_value"
+    " e.name AS event_name, e.start_date, e.end_date, d.discount_type, d.discount_value,"
+    f" {checkouts.COLUMNS}"
     " FROM tickets t JOIN events e ON e.id = t.event_id"
     " LEFT JOIN ticket_discounts d ON d.id = (SELECT i.id FROM ticket_discounts i WHERE i.ticket_id = t.id"
     " AND i.is_active = 1 AND (COALESCE(YEAR(i.valid_until), 0) = 0 OR i.valid_until >= %s)"
     " ORDER BY COALESCE(YEAR(i.valid_until), 0) = 0, i.valid_until, i.id LIMIT 1)"
+    f"{checkouts.JOINED}"
     " WHERE t.id = %s AND t.event_id = %s"
 )
 
@@ -45,7 +60,9 @@ _TICKET: Final = (
 class CheckoutRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a buyer asks for. `cognito_sub` comes from a verified token only; None is a guest.
 
-    `origin` is where the buyer returns to after the payment, e.g. `https://shop.example`.
+    `origin` is where the buyer returns to after the payment, e.g. `https://shop.example`; `cancel_route` the address of
+    the route by which he gives the seats back, None where it is not known: then they are his until their time is over.
+    `client` is where the request comes from, if that is known.
     """
 
     event_id: int
@@ -56,13 +73,16 @@ class CheckoutRequest(msgspec.Struct, frozen=True, kw_only=True):
     discount_code: str | None = None
     cognito_sub: str | None = None
     idempotency_key: str | None = None
+    client: Client | None = None
+    cancel_route: str | None = None
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order that holds its seats and waits for a Checkout Session.
 
-    `unit_minor` is the price of one seat in minor units of `currency`, `expires_at` a Unix time. `begins_soon`: the
-    event begins too soon for payment methods whose result takes days. `order_mark` None: an order from before marks.
+    `unit_minor` is the price of one seat in minor units of `currency`, `expires_at` when its session ends (Unix time).
+    `begins_soon`: the event begins too soon for payment methods whose result takes days. `order_mark` None: an order
+    from before marks. `cancel_token` is what gives the seats back; only its digest is kept.
     """
 
     order_id: int
@@ -77,6 +97,7 @@ class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int
     begins_soon: bool
     order_mark: str | None
+    cancel_token: str
 
     @property
     def asked_minor(self) -> int:
@@ -89,28 +110,52 @@ class CheckoutTerms(msgspec.Struct, frozen=True, kw_only=True):
 
     `currency` is the shop's (ISO code), `hold_seconds` how long seats are held, `lock_seconds` longer than a checkout
     may take: an attempt that is still alive is never taken for dead. Payment methods whose result takes days are not
-    offered for an event that begins in less than `delayed_method_days` days.
+    offered for an event that begins in less than `delayed_method_days` days. `bounds`: what one client may hold.
     """
 
     currency: str
     hold_seconds: int
     lock_seconds: int
     delayed_method_days: int
+    bounds: Bounds = Bounds(per_account=0, per_network=0)
+
+
+def opener_of(request: CheckoutRequest, terms: CheckoutTerms) -> Opener:
+    """Say who asks for what, in digests."""
+    return openers.opener_of(
+        ticket_id=request.ticket_id,
+        quantity=request.quantity,
+        email=request.email,
+        code=request.discount_code,
+        cognito_sub=request.cognito_sub,
+        client=request.client,
+        bounds=terms.bounds,
+    )
 
 
 def place(
-    tx: Transaction, request: CheckoutRequest, terms: CheckoutTerms, *, expires_at: int, key: idempotency.Key | None
+    tx: Transaction,
+    request: CheckoutRequest,
+    terms: CheckoutTerms,
+    *,
+    expires_at: int,
+    key: idempotency.Key | None,
+    beside: int = 0,
 ) -> PlacedOrder:
-    """Price the order, hold its seats and its code use until `expires_at` (Unix time), and insert it as `pending`.
+    """Price the order, hold its seats and its code use, and insert it as `pending`.
 
-    The order is noted for `key`, which the transaction has claimed.
+    Its session ends at `expires_at` (Unix time), its hold then or before. The order is noted for `key`, which the
+    transaction has claimed. `beside`: an order of the same buyer that is no obstacle, nor are those before it.
 
     Raises:
+        EarlierFound: the buyer has another checkout for this ticket that waits; the same holds.
         CheckoutRefused: and why; the transaction must be rolled back, as raising out of it does.
         DatabaseUnavailable: try again.
     """
     now = dates.utc_naive(datetime.now(UTC))
-    ticket = _ticket_on_sale(tx, request, now)
+    opener = opener_of(request, terms)
+    ticket = _ticket_on_sale(tx, request, opener, now, beside)
+    _check_opener(ticket, opener, request.quantity)
     code = discount_codes.normalised(request.discount_code)
     usable = None if code is None else discount_codes.find_usable(tx, event_id=request.event_id, code=code, now=now)
     price = pricing.price_order(
@@ -126,8 +171,16 @@ def place(
         raise CodeRefused("code_used_up")
     mark = new_mark()
     order_id = _insert(
-        tx, request, ticket, price, mark, code_id=None if usable is None else usable.code_id, expires_at=expires_at
+        tx,
+        request,
+        ticket,
+        price,
+        mark,
+        code_id=None if usable is None else usable.code_id,
+        hold_ends_at=hold_end(expires_at, hold_seconds=terms.hold_seconds),
     )
+    token = openers.new_token()
+    _note_opener(tx, request, opener, order_id=order_id, token=token, beside=beside)
     if key is not None:
         idempotency.note_order(tx, key, order_id)
     return PlacedOrder(
@@ -143,7 +196,36 @@ def place(
         expires_at=expires_at,
         begins_soon=begins_soon(ticket, terms, now),
         order_mark=mark,
+        cancel_token=token,
     )
+
+
+def _check_opener(ticket: Row, opener: Opener, quantity: int) -> None:
+    earlier = checkouts.earlier_of(ticket)
+    if earlier is not None:
+        raise EarlierFound(earlier)
+    if checkouts.has_too_many(ticket, opener, quantity):
+        raise TooManyHeld("The client holds as many seats of this ticket as it may.")
+
+
+def _note_opener(
+    tx: Transaction, request: CheckoutRequest, opener: Opener, *, order_id: int, token: str, beside: int
+) -> None:
+    if checkouts.note(
+        tx,
+        opener,
+        order_id=order_id,
+        ticket_id=request.ticket_id,
+        quantity=request.quantity,
+        token_hash=openers.hash_of_token(token),
+        beside=beside,
+    ):
+        return
+    # Since the first look: another request of the same buyer, or of the same client.
+    earlier = checkouts.find_earlier(tx, opener, ticket_id=request.ticket_id, beside=beside)
+    if earlier is not None:
+        raise EarlierFound(earlier)
+    raise TooManyHeld("The client holds as many seats of this ticket as it may.")
 
 
 def begins_soon(event: Row, terms: CheckoutTerms, now: datetime) -> bool:
@@ -153,9 +235,16 @@ def begins_soon(event: Row, terms: CheckoutTerms, now: datetime) -> bool:
     )
 
 
-def _ticket_on_sale(tx: Transaction, request: CheckoutRequest, now: datetime) -> Row:
+def _ticket_on_sale(tx: Transaction, request: CheckoutRequest, opener: Opener, now: datetime, beside: int) -> Row:
     # One statement, one moment: ticket, event and date discount belong together.
-    ticket = tx.one(_TICKET, dates.earliest_valid_day(now), request.ticket_id, request.event_id)
+    ticket = tx.one(
+        _TICKET,
+        *checkouts.column_parameters(opener, request.ticket_id),
+        dates.earliest_valid_day(now),
+        *checkouts.join_parameters(opener, beside),
+        request.ticket_id,
+        request.event_id,
+    )
     if ticket is None:
         raise TicketNotFound("There is no such ticket.")
     is_over = dates.is_event_over(start_date=ticket["start_date"], end_date=ticket["end_date"], now=now)
@@ -186,7 +275,7 @@ def _insert(
     mark: str,
     *,
     code_id: int | None,
-    expires_at: int,
+    hold_ends_at: int,
 ) -> int:
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     values = (
@@ -205,7 +294,7 @@ def _insert(
         request.ticket_id,
         int(code_id is not None),
         code_id,
-        datetime.fromtimestamp(expires_at, UTC).replace(tzinfo=None),
+        datetime.fromtimestamp(hold_ends_at, UTC).replace(tzinfo=None),
         mark,
         price.unit_minor * request.quantity,
         price.currency,

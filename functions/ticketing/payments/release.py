@@ -9,7 +9,7 @@ import msgspec
 from ticketing.alerts import Alert
 from ticketing.database import Database
 from ticketing.errors import OrderNotFound
-from ticketing.orders import counts_off, history, holds
+from ticketing.orders import checkouts, counts_off, history, holds
 from ticketing.orders.lock import lock_order
 from ticketing.orders.status import OrderStatus
 
@@ -56,6 +56,7 @@ def release_order(
                 order_id,
                 order["status"],
             )
+            checkouts.forget(tx, order_id)
         # Cancelled by an operator, in the table itself: what the order held was not given back by that.
         if changed or order["status"] == OrderStatus.CANCELLED:
             holds.give_back(tx, order)

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 8.0
 NETWORK_RETRIES = 1
+# For ending a session while a buyer waits: asked twice at worst, and never repeated. Together with a session opened
+# after it this stays below API Gateway's 30 seconds.
+ENDING_CONNECT_SECONDS = 2.0
+ENDING_READ_SECONDS = 4.0
+ENDING_SECONDS = 2 * (ENDING_CONNECT_SECONDS + ENDING_READ_SECONDS)
 _PAUSE_SECONDS = 0.5
 
 _TOO_MANY_REQUESTS = 429

@@ -6,12 +6,15 @@ https://docs.stripe.com/api/checkout/sessions/create
 from __future__ import annotations
 
 import hashlib
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from ticketing.stripe.client import NETWORK_RETRIES, StripeRefused, stripe_errors
+from ticketing.stripe.objects import SessionObject
+from ticketing.stripe.sessions import StripeSessions
 
 if TYPE_CHECKING:
     import stripe
@@ -63,18 +66,33 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckoutSessions(Protocol):
-    """Where the checkout opens its sessions."""
+    """Where the checkout opens its sessions, and ends those that are in its way."""
 
     def open(self, request: SessionRequest, *, retries: int) -> OpenSession:
         """Open a session, or give the one that was opened for the same request before."""
 
+    def expire(self, session_id: str) -> bool:
+        """End an open session; False when it is not open any more."""
+
+    def retrieve(self, session_id: str) -> SessionObject | None:
+        """Give a session; None where there is none."""
+
 
 class StripeCheckoutSessions:
-    """Opens Checkout Sessions with the stripe package."""
+    """Opens and ends Checkout Sessions with the stripe package."""
 
-    def __init__(self, client: stripe.StripeClient) -> None:
-        """Take the client of `client.client`."""
+    def __init__(self, client: stripe.StripeClient, ending: StripeSessions) -> None:
+        """Take the client of `client.client`, and where sessions are ended: a buyer waits for that, too."""
         self._client = client
+        self._ending = ending
+
+    def expire(self, session_id: str) -> bool:
+        """End an open session (`StripeSessions.expire`)."""
+        return self._ending.expire(session_id)
+
+    def retrieve(self, session_id: str) -> SessionObject | None:
+        """Give a session (`StripeSessions.retrieve`)."""
+        return self._ending.retrieve(session_id)
 
     def open(self, request: SessionRequest, *, retries: int = NETWORK_RETRIES) -> OpenSession:
         """Open a session; asked again with the same, Stripe gives the same session.
@@ -101,9 +119,19 @@ class StripeCheckoutSessions:
 
 
 def session_expiry(now: datetime, *, hold_seconds: int) -> int:
-    """Give the Unix time at which a session made now, and the hold of its order, is to end. `now` knows its zone."""
+    """Give the Unix time at which a session made now is to end. `now` knows its zone."""
     seconds = min(max(hold_seconds, SHORTEST_SECONDS + _MARGIN_SECONDS), _LONGEST_SECONDS - _MARGIN_SECONDS)
     return int(now.timestamp()) + seconds
+
+
+def hold_end(expires_at: int, *, hold_seconds: int) -> int:
+    """Give the Unix time at which the hold ends of an order that is made now, and whose session ends at `expires_at`.
+
+    A hold shorter than Stripe's shortest session ends before it: then the shop ends the session.
+    """
+    if hold_seconds >= SHORTEST_SECONDS:
+        return expires_at
+    return min(expires_at, int(time.time()) + hold_seconds)
 
 
 def _parameters(request: SessionRequest) -> SessionCreateParams:

@@ -33,6 +33,14 @@ TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32, delaye
 
 
 class Sessions:
+    """Opens sessions at once; there is none in the way."""
+
+    def expire(self, session_id: str) -> bool:
+        raise AssertionError(session_id)
+
+    def retrieve(self, session_id: str) -> dict[str, Any] | None:
+        raise AssertionError(session_id)
+
     def open(self, request: SessionRequest, *, retries: int) -> OpenSession:
         del retries
         return OpenSession(session_id=f"cs_test_{request.reference}", url=request.success_url)

@@ -20,13 +20,15 @@ from tests.conftest import Connect
 from tests.factories import create_ticket, row_of
 from tests.handlers.api.conftest import Api
 from ticketing.checkout import checkout
-from ticketing.checkout.checkout import CheckoutReply, check_out
+from ticketing.checkout.checkout import check_out
 from ticketing.checkout.errors import CheckoutBusy, NotEnoughSeats
 from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, PlacedOrder, place
+from ticketing.checkout.reply import CheckoutReply
 from ticketing.database import Database
 from ticketing.errors import DatabaseUnavailable
 from ticketing.stripe import client as stripe_client
 from ticketing.stripe.open_session import OpenSession, SessionRequest, StripeCheckoutSessions
+from ticketing.stripe.sessions import StripeSessions
 
 KEY = {"idempotency-key": "click-1"}
 TERMS = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32, delayed_method_days=7)
@@ -49,6 +51,12 @@ class Sessions:
         if self.dies:
             raise SystemExit  # the process ends here, and nothing of ours runs any more
         return OpenSession(session_id=f"cs_test_{request.reference}", url=request.success_url)
+
+    def expire(self, session_id: str) -> bool:
+        raise AssertionError(session_id)
+
+    def retrieve(self, session_id: str) -> dict[str, Any] | None:
+        raise AssertionError(session_id)
 
 
 @pytest.fixture
@@ -129,7 +137,8 @@ def test_a_refusal_is_not_kept(api: Api, database: Database) -> None:
 def test_ten_clicks_at_once_make_one_order(
     connect: Connect, database: Database, stripe: StripeStandIn, ticket_id: int
 ) -> None:
-    sessions = StripeCheckoutSessions(stripe_client.client("sk_test_1", api_base=stripe.url))
+    client = stripe_client.client("sk_test_1", api_base=stripe.url)
+    sessions = StripeCheckoutSessions(client, StripeSessions(client))
     request = wish(database, ticket_id)
     barrier = threading.Barrier(10)
 

@@ -1,0 +1,65 @@
+"""Seats whose hold has ended, and that nobody gave back yet: a checkout that wants them ends their sessions itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ticketing.checkout.ending import EndsSessions, Outcome, end_session
+from ticketing.database import Database, Row
+from ticketing.errors import StripeUnavailable
+from ticketing.payments.release import release_order
+
+# Sessions that one checkout ends at most, all at once: its buyer waits.
+_MOST: Final = 10
+_CAUSE: Final = "hold_ended"
+
+
+def end_some(database: Database, sessions: EndsSessions, *, ticket_id: int, seats: int) -> bool:
+    """End the oldest ended holds of a ticket until so many seats are free; tell whether any was given back.
+
+    Takes as long as Stripe's slowest answer. A session that was paid meanwhile keeps its seats.
+
+    Raises:
+        ConfigurationError: the API key is wrong.
+        DatabaseUnavailable: try again.
+    """
+    with database.transaction() as tx:
+        ended = tx.all(
+            "SELECT id, held_quantity, stripe_checkout_session_id FROM ticket_orders WHERE status = 'pending'"
+            " AND hold_expires_at <= UTC_TIMESTAMP(6) AND COALESCE(held_ticket_id, ticket_id) = %s"
+            " AND held_quantity > 0 AND stripe_checkout_session_id IS NOT NULL ORDER BY hold_expires_at LIMIT %s",
+            ticket_id,
+            _MOST,
+        )
+    needed = _enough(ended, seats)
+    gone = [order for order, outcome in zip(needed, _end(sessions, needed), strict=True) if outcome == "ended"]
+    for order in gone:
+        release_order(database, order["id"], lost_as="expired", stripe_event_id=_CAUSE)
+    return bool(gone)
+
+
+def _enough(orders: list[Row], seats: int) -> list[Row]:
+    enough: list[Row] = []
+    for order in orders:
+        if seats <= 0:
+            break
+        enough.append(order)
+        seats -= order["held_quantity"]
+    return enough
+
+
+def _end(sessions: EndsSessions, orders: list[Row]) -> list[Outcome]:
+    ids = [str(order["stripe_checkout_session_id"]) for order in orders]
+    if len(ids) < 2:  # noqa: PLR2004 -- one needs no thread
+        return [_end_one(sessions, session_id) for session_id in ids]
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- few checkouts need it
+
+    with ThreadPoolExecutor(_MOST, thread_name_prefix="stripe") as threads:
+        return list(threads.map(lambda session_id: _end_one(sessions, session_id), ids))
+
+
+def _end_one(sessions: EndsSessions, session_id: str) -> Outcome:
+    try:
+        return end_session(sessions, session_id)
+    except StripeUnavailable:
+        return "open"

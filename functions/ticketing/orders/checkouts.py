@@ -1,0 +1,177 @@
+"""Who opened an order's checkout, as far as it must be known again (table `order_checkouts`).
+
+A row is written with its order and goes with the order's hold; of a paid order it stays for a day. It has digests only.
+See docs/rules.md, "Seats".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ticketing.database import Row, Transaction
+
+# An hour's seats that cost nothing count as held: they are taken for good without anybody paying.
+_FREE_SECONDS: Final = 3600
+_KEPT_SECONDS: Final = 24 * 3600
+_REMOVED_AT_ONCE: Final = 200
+
+# What one client has of a ticket now. Parameters: seconds, the client, the ticket.
+_SEATS_OF_CLIENT: Final = (
+    "(SELECT COALESCE(SUM(IF(h.held_quantity > 0, h.held_quantity, IF(h.status = 'paid' AND h.total_amount = 0"
+    " AND k.placed_at > UTC_TIMESTAMP(6) - INTERVAL %s SECOND, h.quantity, 0))), 0)"
+    " FROM order_checkouts k JOIN ticket_orders h ON h.id = k.order_id WHERE k.client_hash = %s AND k.ticket_id = %s)"
+)
+# The newest checkout of a buyer, if it waits for its payment. Parameters: the buyer, the order beside which he may have
+# another, seconds. For a statement that has nothing else by these names.
+_EARLIER: Final = (
+    " LEFT JOIN order_checkouts c ON c.order_id = (SELECT MAX(m.order_id) FROM order_checkouts m"
+    " WHERE m.buyer_hash = %s AND m.order_id > %s AND m.placed_at > UTC_TIMESTAMP(6) - INTERVAL %s SECOND)"
+    " LEFT JOIN ticket_orders o ON o.id = c.order_id AND o.status = 'pending'"
+)
+# To be read beside what a checkout reads anyway: one statement. `JOINED` comes after `COLUMNS` and the FROM.
+COLUMNS: Final = (
+    "o.id AS earlier_id, o.stripe_checkout_session_id AS earlier_session, o.checkout_url AS earlier_url,"
+    " c.wish_hash AS earlier_wish, TIMESTAMPDIFF(SECOND, c.placed_at, UTC_TIMESTAMP(6)) AS earlier_age,"
+    f" o.hold_expires_at <= UTC_TIMESTAMP(6) AS earlier_is_over, {_SEATS_OF_CLIENT} AS seats_of_client"
+)
+JOINED: Final = _EARLIER
+
+
+class Opener(msgspec.Struct, frozen=True, kw_only=True):
+    """Who opens a checkout, and for what; SHA-256 in hexadecimal.
+
+    Attributes:
+        buyer_hash: who it is and which ticket; None where nobody could be known again.
+        wish_hash: how many, with which code, for which address.
+        client_hash: whose holds are added up; None: nobody's.
+        known_seconds: for how long the buyer is known again.
+        most_seats: how many seats of a ticket the client may hold at once; 0 is no bound.
+    """
+
+    buyer_hash: str | None
+    wish_hash: str
+    client_hash: str | None
+    known_seconds: int
+    most_seats: int
+
+
+class EarlierCheckout(msgspec.Struct, frozen=True, kw_only=True):
+    """A checkout of the same buyer for the same ticket that waits for its payment.
+
+    `session_id` and `checkout_url` None: it is being opened, or whoever did so died. `is_over`: its hold has ended.
+    """
+
+    order_id: int
+    session_id: str | None
+    checkout_url: str | None
+    wish_hash: str
+    age_seconds: int
+    is_over: bool
+
+
+def column_parameters(opener: Opener, ticket_id: int) -> tuple[object, ...]:
+    """Give the parameters of `COLUMNS`."""
+    return (_FREE_SECONDS, opener.client_hash, ticket_id)
+
+
+def join_parameters(opener: Opener, beside: int) -> tuple[object, ...]:
+    """Give the parameters of `JOINED`; `beside` is an order that does not count as an earlier one, nor those before."""
+    return (opener.buyer_hash, beside, opener.known_seconds)
+
+
+def earlier_of(row: Row) -> EarlierCheckout | None:
+    """Read the earlier checkout out of a row that has `COLUMNS`."""
+    if row["earlier_id"] is None:
+        return None
+    return EarlierCheckout(
+        order_id=int(row["earlier_id"]),
+        session_id=row["earlier_session"],
+        checkout_url=row["earlier_url"],
+        wish_hash=row["earlier_wish"],
+        age_seconds=int(row["earlier_age"]),
+        is_over=bool(row["earlier_is_over"]),
+    )
+
+
+def has_too_many(row: Row, opener: Opener, quantity: int) -> bool:
+    """Tell from a row that has `COLUMNS` whether the client may not hold so many more seats."""
+    return 0 < opener.most_seats < int(row["seats_of_client"]) + quantity
+
+
+def note(
+    tx: Transaction, opener: Opener, *, order_id: int, ticket_id: int, quantity: int, token_hash: str, beside: int
+) -> bool:
+    """Note who opened an order's checkout; False, and nothing noted, if he has another one or holds too much.
+
+    The ticket's row is locked: of two requests for one ticket the later sees what the earlier one did.
+    """
+    return (
+        tx.change(
+            "INSERT INTO order_checkouts (order_id, ticket_id, token_hash, buyer_hash, wish_hash, client_hash)"  # noqa: S608 -- constants
+            " SELECT %s, %s, %s, %s, %s, %s FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM order_checkouts c"
+            " JOIN ticket_orders o ON o.id = c.order_id WHERE c.buyer_hash = %s AND c.order_id > %s"
+            " AND c.placed_at > UTC_TIMESTAMP(6) - INTERVAL %s SECOND AND o.status = 'pending')"
+            f" AND (%s = 0 OR {_SEATS_OF_CLIENT} + %s <= %s)",
+            order_id,
+            ticket_id,
+            token_hash,
+            opener.buyer_hash,
+            opener.wish_hash,
+            opener.client_hash,
+            opener.buyer_hash,
+            beside,
+            opener.known_seconds,
+            opener.most_seats,
+            _FREE_SECONDS,
+            opener.client_hash,
+            ticket_id,
+            quantity,
+            opener.most_seats,
+        )
+        == 1
+    )
+
+
+def find_earlier(tx: Transaction, opener: Opener, *, ticket_id: int, beside: int) -> EarlierCheckout | None:
+    """Give the earlier checkout that stands in the way of this one, as of now."""
+    row = tx.one(
+        f"SELECT {COLUMNS} FROM (SELECT 1 AS one) AS nothing{JOINED}",  # noqa: S608 -- constants
+        *column_parameters(opener, ticket_id),
+        *join_parameters(opener, beside),
+    )
+    return None if row is None else earlier_of(row)
+
+
+def renew_token(tx: Transaction, *, order_id: int, token_hash: str) -> None:
+    """Let another token end the checkout: who knew the old one died with it."""
+    tx.change("UPDATE order_checkouts SET token_hash = %s WHERE order_id = %s", token_hash, order_id)
+
+
+def order_of_token(tx: Transaction, token_hash: str) -> Row | None:
+    """Give the order (id, event_id, status, session) whose checkout the token ends."""
+    return tx.one(
+        "SELECT o.id, o.event_id, o.status, o.stripe_checkout_session_id FROM order_checkouts c"
+        " JOIN ticket_orders o ON o.id = c.order_id WHERE c.token_hash = %s",
+        token_hash,
+    )
+
+
+def forget(tx: Transaction, order_id: int) -> None:
+    """Forget who opened a checkout that has ended."""
+    tx.change("DELETE FROM order_checkouts WHERE order_id = %s", order_id)
+
+
+def forget_old(tx: Transaction) -> int:
+    """Forget some of those that are older than a day and hold nothing, and give how many."""
+    old = tx.all(
+        "SELECT c.order_id FROM order_checkouts c"
+        " LEFT JOIN ticket_orders o ON o.id = c.order_id AND o.status IN ('pending', 'processing')"
+        " WHERE c.placed_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND AND o.id IS NULL ORDER BY c.placed_at LIMIT %s",
+        _KEPT_SECONDS,
+        _REMOVED_AT_ONCE,
+    )
+    if not old:
+        return 0
+    return tx.change("DELETE FROM order_checkouts WHERE order_id IN %s", [row["order_id"] for row in old])
