@@ -25,7 +25,7 @@ AT_ONCE = 2
 PARTS = {
     "operations": ("operations",),
     "workflow": ("workflow", "faults", "fuzz"),
-    "local": ("local", "storm"),
+    "local": ("local", "sale", "storm"),
     "ticketing": ("ticketing",),
     "handlers": ("handlers", "property"),
     "project": ("bench", "contract", "docs"),
