@@ -44,6 +44,7 @@ _CHECKOUT = "POST /events/{id}/tickets/{ticketId}/checkout"
 _WEBHOOK = "POST /webhooks/stripe"
 _EMAIL, _SUB, _KEY_WORD = "canary.buyer@example.com", "canary-subject", "canary-idempotency-key"
 _FORBIDDEN = (_EMAIL, "canary", SIGNING_SECRET)
+_OWN_PAGES = ("https://cachao.example/", "https://www.cachao.example/")
 _WORLD_LASTS = 250
 # EventBridge's bounds (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html).
 _LARGEST_ENTRY = 256 * 1024
@@ -147,6 +148,8 @@ def test_no_request_breaks_anything(
             assert (reply.status == 503) <= (route in {_CHECKOUT, _WEBHOOK}), reply.body
             hold_against_description(route, reply)
             _must_not_tell(reply)
+            # Nobody makes a link of the shop's that leads elsewhere.
+            assert reply.status != 303 or reply.headers["location"].startswith(_OWN_PAGES), reply.headers
             if route == _CHECKOUT:
                 after = read_rows(database, {})
                 _check_checkout(before, after, reply, orders)
@@ -165,7 +168,7 @@ def test_no_request_breaks_anything(
 def _call(route: str, event: Any) -> Reply:
     answer = HANDLERS[route](event, SimpleNamespace(aws_request_id="fuzz"))
     assert isinstance(answer["body"], str)
-    return Reply(answer["statusCode"], json.loads(answer["body"]), answer["headers"])
+    return Reply(answer["statusCode"], json.loads(answer["body"]) if answer["body"] else {}, answer["headers"])
 
 
 def _must_not_tell(reply: Reply) -> None:
@@ -237,6 +240,8 @@ def _requests() -> list[dict[str, Any]]:
     made = [_request(_CHECKOUT, {"id": "1", "ticketId": ticket}, form=body) for body in checkouts for ticket in "123"]
     made += [_request("GET /events/{id}/tickets", {"id": "1"}), _request("GET /user/tickets")]
     made.append(_request("GET /orders", query={"session_id": world.session_id(1)}))
+    left = {"token": "x" * 43, "event": "1", "origin": "https://cachao.example"}
+    made += [_request("GET /checkout/cancel", query=left), _request("GET /checkout/cancel", query={"token": "x"})]
     made += [_request(_WEBHOOK, form=envelope["detail"]) for envelope in world.sample_envelopes()[:25]]
     return made
 
