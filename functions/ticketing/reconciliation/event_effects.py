@@ -27,7 +27,8 @@ class OrderFacts(msgspec.Struct, kw_only=True):
     """What the tables know of an order and its payments.
 
     `payments` by payment key, `refunds` and `disputes` by Stripe's ids; `resent`: until when (Unix seconds) the events
-    of an object were sent by reconciliation; `made`: until when those of a payment are covered by one that it made.
+    of an object were sent by reconciliation; `charges_sent`: how much had gone back of a payment by what was sent of its
+    charge; `made`: until when the events of a payment are covered by one that it made.
     """
 
     order: Row
@@ -35,7 +36,66 @@ class OrderFacts(msgspec.Struct, kw_only=True):
     refunds: dict[str, Row] = {}
     disputes: dict[str, Row] = {}
     resent: dict[str, int] = {}
+    charges_sent: dict[str, int] = {}
     made: dict[str, int] = {}
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """What `resent_events` keeps of an event that reconciliation sent.
+
+    Of money that went back also which payment's: of a refund its amount and status, of a charge all that went back.
+    """
+
+    stripe_object_id: str
+    event_created: int
+    payment_key: str | None = None
+    amount_minor: int | None = None
+    refund_status: str | None = None
+
+
+def sent(event: OrderEvent, created: int) -> Sent:
+    """Give what is to be kept of an event of that time (Unix seconds)."""
+    object_id = object_id_of(event)
+    match event:
+        case RefundEvent():
+            return Sent(
+                stripe_object_id=object_id,
+                event_created=created,
+                payment_key=event.payment_key,
+                amount_minor=event.amount_minor,
+                refund_status=event.status,
+            )
+        case ChargeEvent():
+            return Sent(
+                stripe_object_id=object_id,
+                event_created=created,
+                payment_key=event.payment_key,
+                amount_minor=event.refunded_minor,
+            )
+        case _:
+            return Sent(stripe_object_id=object_id, event_created=created)
+
+
+def note_sent(event: OrderEvent, created: int, facts: OrderFacts) -> None:
+    """Let what follows know that this event was sent: what it tells is not missing any more, whatever comes of it."""
+    _note_sent(facts, sent(event, created))
+
+
+def _note_sent(facts: OrderFacts, one: Sent) -> None:
+    known = facts.resent.get(one.stripe_object_id, -1)
+    facts.resent[one.stripe_object_id] = max(known, one.event_created)
+    if one.payment_key is None or one.amount_minor is None:
+        return
+    if one.refund_status is None:
+        facts.charges_sent[one.payment_key] = max(facts.charges_sent.get(one.payment_key, 0), one.amount_minor)
+        return
+    stored = facts.refunds.get(one.stripe_object_id)
+    if stored is None or _rank(one.refund_status) > _rank(stored["status"]):
+        facts.refunds[one.stripe_object_id] = {
+            "payment_key": one.payment_key,
+            "amount_minor": one.amount_minor,
+            "status": one.refund_status,
+        }
 
 
 def object_id_of(event: OrderEvent) -> str:
@@ -88,11 +148,11 @@ def _read_money(tx: Transaction, ids: tuple[int, ...], facts: dict[int, OrderFac
 
 def _read_sent(tx: Transaction, ids: tuple[int, ...], facts: dict[int, OrderFacts]) -> None:
     for row in tx.all(
-        "SELECT order_id, stripe_object_id, MAX(event_created) AS created FROM resent_events WHERE order_id IN %s"
-        " GROUP BY order_id, stripe_object_id",
+        "SELECT order_id, stripe_object_id, event_created, payment_key, amount_minor, refund_status FROM resent_events"
+        " WHERE order_id IN %s ORDER BY event_created, sent_at",
         ids,
     ):
-        facts[row["order_id"]].resent[row["stripe_object_id"]] = int(row["created"])
+        _note_sent(facts[row["order_id"]], Sent(**{name: row[name] for name in Sent.__struct_fields__}))
     for row in tx.all(
         "SELECT order_id, stripe_event_id, stripe_object_id, recorded_at FROM order_history"
         " WHERE order_id IN %s AND entry = 'reconcile_sent' ORDER BY recorded_at",
@@ -153,9 +213,7 @@ def _payment_missing(event: SessionEvent, *, own: bool, facts: OrderFacts) -> bo
 def _charge_missing(event: ChargeEvent, facts: OrderFacts) -> bool:
     if not event.refunded_minor:
         return False
-    known = facts.payments.get(event.payment_key)
-    said = known["charge_refunded_minor"] if known is not None else 0
-    return max(said, _refunded(event.payment_key, facts)) < event.refunded_minor
+    return max(_said_of_charge(event.payment_key, facts), _refunded(event.payment_key, facts)) < event.refunded_minor
 
 
 def _refund_missing(event: RefundEvent, facts: OrderFacts) -> bool:
@@ -165,9 +223,13 @@ def _refund_missing(event: RefundEvent, facts: OrderFacts) -> bool:
     if event.status in NOTHING_WENT_BACK:
         return True
     # What the charge said counts it, beside the refunds that are known one by one.
-    known = facts.payments.get(event.payment_key)
-    said = known["charge_refunded_minor"] if known is not None else 0
-    return said < _refunded(event.payment_key, facts) + event.amount_minor
+    return _said_of_charge(event.payment_key, facts) < _refunded(event.payment_key, facts) + event.amount_minor
+
+
+def _said_of_charge(payment_key: str, facts: OrderFacts) -> int:
+    known = facts.payments.get(payment_key)
+    said = int(known["charge_refunded_minor"]) if known is not None else 0
+    return max(said, facts.charges_sent.get(payment_key, 0))
 
 
 def _refunded(payment_key: str, facts: OrderFacts) -> int:

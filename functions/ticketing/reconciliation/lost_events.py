@@ -77,7 +77,7 @@ def find_lost(database: Database, events: Iterable[EventObject], find_sessions: 
         if order_id is None or known is None or not event_effects.is_missing(one.read, one.created, known):
             continue
         lost.append(LostEvent(order_id=order_id, session_id=known.order["stripe_checkout_session_id"], listed=one))
-        _note_as_sent(one, known)
+        event_effects.note_sent(one.read, one.created, known)
     return lost
 
 
@@ -93,13 +93,17 @@ def remember_sent(database: Database, sent: Iterable[LostEvent]) -> None:
 
 
 def _remember(tx: Transaction, one: LostEvent) -> None:
+    kept = event_effects.sent(one.listed.read, one.listed.created)
     tx.change(
-        "INSERT IGNORE INTO resent_events (stripe_event_id, order_id, stripe_object_id, event_created)"
-        " VALUES (%s, %s, %s, %s)",
+        "INSERT IGNORE INTO resent_events (stripe_event_id, order_id, stripe_object_id, event_created, payment_key,"
+        " amount_minor, refund_status) VALUES (%s, %s, %s, %s, %s, %s, %s)",
         one.listed.event["id"],
         one.order_id,
-        one.listed.object_id,
-        one.listed.created,
+        kept.stripe_object_id,
+        kept.event_created,
+        kept.payment_key,
+        kept.amount_minor,
+        kept.refund_status,
     )
     history.record(
         tx,
@@ -128,23 +132,6 @@ def _read(event: EventObject) -> ListedEvent | None:
 def _newest_first(one: ListedEvent) -> tuple[int, int, int]:
     # A refund before the charge that counts it: it says which refund it is.
     return -one.created, isinstance(one.read, ChargeEvent), -int(one.event["type"] in _LATER)
-
-
-def _note_as_sent(one: ListedEvent, known: event_effects.OrderFacts) -> None:
-    """Let the page's other events know what this one will do to the order."""
-    known.resent[one.object_id] = max(one.created, known.resent.get(one.object_id, -1))
-    if isinstance(one.read, RefundEvent):
-        known.refunds[one.read.refund_id] = {
-            "payment_key": one.read.payment_key,
-            "amount_minor": one.read.amount_minor,
-            "status": one.read.status,
-        }
-    elif isinstance(one.read, ChargeEvent):
-        payment = known.payments.setdefault(
-            one.read.payment_key,
-            {"role": "refunded_early", "amount_minor": one.read.amount_minor, "refunded_minor": 0},
-        )
-        payment["charge_refunded_minor"] = one.read.refunded_minor
 
 
 def _owners(database: Database, listed: list[ListedEvent], find_sessions: FindSessions) -> dict[str, int]:
