@@ -364,6 +364,24 @@ def test_a_refund_that_failed_is_told_though_its_event_is_lost(shop: Shop) -> No
     assert shop.bus.results == ["RefundFailed"]
 
 
+@pytest.mark.parametrize("amount", [None, 500], ids=["whole", "part"])
+@pytest.mark.parametrize("at", [0, -1, 1], ids=["one second", "charge before", "charge after"])
+def test_of_a_refund_and_its_charge_one_is_sent_though_it_was_refused(shop: Shop, at: int, amount: int | None) -> None:
+    """The two events of one refund may stand on two pages, or lie a second apart."""
+    order = shop.paid()
+    shop.stand_in.refund(shop.intent(order), amount=amount)
+    shop.lose()
+    listed, _ = StripeEventList(shop.api).page(created_from=0, created_until=int(time.time()))
+    events = [event for event in listed if "refund" in event["type"]]
+    for event in events:
+        event["created"] += at * (event["type"] == "charge.refunded")
+    assert {"charge.refunded", "refund.created"} <= {event["type"] for event in events}
+    sent = lost_events.find_lost(shop.database, events, lambda _: {})
+    assert len(sent) == 1
+    lost_events.remember_sent(shop.database, sent)
+    assert lost_events.find_lost(shop.database, events, lambda _: {}) == []
+
+
 # --- What is not ours -------------------------------------------------------------------------------------------------
 
 
