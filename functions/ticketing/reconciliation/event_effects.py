@@ -27,8 +27,8 @@ class OrderFacts(msgspec.Struct, kw_only=True):
     """What the tables know of an order and its payments.
 
     `payments` by payment key, `refunds` and `disputes` by Stripe's ids; `resent`: until when (Unix seconds) the events
-    of an object were sent by reconciliation; `charges_sent`: how much had gone back of a payment by what was sent of its
-    charge; `made`: until when the events of a payment are covered by one that it made.
+    of an object were sent by reconciliation; `charges_sent`: how much had gone back of a payment by what was sent of
+    its charge; `made`: until when the events of a payment are covered by one that it made.
     """
 
     order: Row

@@ -19,7 +19,7 @@ from ticketing.orders import history
 from ticketing.reconciliation import event_effects, owners
 from ticketing.stripe.event_list import EventObject
 from ticketing.stripe.event_types import OWN_SOURCE
-from ticketing.stripe.events import ChargeEvent, IgnoredEvent, OrderEvent, RefundEvent, SessionEvent, read_event
+from ticketing.stripe.events import ChargeEvent, IgnoredEvent, OrderEvent, SessionEvent, read_event
 from ticketing.stripe.objects import SessionIdentity
 
 # Asks Stripe which Checkout Sessions some PaymentIntents belong to; None: it was not paid in Checkout.
