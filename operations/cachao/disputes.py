@@ -20,9 +20,9 @@ def disputes(
     *,
     due_within: Annotated[
         str | None,
-        typer.Option(help="End with 1 while one that waits for an answer is due within so long, e.g. 3d."),
+        typer.Option(help="Exit with 1 if a dispute without an answer is due within this time, e.g. 3d."),
     ] = None,
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)] = 200,
+    limit: Annotated[int, typer.Option(help="Show at most this many.", min=1, max=1000)] = 200,
 ) -> None:
     """List the disputes and inquiries that nobody has decided yet, the nearest deadline first.
 
@@ -41,7 +41,7 @@ def disputes(
     result = context.environment.invoke("InspectOrderFunction", {"disputes": {"limit": limit}}).get("disputes")
     if result is None:
         raise Problem(
-            "The InspectOrderFunction that is deployed lists no disputes: it is of an older version.",
+            "The deployed InspectOrderFunction cannot list disputes: its version is older.",
             advice="Deploy this version (docs/deploy.md).",
             exit_code=CANNOT_REACH,
         )
@@ -49,7 +49,7 @@ def disputes(
     due = [dispute for dispute in found if until is not None and _is_due(dispute, until)]
     context.output.answer({**result, "due": len(due)}, _table(found, now) if found else "No dispute is open.")
     if result["more"]:
-        context.output.note(f"There are more than these {limit}: say --limit NUMBER.")
+        context.output.note(f"There are more than these {limit}: use --limit NUMBER.")
     if due:
         context.output.note(
             f"{pluralize(len(due), 'dispute')} must be answered before {moment(until)} UTC, in Stripe's dashboard."

@@ -32,7 +32,7 @@ def event(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    wait: Annotated[float, typer.Option(help="Wait so many seconds for its execution; 0: do not wait.")] = 120,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for its execution; 0: do not wait.")] = 120,
 ) -> None:
     """Send an event through EventBridge, as its sender would, and show the execution that it starts.
 
@@ -61,16 +61,16 @@ def event(
         yes=yes or environment.is_local,
     )
     event_id = _put(environment, envelope, source, bus)
-    output.note(f"EventBridge took it as event {event_id}.")
+    output.note(f"EventBridge accepted it as event {event_id}.")
     execution = _execution_of(environment, event_id, wait) if wait else None
     if execution is None:
         output.answer({"event_id": event_id, "execution": None})
         if wait:
             raise Problem(
                 f"Event {event_id} started no execution within {wait:.0f} s.",
-                advice="cachao doctor says where it got stuck."
+                advice="Run cachao doctor to see where it got stuck."
                 if envelope["detail-type"] in RECEIVED_EVENTS
-                else f"The rules let events of the type {envelope['detail-type']} pass by.",
+                else f"The rules do not match events of the type {envelope['detail-type']}.",
             )
         return
     timeline = executions.timeline(environment, execution)
@@ -81,7 +81,7 @@ def event(
     if execution.failed:
         raise typer.Exit(BROKEN)
     if execution.status == executions.RUNNING:
-        output.note(f"It still runs: cachao show {execution.name} tells what became of it.")
+        output.note(f"It still runs. To see how it ends, run: cachao show {execution.name}")
         raise typer.Exit(STILL_RUNNING)
 
 

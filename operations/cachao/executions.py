@@ -21,11 +21,13 @@ from cachao.view.time_spans import parse_since
 def executions(
     ctx: typer.Context,
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="Only those that failed, timed out or were ended.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only those that failed, timed out or were stopped.")
+    ] = False,
     running: Annotated[bool, typer.Option("--running", help="Only those that run.")] = False,
-    since: Annotated[str | None, typer.Option(help="Only since: 30m, 12h, 2d, or a date (UTC).")] = None,
+    since: Annotated[str | None, typer.Option(help="Only those started since: 30m, 12h, 2d, or a date (UTC).")] = None,
     order: Annotated[int | None, typer.Option(help="Only those of this order.", min=1)] = None,
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)] = 20,
+    limit: Annotated[int, typer.Option(help="Show at most this many.", min=1, max=1000)] = 20,
 ) -> None:
     """List executions of the payment workflow, newest first, and whether a replay has repaired what failed.
 
@@ -50,7 +52,7 @@ def executions(
     else:
         of_order, failure = _of_order(context, order)
         if failure is not None and not of_order.complete:
-            nothing = "Nothing is known of its executions."
+            nothing = "Its executions are unknown."
         found = [
             execution
             for execution in reversed(of_order.executions)
@@ -59,7 +61,7 @@ def executions(
     more = len(found) > limit
     _answer(context, found[:limit], order, more=more, nothing=nothing)
     if more:
-        context.output.note(f"There are more than these {limit}: say --limit NUMBER, or a shorter --since.")
+        context.output.note(f"There are more than these {limit}: use --limit NUMBER, or a shorter --since.")
     if failure is not None:
         context.output.note(failure.advice)
         raise typer.Exit(BROKEN)
@@ -95,10 +97,10 @@ def _answer(context: CommandContext, found: list[Execution], order: int | None, 
     )
     if any(execution.failed and repairs.of(execution) is None for execution in found):
         context.output.note(
-            "Open: no replay has repaired it. What the reconciliation or a refund has settled only cachao doctor knows."
+            "Open: no replay has repaired it. Run cachao doctor to see what reconciliation or a refund has settled."
         )
     if not repairs.all_seen:
-        context.output.note(f"Only the newest {LOOKED_THROUGH} executions were looked through for replays.")
+        context.output.note(f"Only the newest {LOOKED_THROUGH} executions were searched for replays.")
 
 
 def _of_order(context: CommandContext, order: int) -> tuple[executions_of_workflow.Found, FunctionFailed | None]:
@@ -107,7 +109,7 @@ def _of_order(context: CommandContext, order: int) -> tuple[executions_of_workfl
         context.output.note(f"[yellow]{escape(order_view.not_read(failure))}[/yellow]")
         found = executions_of_workflow.of_logged(context.environment, "order_id", str(order))
     elif inspected is None:
-        raise Problem(f"There is no order {order}.", advice="cachao orders lists what was ordered lately.")
+        raise Problem(f"There is no order {order}.", advice="Run cachao orders to list the latest orders.")
     else:
         found = executions_of_workflow.of_order(context.environment, inspected)
     if not found.complete:

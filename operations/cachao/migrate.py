@@ -65,7 +65,7 @@ def migrate(
         _wait_for(migration, context.output, wait)
     if migration.error is not None:
         raise migration.error
-    lines = [f"applied {name}" for name in migration.applied] or ["The schema is up to date; nothing was to be done."]
+    lines = [f"applied {name}" for name in migration.applied] or ["The schema is up to date; there was nothing to do."]
     context.output.answer({"applied": migration.applied}, *lines)
 
 
@@ -86,7 +86,7 @@ def _wait_for(migration: _Migration, output: Output, seconds: float) -> None:
         waited = _spoken(time.monotonic() - began)
         if left <= _TELL_EVERY_SECONDS:
             raise Problem(
-                f"The migration had not ended after {waited}. It goes on by itself, for a quarter of an hour at most.",
+                f"The migration still runs after {waited}. It continues by itself, for 15 minutes at most.",
                 advice="cachao doctor says whether the database answers. Say the same command again later: what is"
                 " done is kept, and one that still runs is not run twice.",
                 exit_code=STILL_RUNNING,

@@ -32,11 +32,11 @@ def orders(
     ctx: typer.Context,
     *,
     status: Annotated[str | None, typer.Option(help=f"Only with this status: {', '.join(_STATUSES)}.")] = None,
-    since: Annotated[str, typer.Option(help="Only made since: 30m, 12h, 2d, or a date (UTC).")] = "2d",
-    until: Annotated[str | None, typer.Option(help="Only made before: the same words as --since.")] = None,
-    email: Annotated[str | None, typer.Option(help="Only of this buyer's e-mail address, which is not shown.")] = None,
+    since: Annotated[str, typer.Option(help="Only orders made since: 30m, 12h, 2d, or a date (UTC).")] = "2d",
+    until: Annotated[str | None, typer.Option(help="Only orders made before; written like --since.")] = None,
+    email: Annotated[str | None, typer.Option(help="Only orders of this e-mail address (it is not shown).")] = None,
     total: Annotated[str | None, typer.Option(help="Only with this total, e.g. 42.00.")] = None,
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=200)] = 50,
+    limit: Annotated[int, typer.Option(help="Show at most this many.", min=1, max=200)] = 50,
 ) -> None:
     """List orders, newest first: to find which one a payment was for, or a buyer asks about.
 
@@ -52,10 +52,10 @@ def orders(
     """
     context: CommandContext = ctx.obj
     if status is not None and status not in _STATUSES:
-        raise Problem(f"{status!r} is no status.", advice=f"They are {', '.join(_STATUSES)}.", exit_code=USAGE)
+        raise Problem(f"{status!r} is not a status.", advice=f"They are {', '.join(_STATUSES)}.", exit_code=USAGE)
     begin, end = parse_since(since), None if until is None else parse_since(until)
     if end is not None and end <= begin:
-        raise Problem("--until is not after --since, so there can be none.", exit_code=USAGE)
+        raise Problem("--until must be after --since.", exit_code=USAGE)
     question = {
         "since": begin.isoformat(),
         "until": None if end is None else end.isoformat(),
@@ -67,7 +67,7 @@ def orders(
     result = context.environment.invoke("InspectOrderFunction", {"orders": question}).get("orders")
     if result is None:
         raise Problem(
-            "The InspectOrderFunction that is deployed lists no orders: it is of an older version.",
+            "The deployed InspectOrderFunction cannot list orders: its version is older.",
             advice="Deploy this version (docs/deploy.md).",
             exit_code=CANNOT_REACH,
         )
@@ -80,7 +80,7 @@ def orders(
             f" --until {time + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}, or ask by --email."
         )
     if result["more"]:
-        context.output.note(f"There are more than these {limit}: say --limit NUMBER, or a shorter --since.")
+        context.output.note(f"There are more than these {limit}: use --limit NUMBER, or a shorter --since.")
     if not found:
         context.output.note(
             f"Looked at was what was made since {moment(begin)} UTC: a longer --since looks further back."
@@ -96,7 +96,7 @@ def _address(email: str | None) -> str | None:
         return None
     address = email.strip()
     if "@" not in address or len(address) > _LONGEST_ADDRESS:
-        raise Problem("--email wants a whole address, e.g. jenny@example.com.", exit_code=USAGE)
+        raise Problem("--email needs a full address, e.g. jenny@example.com.", exit_code=USAGE)
     return address
 
 
@@ -104,7 +104,7 @@ def _amount(total: str | None) -> str | None:
     if total is None:
         return None
     if not _AMOUNT.match(total.strip()):
-        raise Problem(f"{total!r} is no amount.", advice="Write it as 42 or 42.00.", exit_code=USAGE)
+        raise Problem(f"{total!r} is not an amount.", advice="Write it as 42 or 42.00.", exit_code=USAGE)
     return str(Decimal(total.strip()))
 
 

@@ -103,7 +103,7 @@ def explain(error: BaseException) -> Problem | None:
 
 def _of_the_shop(error: TicketingError) -> Problem:
     if isinstance(error, StripeUnavailable | ConfigurationError):
-        return Problem(str(error), advice="Try again; cachao doctor looks at Stripe, too.", exit_code=CANNOT_REACH)
+        return Problem(str(error), advice="Try again; cachao doctor also checks Stripe.", exit_code=CANNOT_REACH)
     return Problem(str(error))
 
 
@@ -113,17 +113,15 @@ def _of_answer(error: ClientError) -> Problem:
     if code in _ACCESS_DENIED:
         return Problem(
             f"Your credentials may not do this ({operation}): {message}",
-            advice="Ask for that permission; docs/runbook.md lists what cachao needs.",
+            advice="Ask your administrator for that permission; docs/runbook.md lists what cachao needs.",
             exit_code=CANNOT_REACH,
         )
     if code in _BAD_CREDENTIALS:
-        return Problem(
-            f"AWS does not take your credentials ({code}): {message}", advice=_SIGN_IN, exit_code=CANNOT_REACH
-        )
+        return Problem(f"AWS refuses your credentials ({code}): {message}", advice=_SIGN_IN, exit_code=CANNOT_REACH)
     if code in _TOO_FAST:
         return Problem(
-            f"AWS asks to slow down ({operation}, {code}), also after several tries.",
-            advice="Somebody else in this account asks a lot, too: try again in a minute. Repeating harms nothing.",
+            f"AWS asks to slow down ({operation}, {code}), even after several tries.",
+            advice="Others in this account use up the rate limit. Try again in a minute; repeating is safe.",
             exit_code=CANNOT_REACH,
         )
     return Problem(f"AWS refused {operation} ({code}): {message}")
@@ -143,7 +141,7 @@ def _of_connection(error: BotoCoreError | HTTPClientError) -> Problem:
     if isinstance(error, ConnectionError | HTTPClientError):
         return Problem(
             f"AWS cannot be reached: {error}",
-            advice="Look at your network; with the local stack: is `make run` still running?",
+            advice="Check your network. With the local stack, check that `make run` still runs.",
             exit_code=CANNOT_REACH,
         )
     return Problem(str(error))

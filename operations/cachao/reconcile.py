@@ -34,15 +34,17 @@ def reconcile(
     ctx: typer.Context,
     since: Annotated[
         str | None,
-        typer.Option(help="All unpaid orders since (2d, or a date), not only those past their time."),
+        typer.Option(help="Check all unpaid orders since (2d, or a date), not only those past their hold."),
     ] = None,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     close_missing: Annotated[
         bool,
-        typer.Option("--close-missing", help="End orders whose session Stripe does not know, also those told before."),
+        typer.Option(
+            "--close-missing", help="End orders whose session Stripe does not have, also those reported before."
+        ),
     ] = False,
-    rate: Annotated[float, typer.Option(help="Requests to Stripe a second.", min=0.1, max=80)] = 20,
+    rate: Annotated[float, typer.Option(help="Requests to Stripe per second.", min=0.1, max=80)] = 20,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Ask Stripe about orders that are still unpaid, and about payments that no order knows.
@@ -69,9 +71,9 @@ def reconcile(
     if since is not None:
         question["since"] = parse_since(since).isoformat()
     if not dry_run:
-        which = f"all unpaid orders since {since}" if since else "the unpaid orders that are past their time"
-        ended = " Those whose session Stripe does not know are ended." if close_missing else ""
-        output.confirm(f"Ask Stripe about {which} in {environment.name}, and bring them right?{ended}", yes=yes)
+        which = f"all unpaid orders since {since}" if since else "the unpaid orders past their hold"
+        ended = " This ends those whose session Stripe does not have." if close_missing else ""
+        output.confirm(f"Ask Stripe about {which} in {environment.name}, and settle them?{ended}", yes=yes)
     found = _Found()
     try:
         _run(context, question, found)
@@ -117,8 +119,8 @@ def _more(seconds: int) -> int:
     """
     if seconds * 2 > _MOST_SECONDS_A_CALL:
         raise Problem(
-            f"Stripe answers so slowly that reconciliation came no further in {seconds} seconds.",
-            advice="Try again later, or with a higher --rate. The schedule goes on by itself.",
+            f"Stripe answers too slowly: reconciliation made no progress in {seconds} seconds.",
+            advice="Try again later, or with a higher --rate. The schedule continues by itself.",
             exit_code=CANNOT_REACH,
         )
     return seconds * 2
@@ -132,7 +134,7 @@ def _show(output: Output, found: _Found, *, dry_run: bool, problem: Problem | No
         {"dry_run": dry_run, "orders": found.orders, "counts": _as_list(found.counts), "rows": found.rows, **failure},
         _counts_table(found.counts, dry_run=dry_run)
         if found.counts
-        else "Nothing was found: no order is past its time.",
+        else "There is nothing to do: no order is past its hold.",
         *([_rows_table(shown, dry_run=dry_run)] if shown else []),
     )
     if problem is not None and output.as_json:

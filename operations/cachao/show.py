@@ -38,7 +38,7 @@ _SOME_MISSING: Final = (
     " You need logs:StartQuery and logs:GetQueryResults."
 )
 _NOT_EVEN_LOGS: Final = (
-    "The functions' logs did not answer, either: nothing is known of its executions."
+    "The functions' logs did not answer, either: its executions are unknown."
     " You need logs:StartQuery and logs:GetQueryResults."
 )
 
@@ -74,15 +74,15 @@ def show(
         str,
         typer.Argument(
             metavar="EXECUTION|ORDER|evt_…|cs_…|pi_…|ch_…|re_…|dp_…",
-            help="What to show; of an execution's name the beginning suffices, from 8 characters on.",
+            help="What to show. For an execution, the first 8 characters of its name suffice.",
         ),
     ],
     picture: Annotated[
         Path | None, typer.Option(help="Also draw the path taken, into this .svg or .html file.")
     ] = None,
     *,
-    full: Annotated[bool, typer.Option("--full", help="Inputs and outputs of the steps, uncut.")] = False,
-    last: Annotated[int, typer.Option(min=1, help="Of an order: the steps of so many executions.")] = 3,
+    full: Annotated[bool, typer.Option("--full", help="Show the steps' inputs and outputs in full.")] = False,
+    last: Annotated[int, typer.Option(min=1, help="With an order: show the steps of this many executions.")] = 3,
 ) -> None:
     """Show an order as the database has it, or an execution, with a timeline of its steps.
 
@@ -122,7 +122,7 @@ def _show_execution(context: CommandContext, execution: Execution, how: How) -> 
 def _of_number(environment: Environment, wanted: str) -> Known:
     inspected, failure = order_view.find_if_reachable(environment, wanted)
     if inspected is None and failure is None:
-        raise Problem(f"There is no order {wanted}.", advice="cachao orders lists what was ordered lately.")
+        raise Problem(f"There is no order {wanted}.", advice="Run cachao orders to list the latest orders.")
     found = (
         executions.of_order(environment, inspected)
         if inspected
@@ -145,8 +145,8 @@ def _of_stripe_id(environment: Environment, wanted: str) -> Known:
         found = _of_event(environment, inspected, wanted)
     if inspected is None and failure is None and not found.executions:
         raise Problem(
-            f"Neither the orders nor the workflow know {wanted}.",
-            advice="If Stripe has it, its event has not come in: cachao doctor walks the chain from Stripe to here.",
+            f"Neither the orders nor the workflow have {wanted}.",
+            advice="If Stripe has it, its event did not arrive: run cachao doctor to check the chain from Stripe to here.",
         )
     reference = None if inspected is not None else _reference_in(found)
     known = reference is not None and _ORDER.match(reference) and failure is None
@@ -157,9 +157,9 @@ def _of_stripe_id(environment: Environment, wanted: str) -> Known:
 def _not_kept(wanted: str) -> Problem:
     kind = wanted.split("_", 1)[0]
     what = {"dp": "dispute", "du": "dispute", "ch": "charge", "py": "charge"}.get(kind, "refund")
-    until = " A charge is known once a refund or a dispute of it came in." if what == "charge" else ""
+    until = " The shop learns a charge's id from a refund or a dispute of it." if what == "charge" else ""
     return Problem(
-        f"No order knows the {what} {wanted}.",
+        f"No order has the {what} {wanted}.",
         advice=f"If Stripe has it, show its payment: cachao show pi_…, as Stripe's dashboard shows it.{until}",
     )
 
@@ -185,7 +185,7 @@ def _show_known(context: CommandContext, known: Known, how: How) -> None:
     if found:
         shown.append(execution_view.listing("Executions, the oldest first", found, order=order))
     elif known.found.complete:
-        shown.append("There are no executions of it.")
+        shown.append("It has no executions.")
     if not known.found.complete:
         missing = _SOME_MISSING if known.failure is None else _NOT_EVEN_LOGS
         shown.append(Text(missing, style="yellow"))
@@ -221,16 +221,14 @@ def _what_is_known(known: Known) -> list[RenderableType]:
     if known.named is not None:
         named = known.named["order"]["id"]
         shown.append(
-            Text(
-                f"The event names order {named}, but nothing of {safe(known.wanted)} is recorded there.", style="yellow"
-            )
+            Text(f"The event names order {named}, but the order has no record of {safe(known.wanted)}.", style="yellow")
         )
         return [*shown, "", *_spaced(order_view.render(known.named))]
     if known.reference is not None:
-        there = "" if known.failure is not None else ", which is not there"
+        there = "" if known.failure is not None else ", which does not exist"
         shown.append(Text(f"The event names order {safe(str(known.reference))}{there}.", style="yellow"))
     elif known.failure is None:
-        shown.append(Text("No order is known to belong to it, and its event names none.", style="yellow"))
+        shown.append(Text("It belongs to no known order, and its event names none.", style="yellow"))
     return shown
 
 

@@ -67,7 +67,7 @@ def wait(environment: Environment, output: Output, begun: Begun, *, timeout_seco
             try:
                 _follow(environment, begun.inputs, seen, timeout_seconds, lambda: progress.advance(bar))
             except KeyboardInterrupt:
-                output.note("Not waited for any longer; the executions go on.")
+                output.note("Stopped waiting; the executions go on.")
             except Exception as error:  # noqa: BLE001 -- told in `report`, after what was started
                 begun.stopped_by = error
     return [seen.get(arn) or _only_started(arn, text, begun.at) for arn, text in begun.inputs.items()]
@@ -143,7 +143,7 @@ def report(context: CommandContext, begun: Begun, *, wait_seconds: float, extra:
             **({"problem": problem.sentence} if problem else {}),
             **(extra or {}),
         },
-        execution_view.listing("What became of them", results) if results else "Nothing was started.",
+        execution_view.listing("Results", results) if results else "Nothing was started.",
     )
     _end(output, results, begun.stopped_by, problem, waited=bool(wait_seconds))
 
@@ -154,7 +154,9 @@ def _end(
     open_ = sum(execution.stopped is None for execution in results)
     failed = any(execution.failed for execution in results)
     if failed:
-        output.note("Some failed again: cachao show EXECUTION says in which step and why; see docs/runbook.md.")
+        output.note(
+            "Some failed again. To see the step and the reason, run: cachao show EXECUTION. Then see docs/runbook.md."
+        )
     if open_:
         output.note(
             f"{pluralize(open_, 'execution')} had not ended, or could not be looked at: cachao executions --running"

@@ -83,10 +83,10 @@ class Watcher:
 
 def watch(
     ctx: typer.Context,
-    since: Annotated[str, typer.Option(help="Begin with what started since: 10m, 1h, …")] = "10m",
-    every: Annotated[float, typer.Option(help="Look so often, in seconds.", min=0.2)] = 1.0,
-    rows: Annotated[int, typer.Option(help="Keep so many in view.", min=1, max=200)] = 30,
-    seconds: Annotated[float | None, typer.Option("--for", help="Stop after so many seconds.", min=0)] = None,
+    since: Annotated[str, typer.Option(help="Show what started since: 10m, 1h, …")] = "10m",
+    every: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.2)] = 1.0,
+    rows: Annotated[int, typer.Option(help="Show at most this many.", min=1, max=200)] = 30,
+    seconds: Annotated[float | None, typer.Option("--for", help="Stop after this many seconds.", min=0)] = None,
 ) -> None:
     """Watch payments as they run, until Ctrl-C. In a pipe: a line for each that begins or ends, with when it did.
 

@@ -253,5 +253,5 @@ def test_what_could_not_be_read_and_has_no_executions_is_not_said_to_be_unknown(
     assert (
         "The order could not be read: InspectOrderFunction failed with DatabaseUnavailable: Away. What" in answer.text
     )
-    assert "There are no executions of it." in answer.text
+    assert "It has no executions." in answer.text
     assert cachao("show", "re_unknown").exit_code == 1

@@ -70,7 +70,7 @@ def test_the_room_that_is_left_is_shown(cachao: Cachao, database: Database) -> N
 
 def test_an_order_without_executions_has_no_empty_table(cachao: Cachao, database: Database) -> None:
     text = cachao("show", create_order(database)).text
-    assert "There are no executions of it." in text
+    assert "It has no executions." in text
     assert "started (UTC)" not in text
 
 
@@ -96,7 +96,7 @@ def test_an_order_that_is_named_and_not_there_is_said_so(run: Run, cachao: Cacha
         database, create_order(database), id="cs_test_n", payment_intent="pi_n", metadata={"order_id": "999999"}
     )
     run(event)
-    assert cachao("show", "pi_n").text.startswith("The event names order 999999, which is not there.\n")
+    assert cachao("show", "pi_n").text.startswith("The event names order 999999, which does not exist.\n")
 
 
 def test_a_refund_and_a_lost_dispute_are_found_by_their_ids(run: Run, cachao: Cachao, database: Database) -> None:
@@ -141,9 +141,9 @@ def test_without_database_and_logs_nothing_is_claimed(
     order_id = create_order(database)
     answer = cachao("show", order_id)
     assert answer.exit_code == 1
-    assert "The functions' logs did not answer, either: nothing is known of its executions." in answer.text
+    assert "The functions' logs did not answer, either: its executions are unknown." in answer.text
     assert "There are no" not in answer.text
     listed = cachao("executions", "--order", order_id)
     assert listed.exit_code == 1
     assert "did not answer, either" in listed.notes
-    assert listed.text == "Nothing is known of its executions.\n"
+    assert listed.text == "Its executions are unknown.\n"

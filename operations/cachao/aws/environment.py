@@ -168,7 +168,7 @@ class Environment:
         if name not in self.outputs:
             raise Problem(
                 f"The stack {self.stack['StackName']} has no output {name}.",
-                advice="Is it this project's stack, and deployed from this version? See docs/deploy.md.",
+                advice="Check that it is this project's stack, deployed from this version (docs/deploy.md).",
                 exit_code=CANNOT_REACH,
             )
         return self.outputs[name]
@@ -238,7 +238,7 @@ class Environment:
             f"There is no stack {self._stack_name} in {self.region}."
             if self._stack_name
             else "The local cloud has no stack.",
-            advice="Give another --stack or --region; aws cloudformation list-stacks shows what there is.",
+            advice="Use another --stack or --region; aws cloudformation list-stacks lists the stacks.",
             exit_code=CANNOT_REACH,
         )
 

@@ -154,7 +154,7 @@ def get(environment: Environment, name_or_arn: str, *, note: Callable[[str], obj
     if found is None:
         raise _none_of(name_or_arn, all_seen=beginning.all_seen)
     if not beginning.all_seen:
-        note(f"Only the newest {LOOKED_THROUGH} executions were looked through: an older one may begin so, too.")
+        note(f"Only the newest {LOOKED_THROUGH} executions were searched: the name of an older one may begin so, too.")
     return found
 
 
@@ -186,10 +186,10 @@ def _none_of(wanted: str, *, all_seen: bool = True) -> Problem:
     if not all_seen:
         return Problem(
             f"No execution's name begins with {wanted} among the newest {LOOKED_THROUGH}.",
-            advice="Give the whole name: the alert's mail and the order's history have it.",
+            advice="Use the full name: the alert's mail and the order's history show it.",
         )
     if wanted.isascii() and wanted.isdigit():
-        advice = f"If it is an order's number: cachao executions --order {wanted} lists the order's executions."
+        advice = f"If it is an order number, run: cachao executions --order {wanted}"
     else:
         advice = (
             f"cachao executions lists them: the whole name is wanted, or {_SHORTEST_BEGINNING} or more characters of"
@@ -203,7 +203,7 @@ def _several(wanted: str, names: list[str]) -> Problem:
     lines = [*names[:_NAMED_AT_MOST], *([f"and {more} more"] if more > 0 else [])]
     return Problem(
         f"{len(names)} executions begin with {wanted}.",
-        advice="Say which, newest first:\n" + "\n".join(f"  {line}" for line in lines),
+        advice="Choose one, newest first:\n" + "\n".join(f"  {line}" for line in lines),
         exit_code=USAGE,
     )
 

@@ -34,7 +34,7 @@ def client(environment: Environment) -> stripe.StripeClient:
             raise
         key = None
     if key is None:
-        raise Problem("Stripe cannot be asked without a usable key.", advice="Look at the link “Stripe secret”.")
+        raise Problem("There is no usable key for Stripe.", advice="See the check “Stripe secret”.")
     base = environment.parameters.get("StripeApiBase", "https://api.stripe.com")
     return stripe_client.client(key, api_base=base)
 

@@ -24,12 +24,10 @@ if TYPE_CHECKING:
 def connect(
     ctx: typer.Context,
     *,
-    webhook: Annotated[bool, typer.Option("--webhook", help="The webhook door in place of EventBridge.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    webhook: Annotated[bool, typer.Option("--webhook", help="Connect the webhook instead of EventBridge.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    wait: Annotated[
-        float, typer.Option(help="Wait so many seconds for the partner source, and for the event.", min=0)
-    ] = 60,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the partner source, and for the event.", min=0)] = 60,
 ) -> None:
     """Make the way by which Stripe's events come, and prove it by an event.
 
@@ -61,14 +59,15 @@ def connect(
         except (ConfigurationError, StripeRefused) as refusal:
             raise _not_allowed(refusal) from None
     if dry_run:
-        for what in planned or ["change nothing: all is as it must be"]:
+        for what in planned or ["change nothing: all is set up"]:
             report.add("would be done", f"It would {what}.")
         report.add(
-            "would be done", "Once deployed, it would open an unpaid Checkout Session, end it, and wait for its event."
+            "would be done",
+            "Once deployed, it would test the path: open an unpaid Checkout Session, expire it, wait for its event.",
         )
         _show(context, report)
         return
-    question = ", ".join([*planned, "prove the way by an unpaid Checkout Session once it is deployed"])
+    question = ", ".join([*planned, "test the path with an unpaid Checkout Session once it is deployed"])
     output.confirm(f"For {environment.name}, in Stripe's {_mode(environment)} mode: {question}?", yes=yes)
     _run(context, door, report, wait)
 
@@ -132,7 +131,7 @@ def _client(environment: Environment) -> stripe.StripeClient:
     if key.startswith(("sk_test_", "rk_test_") if live else ("sk_live_", "rk_live_")):
         raise Problem(
             f"The API key is {'a test' if live else 'a live'} key; the stack handles {_mode(environment)} payments.",
-            advice="Store the key of the right mode (docs/deploy.md, 1), or deploy with the other StripeLivemode.",
+            advice="Store the key of the right mode (docs/deploy.md, 1), or deploy with the other value of StripeLivemode.",
             exit_code=USAGE,
         )
     return stripe_access.client(environment)

@@ -84,7 +84,7 @@ def mend(client: stripe.StripeClient, found: EventDestination, report: Report) -
         report.add(
             "done",
             f"Enabled {found.id}, which was disabled.",
-            "Events of the meantime are not sent later, so then:\ncachao reconcile --since 3d",
+            "Stripe does not send what happened meanwhile, so run:\ncachao reconcile --since 3d",
         )
     if not missing and found.status == "enabled":
         report.add("was so", f"Stripe has the event destination {found.id}, enabled, with all event types.")

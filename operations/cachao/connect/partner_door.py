@@ -62,7 +62,7 @@ def connect(
         return None
     if state != "ACTIVE":
         raise Problem(
-            f"The stack is deployed with {source}, but the source is {state.lower()}: no event bus of its name exists.",
+            f"The stack is deployed with {source}, but the source is {state.lower()}: there is no event bus of its name.",
             advice=f"Deploy it with its bus, within 7 days:\n{deploy_command(environment, source)}",
         )
     return source
@@ -80,14 +80,14 @@ def _deployment(environment: Environment, source: str, state: str) -> tuple[str,
     if environment.is_local:
         return (
             "The local stack is deployed with a source of its own.",
-            "Stop it, and start it with `make run FRESH=1`: then the stand-in sends to the source that is deployed.",
+            "Stop it, and start it with `make run FRESH=1`: then the stand-in sends to the deployed source.",
         )
     # An active source has its bus already.
     command = deploy_command(environment, source, with_bus=state == "PENDING")
     prove = f"cachao connect {environment.cachao_options}"
     return (
-        "The stack is not deployed with this source yet; until then its events are lost.",
-        f"After `sam build`, within 7 days, deploy its bus and rule; then prove the way:\n{command}\n{prove}",
+        "The stack is not deployed with this source yet. Until it is, its events are lost.",
+        f"After `sam build`, within 7 days, deploy its bus and rule; then test the path:\n{command}\n{prove}",
     )
 
 
@@ -95,13 +95,13 @@ def _tell_of_others(found: Found, report: Report) -> None:
     for spare in found.spare:
         report.add(
             "left to you",
-            f"{spare.id} was made by this command, too, and is not used: nothing is lost by it.",
+            f"This command also made {spare.id}, which is not used: it does no harm.",
             f"Delete {spare.id} in Stripe: Workbench → Event destinations.",
         )
     for stranger in found.strangers:
         report.add(
             "left to you",
-            f"{stranger.id} ({stranger.name}) sends here, too, and was made by somebody else: it is left alone.",
+            f"{stranger.id} ({stranger.name}) also sends here. This command did not make it, and leaves it alone.",
         )
 
 
@@ -115,7 +115,7 @@ def _wait_for(environment: Environment, source: str, wait_seconds: float) -> str
         if time.monotonic() >= deadline:
             raise Problem(
                 f"AWS does not show the partner event source {source} after {wait_seconds:.0f} s.",
-                advice="Say the same command again in a minute: it goes on with this destination.",
+                advice="Run the same command again in a minute: it continues with this destination.",
                 exit_code=STILL_RUNNING,
             )
         time.sleep(_LOOK_EVERY_SECONDS)

@@ -32,7 +32,7 @@ _SKEW: Final = timedelta(minutes=2)
 _UNIT_MINOR: Final = 100_000
 # By whether it comes by webhook.
 _WHY_LATE: Final = {
-    False: "Say the same again: Stripe may be slow. If it stays so, a link is broken:",
+    False: "Run it again: Stripe may be slow. If it fails again, a link is broken:",
     True: "Say the same again after five minutes: by then functions have read a new signing secret. If it stays so, a"
     " link is broken:",
 }
@@ -55,7 +55,7 @@ def prove(
     """
     begin = datetime.now(UTC) - _SKEW
     session_id = _unpaid_session(environment, client)
-    report.add("done", f"Opened the unpaid Checkout Session {session_id}, and ended it.")
+    report.add("done", f"Opened the unpaid Checkout Session {session_id}, and expired it.")
     execution = _execution_of(environment, session_id, source, begin, wait_seconds)
     if execution is None:
         raise Problem(

@@ -50,7 +50,7 @@ def look(environment: Environment, client: stripe.StripeClient) -> Endpoints:
     """
     if environment.is_local and "ApiUrl" not in environment.outputs:
         raise Problem(
-            "The local stack has no public address to which Stripe could send.",
+            "The local stack has no public address for Stripe.",
             advice="stripe listen --forward-to http://127.0.0.1:8000/webhooks/stripe (docs/deploy.md, The webhook"
             " door).",
         )
@@ -73,7 +73,7 @@ def stored_in(environment: Environment) -> dict[str, Any]:
     """
     secret = stripe_access.read_secret(environment)
     if not isinstance(secret, dict):
-        raise Problem("The Stripe secret is no JSON object.", advice="Store it anew (docs/deploy.md, 1).")
+        raise Problem("The Stripe secret is not a JSON object.", advice="Store it anew (docs/deploy.md, 1).")
     return secret
 
 
@@ -87,8 +87,7 @@ def plan(environment: Environment, found: Endpoints) -> list[str]:
             f" secret into {secret}"
         )
         planned += [
-            f"let events of {one.id}, made by hand for the same address, be refused from then on"
-            for one in found.by_hand
+            f"refuse from then on the events of {one.id}, made by hand for the same address" for one in found.by_hand
         ]
     elif _changes(found.kept, found.url):
         planned.append(f"set address and event types of the webhook endpoint {found.kept.id}, and enable it")

@@ -28,15 +28,13 @@ def _check_subscribers(environment: Environment, topic: str) -> Iterator[Finding
     subscriptions = [found for page in pages.paginate(TopicArn=topic) for found in page["Subscriptions"]]
     confirmed = [found for found in subscriptions if found["SubscriptionArn"] not in {_PENDING, "Deleted"}]
     if not subscriptions:
-        yield _broken(
-            "nobody_subscribed", "Nobody has subscribed to the alert topic.", f"Subscribe:\n{_subscribe(topic)}"
-        )
+        yield _broken("nobody_subscribed", "Nobody subscribes to the alert topic.", f"Subscribe:\n{_subscribe(topic)}")
     elif not confirmed:
         waiting = ", ".join(f"{found['Protocol']} {_masked(found['Endpoint'])}" for found in subscriptions)
         yield _broken(
             "subscription_unconfirmed",
             f"No subscription to the alert topic is confirmed: {waiting}.",
-            f"Click the link in AWS's e-mail; it is good for 3 days. After that subscribe again:\n{_subscribe(topic)}",
+            f"Click the link in AWS's e-mail; it is valid for 3 days. After that, subscribe again:\n{_subscribe(topic)}",
         )
     else:
         yield fine(LINK, f"{len(confirmed)} confirmed: {', '.join(sorted({f['Protocol'] for f in confirmed}))}.")
@@ -58,10 +56,10 @@ def _check_delivery(environment: Environment, topic: str) -> Iterator[Finding]:
         yield _broken(
             "alerts_not_delivered",
             f"{pluralize(int(failed), 'alert')} of the last 24 hours could not be delivered.",
-            "Look at the subscription: does its address still exist? What the alerts said:\ncachao executions --failed",
+            "Check that the subscription's address still exists. The alerts are about these executions:\ncachao executions --failed",
         )
     elif environment.is_local:
-        yield not_local(LINK, "Whether each was delivered is not measured locally.")
+        yield not_local(LINK, "The local AWS does not measure deliveries.")
 
 
 def _subscribe(topic: str) -> str:

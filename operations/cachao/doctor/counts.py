@@ -40,7 +40,7 @@ _TICKETS: Final = {
     ),
     "held_high": (
         "held_too_high",
-        "more seats held than their orders hold: nobody can buy those",
+        "more seats held than their orders hold: nobody can buy the difference",
         "Somebody changed held_quantity by hand, or deleted orders that held seats.",
     ),
 }
@@ -62,7 +62,7 @@ _CODES: Final = {
     ),
     "uses_held_high": (
         "uses_held_too_high",
-        "more uses held than their orders hold: nobody can use those",
+        "more uses held than their orders hold: nobody can use the difference",
         "Somebody changed held_count by hand, or deleted orders that held uses.",
     ),
 }
@@ -74,12 +74,12 @@ def check(environment: Environment) -> Iterator[Finding]:
         found = environment.invoke("InspectOrderFunction", {"counts": True}).get("counts")
     except FunctionFailed as failure:
         # What is wrong with the database itself its own link says.
-        yield unknown(LINK, f"The orders could not be added up: {failure.sentence}.", failure.advice)
+        yield unknown(LINK, f"The counters could not be checked: {failure.sentence}.", failure.advice)
         return
     if found is None:
         yield unknown(
             LINK,
-            "The InspectOrderFunction that is deployed adds nothing up: it is of an older version.",
+            "The deployed InspectOrderFunction cannot check counters: its version is older.",
             "Deploy this version (docs/deploy.md).",
         )
         return
@@ -94,8 +94,8 @@ def check(environment: Environment) -> Iterator[Finding]:
     if late:
         yield unknown(
             LINK,
-            f"There was no time to see {'; '.join(late)}: there are many orders, or the database is busy.",
-            "Try again when less is going on. This has more time for the counters:\ncachao counts --all",
+            f"The time was too short to see {'; '.join(late)}: there are many orders, or the database is busy.",
+            "Try again when the shop is less busy. This command has more time for the counters:\ncachao counts --all",
         )
     elif not problems:
         yield fine(LINK, f"All adds up{_looked_at(found)}.")
@@ -128,7 +128,7 @@ def _of_counters(
             "broken",
             f"{pluralize(number, thing)} {'has' if number == 1 else 'have'} {what}: {named}{more}.",
             cause,
-            f"{reason} See what would be changed, and change it (docs/runbook.md#countsoff):\ncachao counts {which}",
+            f"{reason} See what would change, then change it (docs/runbook.md#countsoff):\ncachao counts {which}",
             NOT_PROCESSED,
             waits=True,
         )
@@ -142,7 +142,7 @@ def _of_orders(found: dict[str, Any]) -> Iterator[Finding]:
             uncounted,
             "paid_uncounted",
             f"paid and not counted{since}: their seats stay held",
-            "The reconciliation counts them, each quarter of an hour, and says what it cannot count. Now:"
+            "Reconciliation counts them every 15 minutes, and reports what it cannot count. To run it now:"
             "\ncachao reconcile",
         )
     if found["idle_holds"]["number"]:
@@ -165,7 +165,7 @@ def _of_orders(found: dict[str, Any]) -> Iterator[Finding]:
             found["told"],
             "counts_off",
             "recorded, but a counter could not follow (alert CountsOff)",
-            "See what would be changed, and change it (docs/runbook.md#countsoff):\ncachao counts --all",
+            "See what would change, then change it (docs/runbook.md#countsoff):\ncachao counts --all",
         )
 
 

@@ -37,8 +37,8 @@ def check(environment: Environment) -> Iterator[Finding]:
     if pending:
         yield _broken(
             "migrations_pending",
-            f"It lacks this version's schema: {', '.join(pending)}.",
-            "Add it; this is safe to repeat:\ncachao migrate",
+            f"It lacks migrations of this version: {', '.join(pending)}.",
+            "Run them; this is safe to repeat:\ncachao migrate",
         )
         return
     # A function of an older deployment does not look at that.
@@ -47,10 +47,10 @@ def check(environment: Environment) -> Iterator[Finding]:
         yield _broken(
             "writes_refused",
             obstacle,
-            "Change it. Then, for what failed:\ncachao replay --failed --since 2d --error ConfigurationError",
+            "Change that setting. Then replay what failed:\ncachao replay --failed --since 2d --error ConfigurationError",
         )
         return
-    yield fine(LINK, "The functions reach it, it takes their writes, and its schema is this version's.")
+    yield fine(LINK, "The functions reach it, it accepts their writes, and its schema is up to date.")
     waiting = list(_check_orders(found["health"]))
     yield from waiting or [_none_late(_number_pending(environment))]
 
@@ -60,7 +60,7 @@ def _failed(environment: Environment, failure: FunctionFailed) -> Finding:
         return _broken(
             "database_misconfigured",
             failure.sentence,
-            "Mend the setting that it names (docs/runbook.md#configurationerror).",
+            "Fix the setting that it names (docs/runbook.md#configurationerror).",
         )
     if failure.error == "DatabaseUnavailable":
         return _broken(
@@ -74,8 +74,8 @@ def _failed(environment: Environment, failure: FunctionFailed) -> Finding:
         return _timed_out(failure, database_trouble.told_by_executions(environment))
     return _broken(
         "inspection_failing",
-        f"{failure.sentence}. So nobody can tell how the database is.",
-        "Its log has the stack trace; deploy again (docs/deploy.md, 2).",
+        f"{failure.sentence}. So the state of the database is unknown.",
+        "Read the stack trace in its log, and deploy again (docs/deploy.md, 2).",
     )
 
 
@@ -90,8 +90,8 @@ def _timed_out(failure: FunctionFailed, also: str) -> Finding:
         )
     return _broken(
         "inspection_failing",
-        f"{failure.sentence}. So nobody can tell how the database is.",
-        "Look at the database first, it is the likelier cause: is it up, does it hang, is it out of connections"
+        f"{failure.sentence}. So the state of the database is unknown.",
+        "Check the database first, it is the likelier cause: is it up, does it hang, is it out of connections"
         " (docs/runbook.md#databaseunavailable)? If it is well: do the functions' subnets have a way to it and to"
         " Secrets Manager (VpcSubnetIds: a NAT gateway, or an endpoint)?",
     )
@@ -116,9 +116,9 @@ def _check_orders(health: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(
             ORDERS,
             "broken",
-            f"{_many(old)} unpaid since before this system, and never compared with Stripe.",
+            f"{_many(old)} unpaid since before this shop was deployed, and never compared with Stripe.",
             "backlog",
-            "Look first, then bring them right (docs/deploy.md, 5):\ncachao reconcile --dry-run\ncachao reconcile",
+            "Look first, then settle them (docs/deploy.md, 5):\ncachao reconcile --dry-run\ncachao reconcile",
             NOT_REACHING,
         )
 
@@ -132,7 +132,7 @@ def _none_late(pending: int) -> Finding:
         "fine",
         f"{_many(pending, _LIST_AT_MOST)} pending, none past its hold: the reconciliation asks Stripe about each when"
         " that is over.",
-        todo="If events were lost today, do not wait for it:\ncachao reconcile --since 1d",
+        todo="If events were lost today, do not wait for that:\ncachao reconcile --since 1d",
     )
 
 

@@ -16,7 +16,7 @@ def check(environment: Environment) -> Iterator[Finding]:
     """Whether there is a bus of exactly the source's name."""
     name = environment.event_source_name
     if not name:
-        yield fine(LINK, "There is no partner door; the webhook door uses the default bus.")
+        yield fine(LINK, "The stack has no partner event source; the webhook uses the default bus.")
         return
     try:
         environment.client("events").describe_event_bus(Name=name)

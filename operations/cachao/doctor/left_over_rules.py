@@ -62,7 +62,9 @@ def _look_at(environment: Environment, link: str, name: str, pattern: str) -> It
     ours = [found for found in targets if found.whose == "ours"]
     starts = f"It starts {', '.join(found.spoken for found in targets) or 'nothing'}."
     if others and not ours:
-        yield fine(link, f"{_told(waits_for, name)} It starts {', '.join(others)}, not this stack's: left alone.")
+        yield fine(
+            link, f"{_told(waits_for, name)} It starts {', '.join(others)}, which is not this stack's: leave it alone."
+        )
         return
     todo = _removal(name, ours) if others else _deletion(name, targets)
     if waits_for == "partner events":
@@ -85,7 +87,7 @@ def _look_at(environment: Environment, link: str, name: str, pattern: str) -> It
 
 def _told(waits_for: str, name: str) -> str:
     if waits_for == "partner events":
-        return f"The rule {name} waits on the default bus for Stripe's partner events, which never come there."
+        return f"The rule {name} waits on the default bus for partner events of Stripe, which never come there."
     return f"The rule {name} on the default bus also takes events of the source stripe.com."
 
 
@@ -144,13 +146,13 @@ def _function_exists(environment: Environment, arn: str) -> bool:
 
 
 def _removal(name: str, targets: list[_Target]) -> str:
-    return f"Take this stack's workflow out of it:\n{_remove(name, targets)}"
+    return f"Remove this stack's workflow from it:\n{_remove(name, targets)}"
 
 
 def _deletion(name: str, targets: list[_Target]) -> str:
     needed = any(found.whose == "something else" for found in targets)
     first = f"{_remove(name, targets)} && " if targets else ""
-    what = "Unless you know what it is for, delete it:" if needed else "Delete it:"
+    what = "Delete it, unless you know that you need it:" if needed else "Delete it:"
     return f"{what}\n{first}aws events delete-rule --name {shlex.quote(name)}"
 
 

@@ -20,7 +20,7 @@ def check(environment: Environment) -> Iterator[Finding]:
     """Whether the source is active: not pending, not deleted."""
     name = environment.event_source_name
     if not name:
-        yield fine(LINK, "There is no partner door.")
+        yield fine(LINK, "The stack has no partner event source.")
         return
     try:
         source = environment.client("events").describe_event_source(Name=name)

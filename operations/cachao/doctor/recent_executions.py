@@ -43,8 +43,8 @@ _OF_ONE_PAYMENT: Final = frozenset(
 )
 # These may be settled in Stripe's dashboard alone, which leaves no trace in the shop's records.
 _BY_HAND: Final = frozenset({"OrderNotFound", "OrderMismatch", "AmountMismatch", "RefundFailed", "InvalidEvent"})
-_UNSEEN: Final = "What was settled in Stripe's dashboard alone is not seen here, and is told until it is 24 hours old."
-_SEEN: Final = "Once Stripe says that all of it was refunded, it is told no more."
+_UNSEEN: Final = "This check does not see what was settled only in Stripe's dashboard, and reports it for 24 hours."
+_SEEN: Final = "This check stops reporting it once Stripe says that all of it was refunded."
 
 
 def check(environment: Environment) -> Iterator[Finding]:
@@ -60,9 +60,9 @@ def _fine(environment: Environment) -> Iterator[Finding]:
     number = sum(1 for _ in islice(executions.listed(environment, status="SUCCEEDED", since=since), _MOST))
     if number:
         least = "At least " if number == _MOST else ""
-        yield fine(LINK, f"{least}{number} succeeded in the last 24 hours; none failed that is still open.")
+        yield fine(LINK, f"{least}{number} succeeded in the last 24 hours; no failure is open.")
     else:
-        yield fine(LINK, "None succeeded in the last 24 hours, and none failed that is still open.")
+        yield fine(LINK, "None succeeded in the last 24 hours, and no failure is open.")
 
 
 def _failing(environment: Environment) -> Iterator[Finding]:
@@ -139,7 +139,7 @@ def _slow(environment: Environment) -> Iterator[Finding]:
         "broken",
         says,
         "executions_slow",
-        "They are trying again and again. The database, or Stripe? What fails:"
+        "They retry again and again. Check the database and Stripe. To see what fails:"
         f"\ncachao show {(slow or running)[-1]['name']}",
         NOT_PROCESSED,
     )

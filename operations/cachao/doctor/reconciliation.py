@@ -34,8 +34,8 @@ def check(environment: Environment) -> Iterator[Finding]:
         problems.append(
             _broken(
                 "schedule_disabled",
-                f"The schedule rule {name} is disabled: no order whose event is lost is brought right.",
-                f"Enable it:\naws events enable-rule --name {name}\nThen, for the time in between:\ncachao reconcile",
+                f"The schedule rule {name} is disabled: orders whose events are lost stay unpaid.",
+                f"Enable it:\naws events enable-rule --name {name}\nThen, for the time meanwhile:\ncachao reconcile",
             )
         )
     if not any(target["Arn"].rpartition(":function:")[2] == function for target in targets):
@@ -43,7 +43,7 @@ def check(environment: Environment) -> Iterator[Finding]:
         problems.append(
             _broken("schedule_target_missing", f"The schedule rule {name} calls {others}, not {function}.", _DEPLOY)
         )
-    yield from problems or [fine(LINK, f"It is called by itself: {rule.get('ScheduleExpression')}.")]
+    yield from problems or [fine(LINK, f"It runs on schedule: {rule.get('ScheduleExpression')}.")]
 
 
 def _broken(cause: str, says: str, todo: str) -> Finding:

@@ -61,7 +61,7 @@ def _lines(finding: Finding) -> Iterator[str]:
         said = f"[red]{said}[/red] ({escape(finding.cause)})"
     yield said
     if finding.case:
-        yield f"[dim]This is the case “{finding.case}”.[/dim]"
+        yield f"[dim]Runbook: “{finding.case}”.[/dim]"
     arrow = "→ "
     for line in finding.todo.split("\n"):
         yield line if is_command(line) else f"{arrow}{escape(line)}"
@@ -84,5 +84,5 @@ def _begin(broken: Sequence[Finding]) -> str:
     if len(broken) == 1:
         return ""
     if broken[0].waits:
-        return " None of them is the cause of another: each is to be settled by itself."
-    return " Begin with the first: what comes after may only be its consequence."
+        return " None causes another: repair each."
+    return " Begin with the first: it may cause the others."

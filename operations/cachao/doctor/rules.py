@@ -53,7 +53,7 @@ def _check_rule(environment: Environment, logical_id: str, bus: str, source: str
         yield _broken(
             "rule_missing",
             f"The rule {name} is not on the bus {bus}.",
-            "Somebody deleted or moved it: deploy again (docs/deploy.md, 2).",
+            "Somebody deleted or moved it. Deploy again (docs/deploy.md, 2).",
         )
         return
     if rule.get("State") == "DISABLED":
@@ -61,7 +61,7 @@ def _check_rule(environment: Environment, logical_id: str, bus: str, source: str
             "rule_disabled",
             f"The rule {name} on {bus} is disabled.",
             f"Enable it:\naws events enable-rule --event-bus-name '{bus}' --name {name}"
-            "\nThen, for what was missed:\ncachao reconcile --since 3d",
+            "\nThen recover what was missed:\ncachao reconcile --since 3d",
         )
     missed = rule_trials.missed(environment, str(rule.get("EventPattern") or "{}"), source)
     if missed:
@@ -80,7 +80,7 @@ def _pattern_problem(name: str, bus: str, source: str, pattern: str, missed: lis
     return _broken(
         "pattern_does_not_match",
         f"The rule {name} on {bus} does not let {_spoken(missed)} through.",
-        "Somebody changed its pattern: deploy again (docs/deploy.md, 2).",
+        "Somebody changed its pattern. Deploy again (docs/deploy.md, 2).",
     )
 
 

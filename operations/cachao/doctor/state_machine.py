@@ -54,7 +54,7 @@ def _check_function(environment: Environment, arn: str) -> Iterator[Finding]:
         yield _broken(
             "function_not_active",
             f"The function {name} is {state}: {settings.get('StateReason', 'no reason given')}",
-            "Wait for a deployment under way; otherwise see the reason, mend it and deploy again.",
+            "If a deployment is under way, wait for it. Otherwise fix the reason, and deploy again.",
         )
 
 
@@ -62,7 +62,7 @@ def _check_role(environment: Environment, role: str, functions: list[str]) -> It
     denied = permissions.denied(environment, role, "lambda:InvokeFunction", functions)
     if denied is None:
         yield unknown(
-            LINK, "Whether it may call its functions cannot be read.", "You need iam:SimulatePrincipalPolicy."
+            LINK, "Its permission to call its functions could not be read.", "You need iam:SimulatePrincipalPolicy."
         )
     elif denied:
         names = ", ".join(arn.rpartition(":")[2] for arn in denied)

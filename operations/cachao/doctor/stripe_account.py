@@ -42,11 +42,13 @@ def check(environment: Environment) -> Iterator[Finding]:
             NOT_PROCESSED,
         )
     elif foreign:
-        yield fine(LINK, f"Other applications use it, too: {foreign[0]} is one of their sessions. They are left alone.")
+        yield fine(
+            LINK, f"Other applications use it, too: {foreign[0]} is one of their sessions. The shop ignores them."
+        )
     elif paid:
-        yield fine(LINK, f"The newest paid sessions ({len(paid)}) are all of this shop's orders.")
+        yield fine(LINK, f"The newest paid sessions ({len(paid)}) all belong to this shop's orders.")
     else:
-        yield fine(LINK, "Nothing was paid in it in the last week.")
+        yield fine(LINK, "It has no payments of the last week.")
 
 
 def _newest_paid(environment: Environment) -> list[dict[str, Any]]:

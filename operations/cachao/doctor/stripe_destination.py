@@ -26,12 +26,14 @@ def check(environment: Environment) -> Iterator[Finding]:
     """Whether the destination is there, enabled, and sends all types, snapshot or thin, to this account and region."""
     wanted = environment.event_source_name
     if not wanted:
-        yield fine(LINK, "There is no partner door (StripeEventSourceName is empty): events come in by webhook.")
+        yield fine(
+            LINK, "The stack has no partner event source (StripeEventSourceName is empty): events come by webhook."
+        )
         return
     try:
         destinations = listed(stripe_access.client(environment))
     except ConfigurationError as error:
-        yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret; see docs/deploy.md, 1.")
+        yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret (docs/deploy.md, 1).")
         return
     found = next((known for known in destinations if source_of(known) == wanted), None)
     if found is None:
@@ -67,7 +69,7 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
             "Stripe disabled it because the partner source is gone: make a new destination (docs/deploy.md, 3), and"
             " deploy with its source's name within 7 days."
             if reason == "no_aws_event_source_exists"
-            else "Enable it. Events of the meantime are not sent later, so then:\ncachao reconcile --since 3d"
+            else "Enable it. Stripe does not send what happened meanwhile, so run:\ncachao reconcile --since 3d"
         )
         yield _broken("destination_disabled", f"{found.id} is disabled (reason: {reason}).", f"{_WHERE} {todo}")
     lacking = missing_types(found)
@@ -80,7 +82,7 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
     if OWN_ACCOUNT not in (found.events_from or [OWN_ACCOUNT]):
         yield _broken(
             "own_events_missing",
-            f"{found.id} sends events of {', '.join(found.events_from or [])} only, and none of the account itself.",
+            f"{found.id} sends events of {', '.join(found.events_from or [])} only, not of the account itself.",
             f"{_WHERE} Make a destination for events from your account (events_from: @self).",
         )
     yield from _problems_of_place(environment, found)
@@ -107,7 +109,7 @@ def _problems_of_place(environment: Environment, found: EventDestination) -> Ite
             "wrong_mode",
             f"{found.id} sends events of {_mode(live=bool(found.livemode))} mode; this stack handles"
             f" {_mode(live=live)} payments and refuses the others.",
-            "Deploy with the source of the right mode, or with the other StripeLivemode and its secret.",
+            "Deploy with the source of the right mode, or with the other value of StripeLivemode and its secret.",
         )
 
 

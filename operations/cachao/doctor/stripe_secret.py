@@ -50,13 +50,13 @@ def _problems(environment: Environment, secret: Any, key: str) -> Iterator[Findi
         yield _broken(
             "wrong_mode",
             f"The API key is {'a test' if live else 'a live'} key; StripeLivemode is {str(live).lower()}.",
-            "Store the key of the right mode, or deploy with the other StripeLivemode.",
+            "Store the key of the right mode, or deploy with the other value of StripeLivemode.",
         )
     if not environment.event_source_name and not secret.get("webhook_signing_secret"):
         yield _broken(
             "webhook_secret_missing",
-            "Events come by webhook only, and the secret has no webhook_signing_secret: each of them is refused.",
-            "Put the signing secret of Stripe's webhook endpoint (whsec_…) into it (docs/deploy.md, The webhook door).",
+            "Events come only by webhook, but the secret has no webhook_signing_secret: each is refused.",
+            "Put the signing secret of Stripe's webhook endpoint (whsec_…) into it (docs/deploy.md, The webhook).",
         )
 
 

@@ -77,7 +77,7 @@ def _check_trust(environment: Environment, rule: str, role: str) -> Iterator[Fin
         return
     if not trusted:
         yield _broken(
-            "role_not_trusted", f"EventBridge may not take on the role {role}.", f"Mend its trust policy: {_DEPLOY}"
+            "role_not_trusted", f"EventBridge may not assume the role {role}.", f"Fix its trust policy: {_DEPLOY}"
         )
 
 
@@ -91,7 +91,9 @@ def _check_permission(environment: Environment, rule: str, role: str) -> Iterato
         yield _no_such_role(rule, role)
         return
     if denied is None:
-        yield unknown(LINK, f"Whether {role} may do {_ACTION} cannot be read.", "You need iam:SimulatePrincipalPolicy.")
+        yield unknown(
+            LINK, f"The permission of {role} for {_ACTION} could not be read.", "You need iam:SimulatePrincipalPolicy."
+        )
     elif denied:
         yield _broken(
             "permission_missing",
@@ -108,7 +110,7 @@ def _check_dead_letter_config(rule: str, target: dict[str, Any]) -> Iterator[Fin
     if not target.get("DeadLetterConfig", {}).get("Arn"):
         yield _broken(
             "no_dead_letter_queue",
-            f"The target of {rule} has no dead-letter queue: what cannot be delivered for 24 hours is lost.",
+            f"The target of {rule} has no dead-letter queue: an event that cannot be delivered for 24 hours is lost.",
             _DEPLOY,
         )
 
@@ -126,7 +128,7 @@ def _check_queue_policy(environment: Environment, logical_ids: list[str]) -> Ite
     if closed:
         yield _broken(
             "queue_closed",
-            f"EventBridge may not put into the dead-letter queue what {' and '.join(closed)} cannot deliver.",
+            f"EventBridge may not put undelivered events of {' and '.join(closed)} into the dead-letter queue.",
             _DEPLOY,
         )
 
@@ -152,7 +154,7 @@ def _check_queue(environment: Environment) -> Iterator[Finding]:
         "dead_letters",
         f"About {pluralize(waiting, 'event')} could not start the workflow. Reasons of the first ones:"
         f" {spoken or 'being read'}.",
-        "Mend the reason (NO_PERMISSIONS: the role of the rule's target), then: cachao replay --dead-letters",
+        "Fix the reason (NO_PERMISSIONS: the role of the rule's target), then run: cachao replay --dead-letters",
     )
 
 

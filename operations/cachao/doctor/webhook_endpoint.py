@@ -33,13 +33,13 @@ def check(environment: Environment) -> Iterator[Finding]:
     if environment.event_source_name:
         return
     if environment.is_local and "ApiUrl" not in environment.outputs:
-        yield not_local(LINK, "The local stack has no public address to which Stripe could send.")
+        yield not_local(LINK, "The local stack has no public address for Stripe.")
         return
     wanted = environment.output("ApiUrl").rstrip("/") + _PATH
     try:
         endpoints = _list(environment)
     except ConfigurationError as error:
-        yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret; see docs/deploy.md, 1.")
+        yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret (docs/deploy.md, 1).")
         return
     ours = [(found, list(_problems(environment, found))) for found in endpoints if found.url.rstrip("/") == wanted]
     if ours:
@@ -51,15 +51,15 @@ def check(environment: Environment) -> Iterator[Finding]:
     if perhaps:
         yield unknown(
             LINK,
-            f"{perhaps[0].id} sends to {perhaps[0].url}; nobody can tell whether that leads to {wanted}.",
-            "If it is a domain of yours before this API, all is well.",
+            f"{perhaps[0].id} sends to {perhaps[0].url}; this check cannot see whether that leads to {wanted}.",
+            "If that is your own domain in front of this API, all is well.",
         )
         return
     others = ", ".join(found.url for found in endpoints)
     yield _broken(
         "webhook_missing",
         f"Stripe has no webhook endpoint {wanted}. {f'It has: {others}.' if others else 'It has none at all.'}",
-        f"{_WHERE} Add one with this address and all event types (docs/deploy.md, The webhook door). Is the key of the"
+        f"{_WHERE} Add one with this address and all event types (docs/deploy.md, The webhook). Is the key of the"
         " same account and mode?",
     )
 
@@ -80,7 +80,7 @@ def _problems(environment: Environment, found: WebhookEndpoint) -> Iterator[Find
         yield _broken(
             "webhook_disabled",
             f"{found.id} is {found.status}: Stripe sends nothing to {found.url}.",
-            f"{_WHERE} Enable it. Then, for what was missed:\ncachao reconcile --since 3d",
+            f"{_WHERE} Enable it. Then recover what was missed:\ncachao reconcile --since 3d",
         )
     lacking = sorted(HANDLED_EVENTS - set(found.enabled_events))
     if lacking and "*" not in found.enabled_events:
@@ -92,7 +92,7 @@ def _problems(environment: Environment, found: WebhookEndpoint) -> Iterator[Find
     if found.application is not None:
         yield _broken(
             "own_events_missing",
-            f"{found.id} sends events of connected accounts, and none of the account itself.",
+            f"{found.id} sends events of connected accounts only, not of the account itself.",
             f"{_WHERE} Add an endpoint for events from your account.",
         )
     live = environment.parameters.get("StripeLivemode") == "true"
@@ -101,7 +101,7 @@ def _problems(environment: Environment, found: WebhookEndpoint) -> Iterator[Find
             "wrong_mode",
             f"{found.id} sends events of {'test' if live else 'live'} mode; this stack handles"
             f" {'live' if live else 'test'} payments and refuses the others.",
-            "Make an endpoint in the right mode, or deploy with the other StripeLivemode and its secret.",
+            "Make an endpoint in the right mode, or deploy with the other value of StripeLivemode and its secret.",
         )
 
 

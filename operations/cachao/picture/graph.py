@@ -102,7 +102,7 @@ def read_graph(definition: Mapping[str, Any]) -> Graph:
     edges = [edge for name, state in states.items() for edge in _edges(name, state)]
     for edge in edges:
         if edge.target not in states:
-            raise ValueError(f"{edge.source} leads to {edge.target}, which is no state")
+            raise ValueError(f"{edge.source} leads to {edge.target}, which is not a state")
     return Graph(definition["StartAt"], {name: _node(name, state) for name, state in states.items()}, _merged(edges))
 
 

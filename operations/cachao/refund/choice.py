@@ -35,7 +35,7 @@ def choose(inspected: Row, payment_key: str | None, *, end_order: bool) -> Ledge
         )
     if meant and _pays(inspected, meant[0]) and not end_order:
         raise Problem(
-            f"Payment {meant[0].payment_key} is what pays order {order['id']}. Nothing was refunded.",
+            f"Payment {meant[0].payment_key} pays order {order['id']}. Nothing was refunded.",
             advice=_instead(inspected),
             exit_code=USAGE,
         )
@@ -135,7 +135,7 @@ def _named(inspected: Row, payment_key: str | None) -> list[LedgerPayment]:
     order, payments = inspected["order"], payments_of(inspected)
     if not payments:
         raise Problem(
-            f"The shop knows no payment of order {order['id']} ({order['status']}). Nothing was refunded.",
+            f"The shop has no payment of order {order['id']} ({order['status']}). Nothing was refunded.",
             advice="Where an alert tells of one (AmountMismatch, OrderMismatch), refund that payment, the alert's"
             " pi_…, in Stripe's dashboard.",
         )
@@ -153,13 +153,13 @@ def _nothing_to_refund(inspected: Row, left: list[LedgerPayment]) -> Problem:
     unknown = [known for known in payments_of(inspected) if known.amount_unknown]
     if unknown and not left:
         return Problem(
-            f"How much {_keys(unknown)} of order {order} was, the shop does not know yet. Nothing was refunded.",
+            f"The shop does not know the amount of {_keys(unknown)} of order {order} yet. Nothing was refunded.",
             advice="Refund what is left of it in Stripe's dashboard.",
         )
     if not left:
-        return Problem(f"Nothing had to be paid for order {order}: there is nothing to refund.")
+        return Problem(f"Order {order} was free: there is nothing to refund.")
     return Problem(
-        f"Order {order} has no payment that is to go back: {_keys(left)} pays it. Nothing was refunded.",
+        f"Order {order} has no payment to refund: {_keys(left)} pays it. Nothing was refunded.",
         advice=_instead(inspected),
     )
 
@@ -168,14 +168,14 @@ def _instead(inspected: Row) -> str:
     """Advise whoever named, or met, the payment that pays the order; its end is offered only where it can be meant."""
     order, payments = inspected["order"]["id"], payments_of(inspected)
     if any(known.left_minor and not _pays(inspected, known) for known in payments):
-        return f"cachao refund {order} refunds what paid nothing."
+        return f"To refund the payment that pays nothing, run: cachao refund {order}"
     if len(payments) == 1 and not payments[0].refunded_minor:
         left = money.format_amount(payments[0].amount_minor, payments[0].currency)
         return (
             f"To give its {left} back all the same: cachao refund {order} --end-order. Then {_ending(inspected)},"
             " and the buyer has no ticket any more."
         )
-    return f"Some of what was paid went back already: look at cachao show {order} first, then at cachao refund --help."
+    return f"A part was already refunded. Run cachao show {order} first, then see cachao refund --help."
 
 
 def _ending(inspected: Row) -> str:

@@ -25,8 +25,8 @@ from ticketing.stripe.states import DisputePhase
 # A repeat of the same request within this time is taken for the same one.
 _SAME_REQUEST: Final = timedelta(minutes=60)
 _ON_ITS_WAY: Final = {
-    "pending": "It is on its way; Stripe tells if it fails, and then an alert comes.",
-    "requires_action": "It waits for the buyer, to whom Stripe has written; if that fails, an alert comes.",
+    "pending": "It is under way. If it fails, an alert comes.",
+    "requires_action": "It waits for the buyer: Stripe has sent the buyer an e-mail. If it fails, an alert comes.",
 }
 
 
@@ -34,7 +34,7 @@ def refund(  # noqa: PLR0913 -- one parameter an option
     ctx: typer.Context,
     order: Annotated[int | None, typer.Argument(help="The order's id.", min=1)] = None,
     payment: Annotated[
-        str | None, typer.Option(help="Which of its payments (pi_…); without it the one that paid nothing.")
+        str | None, typer.Option(help="The payment to refund (pi_…). Default: the one that pays nothing.")
     ] = None,
     *,
     seats: Annotated[
@@ -49,10 +49,10 @@ def refund(  # noqa: PLR0913 -- one parameter an option
         bool, typer.Option("--again", help="With --amount: that much once more, also within an hour.")
     ] = False,
     end_order: Annotated[
-        bool, typer.Option("--end-order", help="Also the payment that pays the order: its tickets go back on sale.")
+        bool, typer.Option("--end-order", help="Refund also the payment that pays the order: its seats go back on sale.")
     ] = False,
     although_disputed: Annotated[
-        bool, typer.Option("--although-disputed", help="Also while a dispute is open: for an inquiry.")
+        bool, typer.Option("--although-disputed", help="Refund also while the bank's inquiry is open.")
     ] = False,
     event: Annotated[int | None, typer.Option(help="All orders of this event, which was called off.", min=1)] = None,
     ticket: Annotated[int | None, typer.Option(help="All orders of this ticket.", min=1)] = None,
@@ -152,7 +152,7 @@ def refund(  # noqa: PLR0913 -- one parameter an option
     context.output.answer(
         {**refunded, "already_refunded": []},
         f"{refunded['amount']} of payment {refunded['payment_key']} {'goes' if told else 'went'} back:"
-        f" refund {refunded['refund_id']}. {told or 'The bank of the buyer shows it within days.'}",
+        f" refund {refunded['refund_id']}. {told or 'The buyer's bank shows it within days.'}",
     )
 
 
@@ -207,7 +207,7 @@ def _minor(amount: str, payment: LedgerPayment) -> int:
         minor = money.to_minor_units(Decimal(amount.strip()), payment.currency)
     except (InvalidOperation, ValueError, OverflowError):
         raise Problem(
-            f"{amount!r} is no amount of {payment.currency.upper()}.",
+            f"{amount!r} is not an amount in {payment.currency.upper()}.",
             advice="Write it as 12 or 12.50.",
             exit_code=USAGE,
         ) from None
@@ -215,7 +215,7 @@ def _minor(amount: str, payment: LedgerPayment) -> int:
         raise Problem(
             f"Of payment {payment.payment_key} {left} is left: a part is more than 0 and less than that."
             " Nothing was refunded.",
-            advice="Without --amount all that is left goes back (with --end-order where it pays the order).",
+            advice="To refund all that is left, omit --amount (and add --end-order if the payment pays the order).",
             exit_code=USAGE,
         )
     return minor

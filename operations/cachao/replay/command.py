@@ -31,26 +31,26 @@ def replay(  # noqa: PLR0913 -- one parameter an option
         list[str] | None, typer.Argument(metavar="[EXECUTION]...", help="Names or ARNs of executions.")
     ] = None,
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="All that failed since --since.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Replay all that failed since --since.")] = False,
     since: Annotated[str, typer.Option(help="With --failed: 30m, 12h, 2d, or a date (UTC).")] = "2d",
     error: Annotated[
         str | None, typer.Option(help="With --failed: only those with this error, or this status (ABORTED).")
     ] = None,
     order: Annotated[
-        int | None, typer.Option(help="Of one EXECUTION: with this order in its event's metadata.", min=1)
+        int | None, typer.Option(help="Replay one EXECUTION with this order in its event's metadata.", min=1)
     ] = None,
     dead: Annotated[
-        bool, typer.Option("--dead-letters", help="The events that EventBridge could not deliver.")
+        bool, typer.Option("--dead-letters", help="Replay the events that EventBridge could not deliver.")
     ] = False,
     discard: Annotated[
-        bool, typer.Option("--discard", help="With --dead-letters: delete what is no event of Stripe's.")
+        bool, typer.Option("--discard", help="With --dead-letters: delete messages that are not events of Stripe.")
     ] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Of named ones: also what was replayed with success already.")
+        bool, typer.Option("--again", help="With named executions: replay also what a replay has already repaired.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    wait: Annotated[float, typer.Option(help="Wait so many seconds for the results; 0: do not wait.")] = 900,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the results; 0: do not wait.")] = 900,
 ) -> None:
     """Start new executions with the same input, and show what became of them.
 
@@ -103,16 +103,16 @@ def _check(
 ) -> None:
     if sum((bool(wanted), failed, dead)) != 1:
         raise Problem(
-            "What is to be replayed?",
-            advice="Name executions, or say --failed, or --dead-letters: one of the three.",
+            "Choose what to replay.",
+            advice="Name executions, or use --failed, or --dead-letters: one of the three.",
             exit_code=USAGE,
         )
     if discard and not dead:
-        raise Problem("--discard goes with --dead-letters.", exit_code=USAGE)
+        raise Problem("--discard needs --dead-letters.", exit_code=USAGE)
     if again and not wanted:
-        raise Problem("--again goes with executions that are named.", exit_code=USAGE)
+        raise Problem("--again needs named executions.", exit_code=USAGE)
     if order is not None and len(wanted or []) != 1:
-        raise Problem("--order goes with one execution that is named.", exit_code=USAGE)
+        raise Problem("--order needs one named execution.", exit_code=USAGE)
 
 
 def _named(context: CommandContext, name: str) -> Execution:
@@ -120,9 +120,7 @@ def _named(context: CommandContext, name: str) -> Execution:
         return executions.get(context.environment, name, note=context.output.note)
     except Problem as problem:
         if name.startswith(("evt_", "cs_", "pi_")):
-            problem.advice = (
-                f"That is an id of Stripe's: cachao show {name} lists the executions that it has to do with."
-            )
+            problem.advice = f"That is an id of Stripe. To list its executions, run: cachao show {name}"
         raise
 
 
@@ -140,7 +138,7 @@ def _carry_out(context: CommandContext, plans: list[Plan], *, yes: bool, wait_se
             " name it with --again."
         )
     if not due and not running:
-        output.answer({"replays": [], **left_out}, "Nothing is to be replayed.")
+        output.answer({"replays": [], **left_out}, "There is nothing to replay.")
         return
     if due:
         output.confirm(f"Start {pluralize(len(due), 'new execution')} in {environment.name}?", yes=yes)

@@ -90,7 +90,7 @@ def replay(
         return
     if not output.as_json:
         output.answer(None, *_entries(_headline(len(seen), waiting), seen))
-    rest = " And delete what is no event?" if discard else ""
+    rest = " And delete what is not an event?" if discard else ""
     output.confirm(f"Start an execution for each of them in {environment.name}?{rest}", yes=yes)
     done = _empty(environment, discard=discard)
     if done.left:
@@ -170,7 +170,7 @@ def _read(message: dict[str, Any]) -> DeadLetter:
     source = str(envelope.get("source", "")) if isinstance(envelope, dict) else ""
     reason = None
     if not isinstance(event_id, str) or not event_id or "detail" not in envelope:
-        reason = "it is no EventBridge event"
+        reason = "it is not an EventBridge event"
     elif source != OWN_SOURCE and not source.startswith(PARTNER_SOURCE_PREFIX):
         # Whatever target it was meant for: a rule's wrong target is one of the reasons why events end here.
         reason = f"its source {source} is not Stripe"

@@ -45,7 +45,7 @@ def as_of_order(context: CommandContext, original: Execution, order_id: int) -> 
         raise Problem(
             f"The session was opened for order {escape(str(told.get('order_id')))} and has its mark: it is not order"
             f" {order_id}'s. Nothing was started.",
-            advice="It is of another shop of the Stripe account, or of this one before its database was restored.",
+            advice="It belongs to another shop of the Stripe account, or to this shop before its database was restored.",
         )
     body["metadata"] = {**told, **_names(order)}
     total = f"{order['total_amount']} {order['currency'].upper()}"
@@ -110,7 +110,7 @@ def _read(original: Execution, envelope: dict[str, Any]) -> StripeEvent:
 
 
 def _no_event(original: Execution) -> Problem:
-    return Problem(f"The input of {original.name} is no Stripe event.")
+    return Problem(f"The input of {original.name} is not a Stripe event.")
 
 
 def _objections(inspected: dict[str, Any], event: StripeEvent) -> Iterator[str]:
@@ -136,12 +136,12 @@ def _objections(inspected: dict[str, Any], event: StripeEvent) -> Iterator[str]:
     if event.outcome != "paid":
         return
     if this is not None and this.went_back:
-        yield f"All of this payment went back already: order {order['id']} will stay {order['status']}."
+        yield f"All of this payment is already refunded: order {order['id']} will stay {order['status']}."
     elif order["status"] == OrderStatus.PAID:
         yield (
-            f"Order {order['id']} is paid by this payment already: nothing will change."
+            f"This payment already pays order {order['id']}: nothing will change."
             if this is not None and standing.pays(order, this, payments)
-            else f"Order {order['id']} is paid already: it will fail with DuplicatePayment."
+            else f"Order {order['id']} is already paid: it will fail with DuplicatePayment."
         )
     elif order["status"] in {OrderStatus.REFUNDED, OrderStatus.CANCELLED}:
         yield f"Order {order['id']} is {order['status']}: it will fail with PaymentForClosedOrder."

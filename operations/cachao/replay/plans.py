@@ -86,7 +86,7 @@ def failed(context: CommandContext, since: datetime, error: str | None) -> list[
     wanted = [found for found in open_ if error in {None, error_of(found)}]
     if error is None:
         if repaired:
-            context.output.note(f"{pluralize(len(repaired), 'execution')} that failed since then: repaired already.")
+            context.output.note(f"{pluralize(len(repaired), 'execution')} that failed since then: already repaired.")
     else:
         _tell_of_others(context, since, error, open_, repaired)
     return [_plan_one(found, replays) for found in wanted]
@@ -106,16 +106,17 @@ def _tell_of_others(
     others = ", ".join(f"{escape(name)} {count}" for name, count in errors.most_common())
     if number:
         if others:
-            context.output.note(f"Open with other errors, and left alone: {others}.")
+            context.output.note(f"Open with other errors, not replayed: {others}.")
         return
     open_said = f"Open are: {others}." if others else "None is open."
     since_said = f"with {error} since {moment(since)} UTC"
     if _any_with(context, repaired, error):
-        context.output.note(f"What failed {escape(since_said)} is repaired already. {open_said}")
+        context.output.note(f"What failed {escape(since_said)} is already repaired. {open_said}")
         return
     if others:
         raise Problem(
-            f"No execution failed {since_said}. {open_said}", advice="cachao executions --failed tells what failed."
+            f"No execution failed {since_said}. {open_said}",
+            advice="To see what failed, run: cachao executions --failed",
         )
     context.output.note(f"No execution failed {escape(since_said)}. {open_said}")
 

@@ -37,10 +37,10 @@ def _details(plan: Plan) -> list[str]:
 def said(plan: Plan) -> str:
     """Say what happens to one original."""
     if plan.intention == "replay":
-        mail = ", which mails its alert again" if execution_view.result_of(plan.original) == _TELLS else ""
+        mail = ", which sends its alert again" if execution_view.result_of(plan.original) == _TELLS else ""
         return f"starts {_shortened(plan, plan.name)}{mail}"
     if plan.intention == "running":
-        return "runs still: only waited for"
+        return "still runs: only waited for"
     done = "replayed" if plan.original.status == "SUCCEEDED" else "repaired"
     begun = f"{done} already" if plan.intention == "repaired already" else "being replayed"
     return f"{begun}, by {_shortened(plan, plan.latest_replay.name)}" if plan.latest_replay else begun

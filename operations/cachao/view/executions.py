@@ -177,7 +177,7 @@ def _headline(execution: Execution, timeline: Timeline, original: str | None) ->
     if execution_names.is_replay(execution.name):
         lines.append(_replay_of(execution.name, original))
     if _by_reconciliation(execution):
-        lines.append("its event was made by reconciliation, because Stripe's own was lost")
+        lines.append("reconciliation made its event, because Stripe's own was lost")
     for step in timeline.failed:
         failure = step.failure
         error = failure.error if failure else timeline.error

@@ -53,7 +53,7 @@ def find_if_reachable(environment: Environment, wanted: str) -> tuple[dict[str, 
 def not_read(failure: FunctionFailed) -> str:
     """Say that an order could not be read, and what is shown instead."""
     stop = "" if failure.sentence.endswith((".", "!", "?")) else "."
-    return f"The order could not be read: {failure.sentence}{stop} What follows is from the functions' logs alone."
+    return f"The order could not be read: {failure.sentence}{stop} What follows comes from the functions' logs."
 
 
 def question_of(wanted: str) -> dict[str, Any]:

@@ -129,7 +129,7 @@ class Output:
             return
         if not sys.stdin.isatty():
             raise Problem(
-                f"{question} Nothing was done: this needs a yes.", advice="Say --yes to go on.", exit_code=USAGE
+                f"{question} Nothing was done: this needs a yes.", advice="Add --yes to go on.", exit_code=USAGE
             )
         if not typer.confirm(safe(question), err=True):
             raise Problem("Nothing was done.")

@@ -26,5 +26,7 @@ def parse_since(text: str, *, now: datetime | None = None) -> datetime:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # no time at all, or one before the year 1
         raise Problem(
-            f"{text!r} is no time.", advice="Write 30m, 12h, 2d, 1w, 2026-11-20 or 2026-11-20T08:30.", exit_code=USAGE
+            f"{text!r} is not a time.",
+            advice="Write 30m, 12h, 2d, 1w, 2026-11-20 or 2026-11-20T08:30.",
+            exit_code=USAGE,
         ) from None

@@ -52,23 +52,23 @@ def test_every_sum_that_does_not_hold_is_named(patient: Patient, environment: En
     assert {cause: finding.says for cause, finding in found.items()} == {
         "sold_too_low": "1 ticket has fewer seats sold than their orders counted: seats can be sold twice:"
         f" ticket {low} (1; its orders make it 2).",
-        "sold_too_high": "1 ticket has more seats sold than their orders counted: nobody can buy those:"
+        "sold_too_high": "1 ticket has more seats sold than their orders counted: nobody can buy the difference:"
         f" ticket {high} (4; its orders make it 0).",
         "held_too_low": "1 ticket has fewer seats held than their orders hold: seats can be sold twice:"
         f" ticket {low} (0; its orders make it 1).",
-        "held_too_high": "1 ticket has more seats held than their orders hold: nobody can buy those:"
+        "held_too_high": "1 ticket has more seats held than their orders hold: nobody can buy the difference:"
         f" ticket {high} (3; its orders make it 0).",
         "used_too_low": "1 discount code has fewer uses than their orders counted: they can be used too often:"
         f" discount code {code} (0; its orders make it 1).",
-        "used_too_high": "1 discount code has more uses than their orders counted: nobody can use those:"
+        "used_too_high": "1 discount code has more uses than their orders counted: nobody can use the difference:"
         f" discount code {used} (3; its orders make it 0).",
         "uses_held_too_low": "1 discount code has fewer uses held than their orders hold: they can be used too often:"
         f" discount code {code} (0; its orders make it 1).",
-        "uses_held_too_high": "1 discount code has more uses held than their orders hold: nobody can use those:"
+        "uses_held_too_high": "1 discount code has more uses held than their orders hold: nobody can use the difference:"
         f" discount code {used} (2; its orders make it 0).",
         "paid_uncounted": "1 order is paid and not counted (since 2026-01-02 03:04:05 UTC): their seats stay held:"
         f" {uncounted}.",
-        "idle_holds": f"1 order is over, and still hold seats or a code use: nobody can buy those: {idle}.",
+        "idle_holds": f"1 order is over, but still hold seats or a code use: nobody can buy these: {idle}.",
         "refunded_too_much": f"1 order is refunded by more than was paid: {refunded}.",
         "counts_off": f"1 order is recorded, but a counter could not follow (alert CountsOff): {told}.",
     }

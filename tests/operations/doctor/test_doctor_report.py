@@ -63,7 +63,7 @@ def test_the_first_that_is_told_is_the_cause(
         patient.client("events").enable_rule(Name=rule)
     told = [finding["cause"] for finding in answer.data["findings"] if finding["state"] == "broken"]
     assert told == ["schedule_disabled", "executions_failing", "dead_letters"]
-    assert "3 broken. Begin with the first: what comes after may only be its consequence." in text
+    assert "3 broken. Begin with the first: it may cause the others." in text
 
 
 def test_what_only_waits_has_no_first_cause() -> None:
@@ -105,7 +105,7 @@ def said(findings: list[Finding], to: tuple[Output, io.StringIO] | None = None) 
 
 
 def test_a_command_has_a_line_of_its_own_however_narrow_the_terminal(narrow: tuple[Output, io.StringIO]) -> None:
-    todo = f"Enable it:\n{LONG}\nThen, for what was missed:\ncachao reconcile --since 3d"
+    todo = f"Enable it:\n{LONG}\nThen recover what was missed:\ncachao reconcile --since 3d"
     finding = Finding(rules.LINK, "broken", "The rule is disabled. " * 9, "rule_disabled", todo)
     lines = [line.strip() for line in said([finding], narrow).splitlines()]
     assert LONG in lines

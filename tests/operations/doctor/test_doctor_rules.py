@@ -247,8 +247,8 @@ def test_a_rule_that_starts_our_workflow_and_another_only_loses_ours(
         ("arn:aws:states:eu-west-1:123456789012:stateMachine:gone", "gone, which does not exist", "Delete it:"),
         ("arn:aws:lambda:eu-west-1:123456789012:function:gone", "gone, which does not exist", "Delete it:"),
         ("ours", "It starts cachao-local-TicketPayment", "Delete it:"),
-        ("ReconcileOrdersFunction", "ReconcileOrdersFunction", "Unless you know what it is for, delete it:"),
-        ("arn:aws:sqs:eu-west-1:123456789012:log", ":log", "Unless you know what it is for, delete it:"),
+        ("ReconcileOrdersFunction", "ReconcileOrdersFunction", "Delete it, unless you know that you need it:"),
+        ("arn:aws:sqs:eu-west-1:123456789012:log", ":log", "Delete it, unless you know that you need it:"),
     ],
 )
 def test_a_left_over_rule_says_what_it_starts(

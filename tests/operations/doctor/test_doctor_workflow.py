@@ -106,7 +106,7 @@ def test_a_role_whose_policies_cannot_be_read_is_nothing_that_one_can_tell(
     assert causes(targets.LINK) == {}
     assert causes(state_machine.LINK) == {}
     assert all("states:StartExecution cannot be read" in says for says in unknowns(environment, targets.LINK))
-    assert unknowns(environment, state_machine.LINK) == ["Whether it may call its functions cannot be read."]
+    assert unknowns(environment, state_machine.LINK) == ["Its permission to call its functions could not be read."]
 
 
 def test_the_permission_is_told_also_where_the_trust_may_not_be_looked_at(

@@ -159,8 +159,8 @@ def test_what_is_no_event_is_left_and_reported(cachao: Cachao, database: Databas
     answer = cachao("replay", "--dead-letters", "--yes", json=True)
     assert [status for _, status in statuses(answer)] == ["SUCCEEDED"]
     assert sorted(letter["reason"] for letter in answer.data["left"]) == [
-        "it is no EventBridge event",
-        "it is no EventBridge event",
+        "it is not an EventBridge event",
+        "it is not an EventBridge event",
         "its source aws.ec2 is not Stripe",
     ]
     assert left(cloud) == 3

@@ -42,7 +42,7 @@ def test_what_is_repaired_is_left_out_also_where_it_is_named(
         answer = cachao("replay", name, "--yes")
         assert answer.exit_code == 0
         assert "already, by replay-1-…" in answer.text
-        assert "Nothing is to be replayed." in answer.text
+        assert "There is nothing to replay." in answer.text
         assert "name it with --again" in answer.notes
     [left_out] = cachao("replay", ended.name, "--yes", json=True).data["left_out"]
     assert left_out == {"execution": ended.name, "why": "repaired already, by replay-1-…"}
@@ -72,7 +72,7 @@ def test_what_runs_is_waited_for_and_not_started_a_second_time(
     before = number_of_executions(cloud)
     answer = cachao("replay", name, "--yes", "--wait", "0.5")
     assert answer.exit_code == 4
-    assert "runs still: only waited for" in answer.text
+    assert "still runs: only waited for" in answer.text
     assert cachao("replay", name, "--again", "--yes", "--wait", "0.5").exit_code == 4
     report = start_executions.report
 
