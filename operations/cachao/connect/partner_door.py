@@ -62,7 +62,7 @@ def connect(
         return None
     if state != "ACTIVE":
         raise Problem(
-            f"The stack is deployed with {source}, but the source is {state.lower()}: there is no event bus of its name.",
+            f"The stack is deployed with {source}, but the source is {state.lower()}: it has no event bus.",
             advice=f"Deploy it with its bus, within 7 days:\n{deploy_command(environment, source)}",
         )
     return source

@@ -34,7 +34,7 @@ def _check_subscribers(environment: Environment, topic: str) -> Iterator[Finding
         yield _broken(
             "subscription_unconfirmed",
             f"No subscription to the alert topic is confirmed: {waiting}.",
-            f"Click the link in AWS's e-mail; it is valid for 3 days. After that, subscribe again:\n{_subscribe(topic)}",
+            f"Click the link in AWS's e-mail, which is valid for 3 days. After that subscribe again:\n{_subscribe(topic)}",
         )
     else:
         yield fine(LINK, f"{len(confirmed)} confirmed: {', '.join(sorted({f['Protocol'] for f in confirmed}))}.")
@@ -56,7 +56,8 @@ def _check_delivery(environment: Environment, topic: str) -> Iterator[Finding]:
         yield _broken(
             "alerts_not_delivered",
             f"{pluralize(int(failed), 'alert')} of the last 24 hours could not be delivered.",
-            "Check that the subscription's address still exists. The alerts are about these executions:\ncachao executions --failed",
+            "Check that the subscription's address still exists. The alerts are about these executions:"
+            "\ncachao executions --failed",
         )
     elif environment.is_local:
         yield not_local(LINK, "The local AWS does not measure deliveries.")

@@ -47,7 +47,8 @@ def check(environment: Environment) -> Iterator[Finding]:
         yield _broken(
             "writes_refused",
             obstacle,
-            "Change that setting. Then replay what failed:\ncachao replay --failed --since 2d --error ConfigurationError",
+            "Change that setting. Then replay what failed:"
+            "\ncachao replay --failed --since 2d --error ConfigurationError",
         )
         return
     yield fine(LINK, "The functions reach it, it accepts their writes, and its schema is up to date.")

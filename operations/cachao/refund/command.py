@@ -49,10 +49,11 @@ def refund(  # noqa: PLR0913 -- one parameter an option
         bool, typer.Option("--again", help="With --amount: that much once more, also within an hour.")
     ] = False,
     end_order: Annotated[
-        bool, typer.Option("--end-order", help="Refund also the payment that pays the order: its seats go back on sale.")
+        bool,
+        typer.Option("--end-order", help="Refund also the payment that pays the order: its seats go back on sale."),
     ] = False,
     although_disputed: Annotated[
-        bool, typer.Option("--although-disputed", help="Refund also while the bank's inquiry is open.")
+        bool, typer.Option("--although-disputed", help="Refund also while a dispute is open: meant for an inquiry.")
     ] = False,
     event: Annotated[int | None, typer.Option(help="All orders of this event, which was called off.", min=1)] = None,
     ticket: Annotated[int | None, typer.Option(help="All orders of this ticket.", min=1)] = None,
@@ -152,7 +153,7 @@ def refund(  # noqa: PLR0913 -- one parameter an option
     context.output.answer(
         {**refunded, "already_refunded": []},
         f"{refunded['amount']} of payment {refunded['payment_key']} {'goes' if told else 'went'} back:"
-        f" refund {refunded['refund_id']}. {told or 'The buyer's bank shows it within days.'}",
+        f" refund {refunded['refund_id']}. {told or 'It reaches the buyer within days.'}",
     )
 
 

@@ -45,7 +45,8 @@ def as_of_order(context: CommandContext, original: Execution, order_id: int) -> 
         raise Problem(
             f"The session was opened for order {escape(str(told.get('order_id')))} and has its mark: it is not order"
             f" {order_id}'s. Nothing was started.",
-            advice="It belongs to another shop of the Stripe account, or to this shop before its database was restored.",
+            advice="It belongs to another shop of the Stripe account, or to this shop before its database was"
+            " restored.",
         )
     body["metadata"] = {**told, **_names(order)}
     total = f"{order['total_amount']} {order['currency'].upper()}"

@@ -64,7 +64,8 @@ def test_every_sum_that_does_not_hold_is_named(patient: Patient, environment: En
         f" discount code {used} (3; its orders make it 0).",
         "uses_held_too_low": "1 discount code has fewer uses held than their orders hold: they can be used too often:"
         f" discount code {code} (0; its orders make it 1).",
-        "uses_held_too_high": "1 discount code has more uses held than their orders hold: nobody can use the difference:"
+        "uses_held_too_high": "1 discount code has more uses held than their orders hold: nobody can use the"
+        " difference:"
         f" discount code {used} (2; its orders make it 0).",
         "paid_uncounted": "1 order is paid and not counted (since 2026-01-02 03:04:05 UTC): their seats stay held:"
         f" {uncounted}.",
