@@ -146,7 +146,7 @@ def _of_stripe_id(environment: Environment, wanted: str) -> Known:
     if inspected is None and failure is None and not found.executions:
         raise Problem(
             f"Neither the orders nor the workflow have {wanted}.",
-            advice="If Stripe has it, its event did not arrive. Run cachao doctor to check the way from Stripe to here.",
+            advice="If Stripe has it, its event did not arrive. Run cachao doctor: it checks the way from Stripe.",
         )
     reference = None if inspected is not None else _reference_in(found)
     known = reference is not None and _ORDER.match(reference) and failure is None

@@ -206,7 +206,7 @@ def client_error(code: str) -> ClientError:
     ("error", "exit_code", "says"),
     [
         (client_error("AccessDeniedException"), 3, "may not do this (DescribeThing)"),
-        (client_error("ExpiredToken"), 3, "does not take your credentials"),
+        (client_error("ExpiredToken"), 3, "refuses your credentials"),
         (client_error("ThrottlingException"), 3, "asks to slow down (DescribeThing"),
         (client_error("ValidationException"), 1, "AWS refused DescribeThing"),
         (aws.EndpointConnectionError(endpoint_url="https://x"), 3, "cannot be reached"),

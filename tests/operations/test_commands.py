@@ -87,7 +87,7 @@ def test_an_event_whose_execution_outlasts_the_waiting_ends_with_4(
     answer = cachao("event", write(stack_folder, paid_event(database, create_order(database))), "--wait", "1")
     held.set()
     assert answer.exit_code == 4
-    assert "It still runs: cachao show" in answer.notes
+    assert "It still runs. To see how it ends, run: cachao show" in answer.notes
 
 
 @pytest.mark.parametrize("content", ["no json", "[]", '{"source": "stripe.com"}', '{"object": "event"}'])
@@ -227,7 +227,7 @@ def test_a_time_that_is_none_is_refused(cachao: Cachao) -> None:
 def test_migrating_twice_does_nothing(cachao: Cachao, database: Database) -> None:
     answer = cachao("migrate")
     assert answer.exit_code == 0
-    assert "nothing was to be done" in answer.text
+    assert "there was nothing to do" in answer.text
 
 
 def test_watching_in_a_pipe_gives_a_line_for_each_that_ends(

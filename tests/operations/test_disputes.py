@@ -120,5 +120,5 @@ def test_a_refund_is_shown_in_the_buyers_currency(cachao: Cachao, database: Data
 def test_an_id_that_nobody_knows_is_said_so(cachao: Cachao, database: Database, wanted: str) -> None:
     answer = cachao("show", wanted)
     assert (answer.exit_code, answer.text) == (1, "")
-    assert "No order knows" in answer.notes
+    assert "No order has" in answer.notes
     assert "cachao show pi_…" in answer.notes

@@ -51,7 +51,7 @@ def test_it_says_where_it_did_not_look_through_all(
     monkeypatch.setattr("cachao.executions.LOOKED_THROUGH", 1)
     monkeypatch.setattr(executions, "LOOKED_THROUGH", 1)
     notes = cachao("executions", "--order", mismatched[0]).notes
-    assert "Only the newest 1 executions were looked through for replays." in notes
+    assert "Only the newest 1 executions were searched for replays." in notes
 
 
 def test_a_replay_that_runs_is_told_as_such(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ def test_in_the_end_a_stripe_that_is_too_slow_is_given_up(cachao: Cachao, functi
     function.answers = iter([report(0)] * 10)
     answer = cachao("reconcile", "--yes")
     assert answer.exit_code == 3
-    assert "came no further in 240 seconds" in answer.notes
+    assert "made no progress in 240 seconds" in answer.notes
     assert max(call["seconds"] for call in function.asked) == 240
 
 

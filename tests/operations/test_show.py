@@ -196,7 +196,7 @@ def test_executions_are_listed_by_status_time_and_order(
     assert names()[:2] == [good.name, mismatched[1].name]
     assert names("--limit", 1) == [good.name]
     cut = cachao("executions", "--limit", 1)
-    assert "There are more than these 1: say --limit NUMBER" in cut.notes
+    assert "There are more than these 1: use --limit NUMBER" in cut.notes
     assert "There are more" not in cachao("executions", "--limit", 1000, "--since", "1m").notes
     assert cachao("executions", "--limit", 1, json=True).data["more"] is True
     assert cachao("executions", "--order", order_id, "--limit", 1, json=True).data["more"] is False
@@ -237,7 +237,7 @@ def test_an_order_is_shown_from_the_logs_while_the_database_is_away(
     text = cachao("show", order_id).text
     assert text.startswith(
         "The order could not be read: InspectOrderFunction failed with DatabaseUnavailable: The database could not"
-        " finish the transaction. What follows is from the functions' logs alone.\n"
+        " finish the transaction. What follows comes from the functions' logs.\n"
     )
     assert "No order" not in text
     assert ended.name in text

@@ -79,7 +79,7 @@ def test_it_says_where_it_did_not_look_through_all(
     monkeypatch.setattr(executions, "LOOKED_THROUGH", 1)
     found = cachao("show", newer[:10])
     assert found.exit_code == 0
-    assert "Only the newest 1 executions were looked through" in found.notes
+    assert "Only the newest 1 executions were searched" in found.notes
     missed = cachao("show", older[:10])
     assert missed.exit_code == 1
     assert "among the newest 1" in missed.notes

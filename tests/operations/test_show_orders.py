@@ -120,7 +120,7 @@ def test_a_refund_and_a_lost_dispute_are_found_by_their_ids(run: Run, cachao: Ca
 
 @pytest.mark.parametrize(
     ("wanted", "says"),
-    [("re_unknown", "No order knows the refund"), ("ch_1", "No order knows the charge ch_1"), ("du_1", "pi_…")],
+    [("re_unknown", "No order has the refund"), ("ch_1", "No order has the charge ch_1"), ("du_1", "pi_…")],
 )
 def test_an_id_that_leads_to_no_order_says_how_it_is_found(
     cachao: Cachao, database: Database, wanted: str, says: str

@@ -34,7 +34,7 @@ def _check_subscribers(environment: Environment, topic: str) -> Iterator[Finding
         yield _broken(
             "subscription_unconfirmed",
             f"No subscription to the alert topic is confirmed: {waiting}.",
-            f"Click the link in AWS's e-mail, which is valid for 3 days. After that subscribe again:\n{_subscribe(topic)}",
+            f"Click the link in AWS's e-mail, valid for 3 days. After that, subscribe again:\n{_subscribe(topic)}",
         )
     else:
         yield fine(LINK, f"{len(confirmed)} confirmed: {', '.join(sorted({f['Protocol'] for f in confirmed}))}.")

@@ -56,7 +56,7 @@ def _problems(environment: Environment, secret: Any, key: str) -> Iterator[Findi
         yield _broken(
             "webhook_secret_missing",
             "Events come only by webhook, but the secret has no webhook_signing_secret: each is refused.",
-            "Put the signing secret of Stripe's webhook endpoint (whsec_…) into it (docs/deploy.md, The webhook).",
+            "Put the signing secret of Stripe's webhook endpoint (whsec_…) into it (docs/deploy.md, The webhook door).",
         )
 
 

@@ -118,7 +118,7 @@ def test_what_others_made_is_left_alone(site: Site) -> None:
     answer = site.connect()
     assert len(site.made) == 3
     says = " ".join(step["says"] for step in answer.data["steps"])
-    assert f"{other.id} (Another stack's) sends here, too" in says
+    assert f"{other.id} (Another stack's) also sends here" in says
     assert f"{spare[0].id} was made by this command, too" in says
     assert spare[1].source in says
 
@@ -148,7 +148,7 @@ def test_a_deployed_source_without_a_bus_is_named(site: Site) -> None:
     site.parameters["StripeEventSourceName"] = site.made[0].source
     answer = site.connect()
     assert answer.exit_code == 1
-    assert "no event bus of its name exists" in answer.data["error"]
+    assert "it has no event bus" in answer.data["error"]
     assert "CreatePartnerEventBus=true" in answer.data["advice"]
 
 

@@ -89,7 +89,7 @@ def test_what_was_made_by_hand_is_named_before_its_events_are_refused(site: Site
     by_hand = WebhookEndpoint(unproved)
     site.stripe.context.webhook_endpoints.append(by_hand)
     refused = site.connect("--webhook", yes=False)
-    assert f"let events of {by_hand.id}, made by hand for the same address, be refused" in refused.data["error"]
+    assert f"refuse from then on the events of {by_hand.id}, made by hand for the same address" in refused.data["error"]
     site.connect("--webhook")
     assert len(site.stripe.context.webhook_endpoints) == 2
 

@@ -51,7 +51,7 @@ def test_a_stack_with_the_webhook_door_only_has_fewer_links_to_break(
     finally:
         patient.source.state = "ACTIVE"
     assert (answer.exit_code, answer.data["broken"]) == (0, 0)
-    assert "There is no partner door" in answer.text
+    assert "The stack has no partner event source" in answer.text
 
 
 def test_what_cannot_be_looked_at_is_no_all_clear(patient: Patient, cachao: Cachao, aws_says: Says) -> None:

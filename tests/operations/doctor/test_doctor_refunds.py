@@ -16,7 +16,7 @@ from tests.operations.conftest import Cachao, paid_event, set_total
 from tests.operations.doctor.patients import Causes, Patient
 from tests.workflow.conftest import Ended, Run
 
-ALONE = "settled in Stripe's dashboard alone"
+ALONE = "settled only in Stripe's dashboard"
 
 
 def paid_at_stripe(patient: Patient, amount: int = 2000) -> dict[str, Any]:

@@ -29,7 +29,7 @@ API = "https://abc123.execute-api.eu-west-1.amazonaws.com"
         ({"status": "disabled", "disabled_reason": "no_aws_event_source_exists"}, "destination_disabled", "no_aws"),
         ({"event_payload": "thin"}, "event_types_missing", "v1.checkout.session.expired"),
         ({"enabled_events": ("checkout.session.completed",)}, "event_types_missing", "checkout.session.expired"),
-        ({"events_from": ("@accounts",)}, "own_events_missing", "@accounts only, and none of the account itself"),
+        ({"events_from": ("@accounts",)}, "own_events_missing", "@accounts only, not of the account itself"),
         ({"aws_account_id": "999999999999"}, "wrong_account", "999999999999"),
         ({"aws_region": "us-east-1"}, "wrong_region", "us-east-1"),
         ({"livemode": True}, "wrong_mode", "live mode"),
@@ -107,13 +107,13 @@ def test_a_secret_of_another_shape_is_named(
     found = causes(stripe_secret.LINK)
     assert set(found) == {"stripe_secret_malformed"}
     assert "pk_test_1" not in found["stripe_secret_malformed"].says
-    assert "without a usable key" in unknowns(environment, stripe_destination.LINK)[0]
+    assert "no usable key" in unknowns(environment, stripe_destination.LINK)[0]
 
 
 def test_a_secret_that_is_gone_is_named(patient: Patient, environment: Environment, causes: Causes) -> None:
     environment.parameters["StripeSecretArn"] = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:gone-AbCdEf"
     assert set(causes(stripe_secret.LINK)) == {"stripe_secret_missing"}
-    assert "without a usable key" in unknowns(environment, stripe_destination.LINK)[0]
+    assert "no usable key" in unknowns(environment, stripe_destination.LINK)[0]
 
 
 def test_a_missing_secret_ends_the_command_with_1(patient: Patient, cachao: Cachao, secret: Any) -> None:

@@ -460,7 +460,7 @@ def test_failures_stay_open_while_the_database_cannot_say(
 
 
 def test_what_may_be_settled_in_stripe_alone_says_so(causes: Causes, mismatched: tuple[int, Ended]) -> None:
-    assert "settled in Stripe's dashboard alone" in causes(recent_executions.LINK)["executions_failing"].todo
+    assert "settled only in Stripe's dashboard" in causes(recent_executions.LINK)["executions_failing"].todo
 
 
 def test_payments_without_order_id_are_named_as_such(patient: Patient, causes: Causes, run: Run) -> None:

@@ -259,7 +259,7 @@ def test_any_machine_is_drawn_with_its_states_apart(definition: dict[str, Any]) 
 
 @pytest.mark.parametrize("definition", [{}, machine("Nowhere", SomeWhere=END), machine("A", A=task("Nowhere"))])
 def test_malformed_definitions_are_refused(definition: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="no state"):
+    with pytest.raises(ValueError, match="not a state"):
         draw(definition)
 
 

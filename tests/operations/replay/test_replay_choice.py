@@ -101,7 +101,7 @@ def test_a_dispute_that_was_told_mails_again_and_the_preview_says_so(
     paid = run(paid_event(database, order_id))
     told = run(envelope("charge.dispute.created", dispute_of(row_of(database, "ticket_orders", order_id))))
     assert len(alerts()) == 1
-    assert "which mails its alert again" in cachao("replay", told.name).text
+    assert "which sends its alert again" in cachao("replay", told.name).text
     assert "mails" not in cachao("replay", paid.name).text
     assert cachao("replay", told.name, "--yes").exit_code == 0
     assert len(alerts()) == 2
@@ -185,7 +185,7 @@ def test_what_the_workflow_will_object_to_is_foreseen(
         dearer: ("AmountMismatch", "The event is about 20.00 EUR, but order"),
         of_another: ("OrderMismatch", "belongs to another session"),
         closed: ("PaymentForClosedOrder", "is cancelled"),
-        paid: ("DuplicatePayment", "is paid already"),
+        paid: ("DuplicatePayment", "is already paid"),
     }
     for order_id, (error, reason) in foreseen.items():
         answer = cachao("replay", lost[1].name, "--order", order_id)

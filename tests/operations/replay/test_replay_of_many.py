@@ -82,7 +82,7 @@ def test_what_is_repaired_costs_no_request(service: StepFunctions) -> None:
     before = service.answered["DescribeExecution"]
     exit_code, data, notes = replay()
     assert (exit_code, data) == (0, {"replays": [], "left_out": []})
-    assert f"{MANY} executions that failed since then: repaired already" in notes
+    assert f"{MANY} executions that failed since then: already repaired" in notes
     assert service.answered["DescribeExecution"] == before
 
 
@@ -135,7 +135,7 @@ def test_executions_without_an_error_are_chosen_by_their_status(service: StepFun
 def test_those_of_another_error_are_left_alone_and_said(service: StepFunctions, clock: Clock) -> None:
     service.add([Known("stopped-by-hand", "ABORTED", clock.now - 60, clock.now - 30)])
     _, _, notes = replay("--error", "ABORTED")
-    assert f"Open with other errors, and left alone: DatabaseUnavailable {MANY}." in notes
+    assert f"Open with other errors, not replayed: DatabaseUnavailable {MANY}." in notes
     assert "repaired already" not in notes
     exit_code, data, notes = replay("--error", "Nonsense")
     assert (exit_code, data["error"].partition(" since ")[0]) == (1, "No execution failed with Nonsense")
@@ -148,7 +148,7 @@ def test_when_all_of_an_error_is_repaired_a_few_looks_tell_so(service: StepFunct
     exit_code, data, notes = replay("--error", "DatabaseUnavailable")
     assert (exit_code, data["replays"]) == (0, [])
     assert "What failed with DatabaseUnavailable since" in notes
-    assert "is repaired already. None is open." in notes
+    assert "is already repaired. None is open." in notes
     assert service.answered["DescribeExecution"] - before <= 50
     exit_code, _, notes = replay("--error", "Nonsense")
     assert (exit_code, "No execution failed with Nonsense" in notes) == (0, True)
