@@ -189,7 +189,7 @@ def test_orders_whose_events_were_lost_come_right(
     assert (status(database, paid), status(database, expired)) == ("paid", "expired")
     [execution] = cachao("show", paid, json=True).data["executions"]
     assert (execution["result"], execution["by_reconciliation"]) == ("OrderPaid", True)
-    assert "made by reconciliation" in cachao("show", execution["execution"]).text
+    assert "reconciliation made its event" in cachao("show", execution["execution"]).text
     again = cachao("reconcile", "--yes", json=True)
     assert again.data["orders"] == 0
 

@@ -94,7 +94,7 @@ def test_a_stack_of_an_older_version_is_recognised(cachao: Cachao, monkeypatch: 
     monkeypatch.setattr(Environment, "invoke", lambda *_: {"found": None})
     answer = cachao("orders")
     assert answer.exit_code == 3
-    assert "older version" in answer.notes
+    assert "its version is older" in answer.notes
 
 
 def test_it_says_where_it_did_not_look_at_all_orders(

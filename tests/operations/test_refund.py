@@ -240,7 +240,7 @@ def test_a_part_that_failed_is_made_anew_without_more_words(
 def test_a_part_and_the_end_of_the_order_are_two_things(cachao: Cachao, paid: Paid) -> None:
     order_id, _ = paid()
     answer = cachao("refund", order_id, "--amount", "5", "--end-order", "--yes")
-    assert (answer.exit_code, "say one of them" in answer.notes) == (2, True)
+    assert (answer.exit_code, "use one of them" in answer.notes) == (2, True)
 
 
 # --- Some seats ------------------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def test_one_of_four_goes_back_with_its_price_its_seat_and_its_line_in_the_books
     order_id, payment = paid(quantity=4)
     shown = cachao("refund", order_id, "--seats", 1, "--dry-run")
     assert (shown.exit_code, counted(database, order_id)) == (0, (4, 4, 0))
-    assert f"20.00 EUR of the 80.00 EUR that are left of {payment} goes back" in shown.text
+    assert f"20.00 EUR of the remaining 80.00 EUR of {payment} goes back" in shown.text
     asked = cachao("refund", order_id, "--seats", 1)
     assert (asked.exit_code, counted(database, order_id)) == (2, (4, 4, 0))
     done = cachao("refund", order_id, "--seats", 1, "--yes", "--reason", "ill")

@@ -83,7 +83,7 @@ def test_the_order_that_a_failed_event_names_is_told_as_such_and_shown(
     assert run(event).error == "OrderMismatch"
     wanted = {"cs": "cs_test_another", "pi": "pi_another", "evt": event["detail"]["id"]}[prefix]
     text = cachao("show", wanted).text
-    assert text.startswith(f"The event names order {order_id}, but nothing of {wanted} is recorded there.\n")
+    assert text.startswith(f"The event names order {order_id}, but the order has no record of {wanted}.\n")
     assert f"Order {order_id}\n" in text
     assert "No order is known" not in text
     data = cachao("show", wanted, json=True).data

@@ -54,7 +54,7 @@ def test_all_failed_ones_are_replayed_once_and_then_left_alone(
     assert (f"replay-1-{ended.name[:69]}", "SUCCEEDED") in statuses(first)
     second = cachao("replay", "--failed", "--since", "1h", "--error", "AmountMismatch", "--yes", json=True)
     assert not [name for name, _ in statuses(second) if ended.name[:69] in name]
-    assert "repaired already" in cachao("replay", "--failed", "--since", "1h", "--yes").notes
+    assert "already repaired" in cachao("replay", "--failed", "--since", "1h", "--yes").notes
     assert counts(database, order_id) == ("paid", 1)
 
 

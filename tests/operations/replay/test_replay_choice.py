@@ -128,7 +128,7 @@ def test_an_error_that_nothing_failed_with_is_said_with_those_that_are_open(
     assert "No execution failed with Nonsense since 20" in answer.notes
     assert "Open are: " in answer.notes
     assert "AmountMismatch " in answer.notes
-    assert "repaired already" not in answer.notes
+    assert "already repaired" not in answer.notes
 
 
 def test_an_error_whose_executions_are_all_repaired_is_no_failure(
@@ -141,7 +141,7 @@ def test_an_error_whose_executions_are_all_repaired_is_no_failure(
         second = cachao(*command)
         assert second.exit_code == 0
         assert "What failed with AmountMismatch since" in second.notes
-        assert "is repaired already" in second.notes
+        assert "is already repaired" in second.notes
 
 
 # --- For another order ---------------------------------------------------------------------------------------------

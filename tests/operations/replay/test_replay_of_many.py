@@ -73,7 +73,7 @@ def test_when_aws_goes_on_refusing_it_says_to_try_again_and_starts_nothing(servi
     exit_code, data, notes = replay()
     assert exit_code == 3
     assert "asks to slow down (DescribeExecution" in data["error"]
-    assert "try again" in notes
+    assert "Try again" in notes
     assert service.answered["StartExecution"] == 0
 
 
@@ -92,7 +92,7 @@ def test_what_was_started_is_told_when_aws_refuses_to_start_the_rest(service: St
     assert exit_code == 3
     assert [found["execution"] for found in data["replays"]] == [f"replay-1-payment-{number}" for number in range(300)]
     assert "StartExecution" in data["problem"]
-    assert "try again" in notes
+    assert "Try again" in notes
     # The next time it starts the others only.
     service.refuse_after.clear()
     exit_code, data, _ = replay()
@@ -105,7 +105,7 @@ def test_what_was_started_is_told_when_it_cannot_be_followed(service: StepFuncti
     assert exit_code == 3
     assert len(data["replays"]) == MANY
     assert {found["status"] for found in data["replays"]} == {"SUCCEEDED", "STARTED"}
-    assert "try again" in notes
+    assert "Try again" in notes
 
 
 def test_what_still_runs_after_the_waiting_is_no_success(service: StepFunctions) -> None:
@@ -136,7 +136,7 @@ def test_those_of_another_error_are_left_alone_and_said(service: StepFunctions, 
     service.add([Known("stopped-by-hand", "ABORTED", clock.now - 60, clock.now - 30)])
     _, _, notes = replay("--error", "ABORTED")
     assert f"Open with other errors, not replayed: DatabaseUnavailable {MANY}." in notes
-    assert "repaired already" not in notes
+    assert "already repaired" not in notes
     exit_code, data, notes = replay("--error", "Nonsense")
     assert (exit_code, data["error"].partition(" since ")[0]) == (1, "No execution failed with Nonsense")
     assert f"Open are: DatabaseUnavailable {MANY}." in notes
