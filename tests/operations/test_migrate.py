@@ -37,7 +37,7 @@ def test_who_waits_is_told_so_and_for_how_long(
     assert answer.exit_code == 4
     assert "Still migrating after" in answer.notes
     assert "still runs after" in answer.notes
-    assert "goes on by itself" in answer.notes
+    assert "continues by itself" in answer.notes
 
 
 def test_what_is_slow_is_waited_for(cachao: Cachao, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:

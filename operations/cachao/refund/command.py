@@ -108,7 +108,7 @@ def refund(  # noqa: PLR0913 -- one parameter an option
     if order is None or report or as_csv:
         raise Problem("Say an order's number, or --event NUMBER; --report and --csv go with that.", exit_code=USAGE)
     if amount is not None and end_order:
-        raise Problem("--amount leaves the order paid, --end-order ends it: say one of them.", exit_code=USAGE)
+        raise Problem("--amount leaves the order paid, --end-order ends it: use one of them.", exit_code=USAGE)
     check_reason(reason)
     if seats is not None:
         if end_order or payment is not None:
@@ -178,7 +178,7 @@ def _question(context: CommandContext, inspected: dict[str, Any], chosen: Ledger
     before = situation.went_back(choice.situation_of(inspected, chosen.payment_key))
     amount = money.format_amount(part, chosen.currency)
     return (
-        f"Refund {amount} of the {left} that are left of payment {chosen.payment_key}, {order},"
+        f"Refund {amount} of the remaining {left} of payment {chosen.payment_key}, {order},"
         f" in {context.environment.name}?{before} The order stays as it is, and keeps its seats."
     )
 

@@ -119,7 +119,7 @@ def test_what_others_made_is_left_alone(site: Site) -> None:
     assert len(site.made) == 3
     says = " ".join(step["says"] for step in answer.data["steps"])
     assert f"{other.id} (Another stack's) also sends here" in says
-    assert f"{spare[0].id} was made by this command, too" in says
+    assert f"This command also made {spare[0].id}" in says
     assert spare[1].source in says
 
 

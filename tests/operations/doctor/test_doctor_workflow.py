@@ -105,7 +105,7 @@ def test_a_role_whose_policies_cannot_be_read_is_nothing_that_one_can_tell(
     aws_says("iam", "list_role_policies", refused("AccessDenied"))
     assert causes(targets.LINK) == {}
     assert causes(state_machine.LINK) == {}
-    assert all("states:StartExecution cannot be read" in says for says in unknowns(environment, targets.LINK))
+    assert all("states:StartExecution could not be read" in says for says in unknowns(environment, targets.LINK))
     assert unknowns(environment, state_machine.LINK) == ["Its permission to call its functions could not be read."]
 
 
