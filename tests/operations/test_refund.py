@@ -260,7 +260,7 @@ def test_one_of_four_goes_back_with_its_price_its_seat_and_its_line_in_the_books
     order_id, payment = paid(quantity=4)
     shown = cachao("refund", order_id, "--seats", 1, "--dry-run")
     assert (shown.exit_code, counted(database, order_id)) == (0, (4, 4, 0))
-    assert f"20.00 EUR of the remaining 80.00 EUR of {payment} goes back" in shown.text
+    assert f"20.00 EUR of the 80.00 EUR that are left of {payment} goes back" in shown.text
     asked = cachao("refund", order_id, "--seats", 1)
     assert (asked.exit_code, counted(database, order_id)) == (2, (4, 4, 0))
     done = cachao("refund", order_id, "--seats", 1, "--yes", "--reason", "ill")
