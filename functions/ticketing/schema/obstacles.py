@@ -52,8 +52,10 @@ def try_rights_and_locks(cursor: Cursor, tables: dict[str, ExistingTable], state
     for name in sorted(_changed(statements) & set(tables)):
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {name} (id INT)")
         cursor.execute(f"DROP INDEX IF EXISTS cachao_no_such_index ON {name}")
-        cursor.execute(f"INSERT IGNORE INTO {name} (id) SELECT id FROM {name} WHERE FALSE")  # noqa: S608 -- names of ours
-        cursor.execute(f"UPDATE {name} SET id = id WHERE FALSE")  # noqa: S608 -- names of ours
+        # Not every table of ours has an `id`.
+        one = next(f"`{column.name}`" for column in tables[name].columns.values() if not column.is_generated)
+        cursor.execute(f"INSERT IGNORE INTO {name} ({one}) SELECT {one} FROM {name} WHERE FALSE")  # noqa: S608 -- its own names
+        cursor.execute(f"UPDATE {name} SET {one} = {one} WHERE FALSE")  # noqa: S608 -- its own names
         try:
             # As it is, but for the moment in which nobody else may have the table.
             comment = (tables[name].comment,)
