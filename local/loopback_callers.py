@@ -1,4 +1,4 @@
-"""Keeps web pages of elsewhere away from what has secrets and asks nobody for a password: the local cloud, Stripe.
+"""Keeps other web pages away from what has secrets and asks nobody for a password: the local cloud, Stripe.
 
 Listening on loopback does not: a page that is open in this machine's browser may send requests there. Browsers say so:
 

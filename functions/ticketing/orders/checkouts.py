@@ -12,7 +12,7 @@ import msgspec
 
 from ticketing.database import Row, Transaction
 
-# An hour's seats that cost nothing count as held: they are taken for good without anybody paying.
+# An hour's seats that cost nothing count as held: they stay taken although nobody pays.
 _FREE_SECONDS: Final = 3600
 _KEPT_SECONDS: Final = 24 * 3600
 _REMOVED_AT_ONCE: Final = 200

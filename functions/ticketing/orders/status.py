@@ -22,5 +22,5 @@ class OrderStatus(StrEnum):
 LIVE: Final = frozenset({OrderStatus.PENDING, OrderStatus.PROCESSING})
 # Ended without a payment; a late payment may bring it back while seats are free.
 LAPSED: Final = frozenset({OrderStatus.EXPIRED, OrderStatus.FAILED})
-# Ended for good: never revived.
+# Final: never revived.
 CLOSED: Final = frozenset({OrderStatus.REFUNDED, OrderStatus.CANCELLED})

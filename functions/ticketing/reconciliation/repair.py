@@ -167,7 +167,7 @@ class Repair:
             self._store_session(order.order_id, answer.session_id)
         cause = made_events.event_id(answer.session_id or f"order_{order.order_id}")
         if action == "released":
-            # A processing order whose session is gone for good cannot be paid any more either.
+            # A processing order whose session no longer exists cannot be paid any more either.
             failed = answer.finding == "payment_failed" or order.status == OrderStatus.PROCESSING
             moved = release_order(
                 self._database, order.order_id, lost_as="failed" if failed else "expired", stripe_event_id=cause

@@ -38,7 +38,7 @@ class _Target:
     whose: Whose
 
     @property
-    def spoken(self) -> str:
+    def description(self) -> str:
         name = self.arn.partition(":stateMachine:")[2] or self.arn
         return f"{name}, which does not exist (any more)" if self.whose == "gone" else name
 
@@ -58,9 +58,9 @@ def _look_at(environment: Environment, link: str, name: str, pattern: str) -> It
         return
     listed = environment.client("events").list_targets_by_rule(Rule=name, EventBusName=_BUS)["Targets"]
     targets = [_Target(found["Id"], found["Arn"], _whose(environment, found["Arn"])) for found in listed]
-    others = [found.spoken for found in targets if found.whose == "another's"]
+    others = [found.description for found in targets if found.whose == "another's"]
     ours = [found for found in targets if found.whose == "ours"]
-    starts = f"It starts {', '.join(found.spoken for found in targets) or 'nothing'}."
+    starts = f"It starts {', '.join(found.description for found in targets) or 'nothing'}."
     if others and not ours:
         yield fine(
             link, f"{_told(waits_for, name)} It starts {', '.join(others)}, which is not this stack's: leave it alone."

@@ -98,7 +98,7 @@ def read_graph(definition: Mapping[str, Any]) -> Graph:
     """
     states = definition.get("States", {})
     if definition.get("StartAt") not in states:
-        raise ValueError("StartAt names no state")
+        raise ValueError("StartAt names what is not a state")
     edges = [edge for name, state in states.items() for edge in _edges(name, state)]
     for edge in edges:
         if edge.target not in states:

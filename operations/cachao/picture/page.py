@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-from cachao.picture.results import Overlay, StateResult, spoken
+from cachao.picture.results import Overlay, StateResult, format_seconds
 from cachao.picture.svg import RESULT_WORDS, draw
 from cachao.view.foreign_text import safe_lines
 
@@ -47,8 +47,8 @@ def _rows(overlay: Overlay) -> Iterator[str]:
     whole = max(((result.started or 0.0) + (result.seconds or 0.0) for _, result in results), default=0.0)
     for name, result in results:
         error = f'<br><span class="error-name">{escape(safe_lines(result.error))}</span>' if result.error else ""
-        began = f"+{spoken(result.started)}" if result.started is not None else ""
-        took = spoken(result.seconds) if result.seconds is not None else ""
+        began = f"+{format_seconds(result.started)}" if result.started is not None else ""
+        took = format_seconds(result.seconds) if result.seconds is not None else ""
         yield (
             f'<tr class="{result.status}"><td title="{RESULT_WORDS[result.status]}">{escape(name)}{error}</td>'
             f'<td class="number">{began}</td><td class="number">{took}</td>'

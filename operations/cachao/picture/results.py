@@ -44,7 +44,7 @@ class Overlay:
     transitions: frozenset[tuple[str, str]] | None = None
 
 
-def spoken(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """Give a duration as a person reads it: `45 ms`, `1.2 s`, `3:20 min`."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"

@@ -22,7 +22,7 @@ from cachao.picture.geometry import (
 )
 from cachao.picture.graph import Edge, Node, read_graph
 from cachao.picture.layout import Line, Plan, all_plans, lay_out
-from cachao.picture.results import Overlay, StateResult, spoken
+from cachao.picture.results import Overlay, StateResult, format_seconds
 from cachao.view.foreign_text import safe_lines
 
 Points = tuple[Point, ...]
@@ -305,7 +305,7 @@ def _text(node: Node, box: Box, result: StateResult | None) -> Iterator[str]:
 def _times(result: StateResult | None) -> str:
     if result is None:
         return ""
-    parts = [spoken(result.seconds)] if result.seconds is not None else []
+    parts = [format_seconds(result.seconds)] if result.seconds is not None else []
     if result.attempts > 1:
         parts.append(f"×{result.attempts}")  # noqa: RUF001 -- "times", in little room
     return " ".join(parts)
@@ -316,7 +316,7 @@ def _told(node: Node, result: StateResult | None) -> str:
     if result is not None:
         error = f" with {result.error}" if result.error else ""
         tries = f", {result.attempts} tries" if result.attempts > 1 else ""
-        took = f", took {spoken(result.seconds)}" if result.seconds is not None else ""
+        took = f", took {format_seconds(result.seconds)}" if result.seconds is not None else ""
         parts.append(f"{RESULT_WORDS[result.status].capitalize()}{error}{tries}{took}.")
     return " ".join(parts)
 

@@ -18,7 +18,7 @@ from cachao.picture import __main__ as command
 from cachao.picture.geometry import SMALL_FONT_SIZE, Box, lines_of, text_width
 from cachao.picture.graph import read_graph
 from cachao.picture.layout import Line, Plan, all_plans, lay_out
-from cachao.picture.results import spoken
+from cachao.picture.results import format_seconds
 from tests.sizes import size
 
 REAL: dict[str, Any] = yaml.safe_load(command.DEFINITION.read_text(encoding="utf-8"))
@@ -351,4 +351,4 @@ def test_a_page_of_a_run_without_times_has_no_bars() -> None:
     ("seconds", "text"), [(0.0451, "45 ms"), (1.25, "1.2 s"), (59.94, "59.9 s"), (59.97, "1:00 min"), (200, "3:20 min")]
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert spoken(seconds) == text
+    assert format_seconds(seconds) == text
