@@ -46,8 +46,11 @@ class TaskInput(msgspec.Struct, kw_only=True):
 Given = TypeVar("Given", bound=TaskInput)
 
 
-def task(kind: type[Given]) -> Callable[[Callable[[Given], object]], Handler]:
-    """Make a Lambda handler of a function that takes `kind` and returns something msgspec can write as JSON."""
+def task(kind: type[Given], *, logs_result: bool = True) -> Callable[[Callable[[Given], object]], Handler]:
+    """Make a Lambda handler of a function that takes `kind` and returns something msgspec can write as JSON.
+
+    `logs_result=False` where the result has something of the buyer's.
+    """
 
     def decorate(work: Callable[[Given], object]) -> Handler:
         @functools.wraps(work)
@@ -63,7 +66,7 @@ def task(kind: type[Given]) -> Callable[[Callable[[Given], object]], Handler]:
             except Exception:
                 logger.exception("The task failed with an unexpected error")
                 raise
-            logger.info("done", extra={"result": result})
+            logger.info("done", extra={"result": result} if logs_result else {})
             return result
 
         return handler

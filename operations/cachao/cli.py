@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from cachao.aws.environment import Choice
+from cachao.buyer.command import buyer
 from cachao.command_context import CommandContext
 from cachao.connect.command import connect
 from cachao.corrections.change import change
@@ -142,6 +143,7 @@ for _command in (
     migrate,
 ):
     app.command()(_command)
+app.add_typer(buyer, name="buyer")
 
 
 def main() -> None:

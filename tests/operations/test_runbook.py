@@ -147,7 +147,10 @@ def test_each_command_that_the_runbook_names_is_there_with_its_options() -> None
     assert len(said) > 100
     for words in said:
         _, name, *rest = words.replace("`", " ").split()
-        known = {option for parameter in commands[name].params for option in parameter.opts}
+        command = commands[name]
+        if rest and rest[0] in getattr(command, "commands", {}):
+            command = command.commands[rest[0]]
+        known = {option for parameter in command.params for option in parameter.opts}
         known |= {option for parameter in group.params for option in parameter.opts} | {"--help"}
         used = {word.split("=")[0] for word in rest if word.startswith("--")}
         assert used <= known, words

@@ -45,6 +45,31 @@ def executions_of(environment: Environment, field: Field, value: str, *, since: 
     return _from_cloudwatch(environment, field, value, since)
 
 
+def lines_of(environment: Environment, order_ids: set[str], *, since: datetime) -> list[dict[str, Any]] | None:
+    """Give the lines about these orders, at most 1000, oldest first; None: the logs did not answer."""
+    if environment.is_local:
+        folder = environment.logs_directory
+        if folder is None or not folder.is_dir():
+            return None
+        found = [line for line in _lines(folder) if str(line.get("order_id")) in order_ids]
+        return sorted(found, key=lambda line: str(line.get("timestamp")))[:_LIMIT]
+    numbers = ", ".join(f'"{number}"' for number in sorted(order_ids) if _SAFE_VALUE.match(number))
+    query = f"fields @message | filter order_id in [{numbers}] | sort @timestamp asc | limit {_LIMIT}"
+    try:
+        rows = _query(environment.client("logs"), environment.output("FunctionLogGroupName"), query, since)
+    except ClientError:
+        return None
+    return None if rows is None else [_as_line(_column(row, "@message")) for row in rows]
+
+
+def _as_line(message: str) -> dict[str, Any]:
+    try:
+        read = json.loads(message)
+    except ValueError:
+        read = None
+    return read if isinstance(read, dict) else {"message": message}
+
+
 def _from_cloudwatch(environment: Environment, field: Field, value: str, since: datetime) -> list[str] | None:
     logs = environment.client("logs")
     try:
@@ -54,20 +79,30 @@ def _from_cloudwatch(environment: Environment, field: Field, value: str, since: 
 
 
 def _ask(logs: Any, log_group: str, field: Field, value: str, since: datetime) -> list[str] | None:  # noqa: ANN401
+    rows = _query(
+        logs,
+        log_group,
+        f'filter {field} = "{value}" | stats min(@timestamp) as started by execution_id'
+        f" | sort started asc | limit {_LIMIT}",
+        since,
+    )
+    if rows is None:
+        return None
+    return [arn for row in rows if (arn := _column(row, "execution_id")).startswith("arn:")]
+
+
+def _query(logs: Any, log_group: str, text: str, since: datetime) -> list[Any] | None:  # noqa: ANN401 -- a client
     query = logs.start_query(
         logGroupName=log_group,
         startTime=int(since.timestamp()),
         endTime=int(datetime.now(UTC).timestamp()) + 1,
-        queryString=(
-            f'filter {field} = "{value}" | stats min(@timestamp) as started by execution_id'
-            f" | sort started asc | limit {_LIMIT}"
-        ),
+        queryString=text,
     )["queryId"]
     deadline = time.monotonic() + _QUERY_SECONDS
     while time.monotonic() < deadline:
         answer = logs.get_query_results(queryId=query)
         if answer["status"] == "Complete":
-            return [arn for row in answer["results"] if (arn := _column(row, "execution_id")).startswith("arn:")]
+            return list(answer["results"])
         if answer["status"] not in {"Scheduled", "Running"}:
             return None
         time.sleep(_LOOK_EVERY_SECONDS)

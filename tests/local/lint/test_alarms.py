@@ -124,7 +124,12 @@ def test_no_function_counts_under_other_dimensions() -> None:
 
 
 # Its errors are the answer that the operator waits for (`cachao counts`, `move`, …). An alarm has ten metrics at most.
-SEEN_BY_WHOEVER_INVOKES: Final = {"CorrectCountsFunction", "CorrectOrderFunction", "RefundEventFunction"}
+SEEN_BY_WHOEVER_INVOKES: Final = {
+    "BuyerDataFunction",
+    "CorrectCountsFunction",
+    "CorrectOrderFunction",
+    "RefundEventFunction",
+}
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])

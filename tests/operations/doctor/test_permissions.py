@@ -22,7 +22,7 @@ from cachao.aws.environment import Environment
 from cachao.cli import app
 from local.aws.cloud import LocalCloud
 from local.stripe_stand_in import StripeStandIn
-from tests.factories import create_order, create_ticket
+from tests.factories import create_order, create_ticket, row_of
 from tests.operations.conftest import paid_event
 from tests.operations.connect.site import Site
 from tests.operations.replay.test_replay import send_dead_letter
@@ -114,6 +114,7 @@ def test_every_command_is_in_the_table() -> None:
     assert set(TABLE) == {
         "all",
         *(command.callback.__name__.replace("_", "-") for command in app.registered_commands if command.callback),
+        *(group.name for group in app.registered_groups),
     }
 
 
@@ -158,6 +159,18 @@ def test_replaying(cloud: LocalCloud, calls: Recorded, database: Database, misma
     invoke(cloud, "replay", "--failed", "--yes")
     invoke(cloud, "replay", "--dead-letters", "--yes")
     assert not_listed("replay", calls) == never_made("replay", calls) == set()
+
+
+@pytest.mark.usefixtures("dead_letters")
+def test_a_buyers_data(
+    cloud: LocalCloud, calls: Recorded, database: Database, doubly_paid: tuple[int, str, str]
+) -> None:
+    order = row_of(database, "ticket_orders", doubly_paid[0])
+    send_dead_letter(cloud, json.dumps(paid_event(database, order["id"], customer_email=order["email"])))
+    send_dead_letter(cloud, "no event")
+    invoke(cloud, "buyer", "export", order["email"])
+    invoke(cloud, "buyer", "forget", order["email"], "--yes")
+    assert not_listed("buyer", calls) == never_made("buyer", calls) == set()
 
 
 def test_sending_and_repairing(
