@@ -30,7 +30,7 @@ _TICKETS: Final = {
     ),
     "sold_high": (
         "sold_too_high",
-        "more seats sold than their orders counted: nobody can buy those",
+        "more seats sold than their orders counted: nobody can buy the difference",
         "Somebody changed sold_quantity by hand. If seats were sold elsewhere, lower the limit instead (cachao limit).",
     ),
     "held_low": (
@@ -52,7 +52,7 @@ _CODES: Final = {
     ),
     "used_high": (
         "used_too_high",
-        "more uses than their orders counted: nobody can use those",
+        "more uses than their orders counted: nobody can use the difference",
         "Somebody changed used_count by hand. If others gave uses away, lower the limit instead (cachao limit).",
     ),
     "uses_held_low": (
@@ -149,7 +149,7 @@ def _of_orders(found: dict[str, Any]) -> Iterator[Finding]:
         yield _orders(
             found["idle_holds"],
             "idle_holds",
-            "over, and still hold seats or a code use: nobody can buy those",
+            "over, and still hold seats or a code use: nobody can buy the difference",
             "Somebody changed the orders by hand. The reconciliation gives back what they hold, but not what paid and"
             " counted orders hold: cachao correct ORDER --drop-hold does. Now:\ncachao reconcile",
         )
