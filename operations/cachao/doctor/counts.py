@@ -149,7 +149,7 @@ def _of_orders(found: dict[str, Any]) -> Iterator[Finding]:
         yield _orders(
             found["idle_holds"],
             "idle_holds",
-            "over, and still hold seats or a code use: nobody can buy those",
+            "over, but still hold seats or a code use: nobody can buy these",
             "Somebody changed the orders by hand. The reconciliation gives back what they hold, but not what paid and"
             " counted orders hold: cachao correct ORDER --drop-hold does. Now:\ncachao reconcile",
         )
