@@ -23,6 +23,7 @@ from cachao.view import executions as execution_view
 from cachao.view import orders as order_view
 from cachao.view.foreign_text import safe
 from cachao.view.output import escape
+from ticketing.orders.numbers import order_id_of
 
 _STRIPE_ID = re.compile(r"(cs|pi|evt|re|pyr|dp|du|ch|py)_[A-Za-z0-9_]+\Z")
 # Those that the functions' logs are indexed by.
@@ -31,8 +32,6 @@ _LOGGED: Final[dict[str, Field]] = {
     "pi": "stripe_payment_intent_id",
     "evt": "stripe_event_id",
 }
-# As many digits as the database's ids have at most.
-_ORDER = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
 _SOME_MISSING: Final = (
     "The functions' logs did not answer: only executions that changed the order are shown."
     " You need logs:StartQuery and logs:GetQueryResults."
@@ -149,7 +148,7 @@ def _of_stripe_id(environment: Environment, wanted: str) -> Known:
             advice="If Stripe has it, its event did not arrive. Run cachao doctor: it checks the way from Stripe.",
         )
     reference = None if inspected is not None else _reference_in(found)
-    known = reference is not None and _ORDER.match(reference) and failure is None
+    known = order_id_of(reference) is not None and failure is None
     named = order_view.find(environment, reference) if known and reference is not None else None
     return Known(wanted, inspected, found, failure, reference, named)
 

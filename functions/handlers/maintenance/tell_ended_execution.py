@@ -18,6 +18,7 @@ from handlers.alert_outbox import AlertOutbox, NotedAlert
 from handlers.runtime import TaskInput, logger, task
 from handlers.settings import required, stripe_livemode
 from ticketing.errors import InvalidEvent
+from ticketing.orders.numbers import order_id_of
 from ticketing.stripe.events import SessionEvent, StripeEvent, read_event
 
 if TYPE_CHECKING:
@@ -190,8 +191,7 @@ def _order_of(envelope: object) -> str | None:
         if not isinstance(envelope, dict):
             return None
         envelope = envelope.get(field)
-    text = str(envelope)
-    return text if text.isascii() and text.isdecimal() and len(text) <= 18 else None  # noqa: PLR2004 -- a BIGINT
+    return None if order_id_of(str(envelope)) is None else str(envelope)
 
 
 def _publish_once(alert: NotedAlert, mail: alert_topic.AlertMail) -> str:
