@@ -1,4 +1,4 @@
-"""`python -m tests`: all tests in their chosen form, two pytest processes at a time. `--all`: in their full size.
+"""`python -m tests`: all tests in their chosen form, three pytest processes at a time. `--all`: in their full size.
 
 The tests are cut into parts by their folders; whichever process is free takes the next part. The parts that share the
 deployed template come first: they take longest. `--all` also measures the branch coverage of functions/. `pytest`
@@ -20,10 +20,12 @@ from local.signals import INTERRUPTED, stop_as_by_ctrl_c
 from tests.sizes import VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
-AT_ONCE = 2
-# Every folder of tests/ that has tests, once (`check_parts`).
+# More than the two processors of a small machine: each waits a third of its time for its servers.
+AT_ONCE = 3
+# Every folder of tests/ that has tests, once (`check_parts`); a folder without those in it that another part has.
 PARTS = {
     "operations": ("operations",),
+    "doctor": ("operations/doctor",),
     "workflow": ("workflow", "faults", "fuzz"),
     "local": ("local", "sale", "storm"),
     "ticketing": ("ticketing",),
@@ -57,7 +59,7 @@ def check_parts() -> None:
         SystemExit: one is; the message names it.
     """
     there = sorted({path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")})
-    named = sorted(folder for folders in PARTS.values() for folder in folders)
+    named = sorted(folder for folders in PARTS.values() for folder in folders if "/" not in folder)
     if there != named:
         raise SystemExit(f"tests/__main__.py, PARTS names {named}, but there is {there}.")
 
@@ -88,11 +90,16 @@ def _run_parts(folder: Path, arguments: list[str], *, full: bool, begin: float) 
 def _start(part: str, output: Path, arguments: list[str], *, full: bool) -> subprocess.Popen[bytes]:
     coverage = ["-m", "coverage", "run", "--parallel-mode"] if full else []
     folders = [f"tests/{folder}" for folder in PARTS[part]]
-    command = [sys.executable, *coverage, "-m", "pytest", "-q", *folders, *arguments]
+    elsewhere = [f"--ignore=tests/{inner}" for inner in _inner() if inner not in PARTS[part]]
+    command = [sys.executable, *coverage, "-m", "pytest", "-q", *folders, *elsewhere, *arguments]
     # COLUMNS: it writes into a file, which has no width.
     environment = os.environ | {"COLUMNS": "120"} | ({VARIABLE: "full"} if full else {})
     with output.open("wb") as stream:
         return subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT, env=environment)
+
+
+def _inner() -> list[str]:
+    return [folder for folders in PARTS.values() for folder in folders if "/" in folder]
 
 
 def _coverage() -> int:
