@@ -8,6 +8,7 @@ stores it so) and is read as that day. None is open; so is a zero date ('0000-00
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 Bound = date | datetime | None
 _LAST_ZONE = timedelta(hours=12)
@@ -22,6 +23,11 @@ def utc_naive(moment: datetime) -> datetime:
 def utc_aware(moment: datetime | None) -> datetime | None:
     """Give a moment that MariaDB handed out with its zone, as a caller needs it."""
     return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def utc_value(value: Any) -> Any:  # noqa: ANN401 -- a column's value
+    """Give a column's value; of a moment with its zone, which MariaDB's times are UTC without."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
 
 
 def as_if_utc(local: Bound) -> str | None:

@@ -7,13 +7,13 @@ https://eur-lex.europa.eu/eli/reg/2016/679/oj (articles 15 and 17).
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from ticketing import addresses
 from ticketing.database import Database, Row, Transaction
+from ticketing.dates import utc_value
 
 # What of an order is in which table, by the column `order_id`.
 TABLES: Final = (
@@ -92,10 +92,10 @@ def pattern_of(address: str) -> re.Pattern[str]:
 
 
 def _with_all(tx: Transaction, order: Row) -> Row:
-    known: Row = {name: _utc(value) for name, value in order.items() if name != "email_lower"}
+    known: Row = {name: utc_value(value) for name, value in order.items() if name != "email_lower"}
     for table in TABLES:
         rows = tx.all(f"SELECT * FROM {table} WHERE order_id = %s", order["id"])  # noqa: S608 -- constants
-        known[table] = [{name: _utc(value) for name, value in row.items()} for row in rows]
+        known[table] = [{name: utc_value(value) for name, value in row.items()} for row in rows]
     return known
 
 
@@ -108,8 +108,3 @@ def _others_of_account(tx: Transaction, orders: list[Row], address: str) -> list
         tuple(sorted(accounts)),
     )
     return sorted(row["id"] for row in rows if not is_theirs(row["email"], address))
-
-
-def _utc(value: Any) -> Any:  # noqa: ANN401 -- a column's value
-    # The database's times are UTC and do not say so.
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

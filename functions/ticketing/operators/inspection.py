@@ -5,12 +5,13 @@ Nothing of the buyer's is read: no e-mail address, no name, no account. What is 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from ticketing.database import Database, Row, Transaction
+from ticketing.dates import utc_value
 from ticketing.schema import server
 
 # Beyond this many a number says no more than "very many", and counting would cost more than knowing.
@@ -152,7 +153,7 @@ def database_health(database: Database) -> DatabaseHealth:
     late, old = late or {}, old or {}
     return DatabaseHealth(
         past_hold=late.get("number", 0),
-        oldest_past_hold=_utc(late.get("oldest")),
+        oldest_past_hold=utc_value(late.get("oldest")),
         without_hold=old.get("number", 0),
         write_obstacle=None if settings is None else server.write_obstacle(**settings),
     )
@@ -229,9 +230,4 @@ def _requests_first(history: list[Row]) -> list[Row]:
 
 
 def _plain(row: Row) -> Row:
-    return {name: _utc(value) for name, value in row.items()}
-
-
-def _utc(value: Any) -> Any:  # noqa: ANN401 -- a column's value
-    # The database's times are UTC and do not say so.
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+    return {name: utc_value(value) for name, value in row.items()}

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
 from ticketing import addresses
 from ticketing.database import Database, Row, Transaction
+from ticketing.dates import utc_value
 
 # A status or a total is looked for among so many of the newest orders: no index has them, and a list of all time must
 # not read all of the table.
@@ -58,7 +59,7 @@ def list_orders(database: Database, wanted: OrdersWanted) -> ListedOrders:
         oldest = None if wanted.email is not None else _oldest_looked_at(tx, since, until)
         rows = _find(tx, wanted, oldest or since, until)
     return ListedOrders(
-        orders=[{name: _utc(value) for name, value in row.items()} for row in rows[: wanted.limit]],
+        orders=[{name: utc_value(value) for name, value in row.items()} for row in rows[: wanted.limit]],
         more=len(rows) > wanted.limit,
         looked_back_to=oldest,
     )
@@ -73,7 +74,7 @@ def _oldest_looked_at(tx: Transaction, since: datetime, until: datetime) -> date
         until.replace(tzinfo=None),
         _LOOKED_AT - 1,
     )
-    return None if last is None else _utc(last["created_at"])
+    return None if last is None else utc_value(last["created_at"])
 
 
 def _find(tx: Transaction, wanted: OrdersWanted, since: datetime, until: datetime) -> list[Row]:
@@ -100,8 +101,3 @@ def _find(tx: Transaction, wanted: OrdersWanted, since: datetime, until: datetim
         *parameters,
         wanted.limit + 1,
     )
-
-
-def _utc(value: Any) -> Any:  # noqa: ANN401 -- a column's value
-    # The database's times are UTC and do not say so.
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

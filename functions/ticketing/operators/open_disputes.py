@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
 from ticketing.database import Database, Row
+from ticketing.dates import utc_value
 from ticketing.stripe.states import AWAITS_ANSWER
 
 
@@ -45,8 +45,4 @@ def list_open_disputes(database: Database, wanted: DisputesWanted) -> ListedDisp
 
 
 def _shown(row: Row) -> Row:
-    return {name: _utc(value) for name, value in row.items()} | {"awaits_answer": row["status"] in AWAITS_ANSWER}
-
-
-def _utc(value: Any) -> Any:  # noqa: ANN401 -- a column's value
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+    return {name: utc_value(value) for name, value in row.items()} | {"awaits_answer": row["status"] in AWAITS_ANSWER}

@@ -32,6 +32,7 @@ ENDING_READ_SECONDS = 4.0
 ENDING_SECONDS = 2 * (ENDING_CONNECT_SECONDS + ENDING_READ_SECONDS)
 _PAUSE_SECONDS = 0.5
 
+_NOT_FOUND = 404
 _TOO_MANY_REQUESTS = 429
 # An earlier request with the same idempotency key is still running.
 _CONFLICT = 409
@@ -58,6 +59,11 @@ class StripeRefused(PermanentError):
         self.code = code
         self.parameter = parameter
         self.http_status = http_status
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether this account and mode have no such object."""
+        return self.code == "resource_missing" or self.http_status == _NOT_FOUND
 
 
 def longest_seconds(network_retries: int) -> float:

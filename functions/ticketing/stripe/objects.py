@@ -119,15 +119,19 @@ class Dispute(OrderNames, kw_only=True, omit_defaults=True):
 
 def identity_of(session: SessionObject) -> SessionIdentity:
     """Give by what a session, as Stripe's API answers it, may be known."""
-    metadata = session.get("metadata")
+    return SessionIdentity(session_id=str(session["id"]), **order_names(session))
+
+
+def order_names(found: dict[str, Any]) -> dict[str, str | None]:
+    """Give the fields of `OrderNames` from the metadata of an object, as Stripe's API answers it."""
+    metadata = found.get("metadata")
     told = metadata if isinstance(metadata, dict) else {}
-    return SessionIdentity(
-        session_id=str(session["id"]),
-        order_reference=_text(told.get("order_id")),
-        event_reference=_text(told.get("event_id")),
-        ticket_reference=_text(told.get("ticket_id")),
-        order_mark=_text(told.get("order_mark")),
-    )
+    return {
+        "order_reference": _text(told.get("order_id")),
+        "event_reference": _text(told.get("event_id")),
+        "ticket_reference": _text(told.get("ticket_id")),
+        "order_mark": _text(told.get("order_mark")),
+    }
 
 
 def _text(value: object) -> str | None:

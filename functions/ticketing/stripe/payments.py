@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ticketing.stripe.client import StripeRefused, stripe_errors
-from ticketing.stripe.objects import OrderNames
+from ticketing.stripe.objects import OrderNames, order_names
 
 if TYPE_CHECKING:
     import stripe
-
-_NOT_FOUND: Final = 404
 
 
 class PaidIntent(OrderNames, kw_only=True, omit_defaults=True):
@@ -49,7 +47,7 @@ class StripePayments:
                     payment_intent_id, params={"expand": ["latest_charge"]}
                 )
         except StripeRefused as refusal:
-            if refusal.code == "resource_missing" or refusal.http_status == _NOT_FOUND:
+            if refusal.is_missing:
                 return None
             raise
         return _read(found.to_dict(for_json=True))
@@ -58,8 +56,6 @@ class StripePayments:
 def _read(intent: dict[str, Any]) -> PaidIntent:
     charge = intent.get("latest_charge")
     charge = charge if isinstance(charge, dict) else {}
-    metadata = intent.get("metadata")
-    told = metadata if isinstance(metadata, dict) else {}
     return PaidIntent(
         payment_intent_id=str(intent["id"]),
         status=str(intent["status"]),
@@ -68,12 +64,5 @@ def _read(intent: dict[str, Any]) -> PaidIntent:
         charge_id=charge.get("id"),
         refunded_minor=int(charge.get("amount_refunded") or 0),
         is_disputed=bool(charge.get("disputed")),
-        order_reference=_text(told.get("order_id")),
-        event_reference=_text(told.get("event_id")),
-        ticket_reference=_text(told.get("ticket_id")),
-        order_mark=_text(told.get("order_mark")),
+        **order_names(intent),
     )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ticketing.errors import InvalidEvent
 from ticketing.stripe.client import StripeRefused, stripe_errors
 
 if TYPE_CHECKING:
     import stripe
-
-_NOT_FOUND: Final = 404
 
 
 class StripeObjects:
@@ -43,7 +41,7 @@ class StripeObjects:
                 else:
                     found = api.disputes.retrieve(object_id)
         except StripeRefused as refusal:
-            if refusal.code == "resource_missing" or refusal.http_status == _NOT_FOUND:
+            if refusal.is_missing:
                 return None
             raise InvalidEvent(str(refusal)) from None
         return found.to_dict(for_json=True)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _CHARGE: Final = "payment_intent.latest_charge"
 # Stripe's largest page.
 _PAGE_SIZE: Final = 100
-_NOT_FOUND: Final = 404
 
 
 class StripeSessions:
@@ -38,7 +37,7 @@ class StripeSessions:
             with stripe_errors(f"read Checkout Session {session_id}"):
                 session = self._client.v1.checkout.sessions.retrieve(session_id, params={"expand": [_CHARGE]})
         except StripeRefused as refusal:
-            if refusal.code == "resource_missing" or refusal.http_status == _NOT_FOUND:
+            if refusal.is_missing:
                 return None
             raise
         return session.to_dict(for_json=True)

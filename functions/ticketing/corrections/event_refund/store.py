@@ -119,15 +119,7 @@ def _enrol(tx: Transaction, refund_id: int, found: list[Line], *, stays: str) ->
 
 def due(tx: Transaction, refund_id: int, *, after: tuple[int, str], limit: int) -> list[Line]:
     """Give lines that are due, behind one (order, payment)."""
-    rows = tx.all(
-        f"SELECT {_COLUMNS} FROM event_refund_lines WHERE event_refund_id = %s AND state = 'due'"  # noqa: S608 -- constants
-        " AND (order_id, payment_key) > (%s, %s) AND order_id >= %s ORDER BY order_id, payment_key LIMIT %s",
-        refund_id,
-        *after,
-        after[0],
-        limit,
-    )
-    return msgspec.convert(rows, list[Line])
+    return _page(tx, "event_refund_id = %s AND state = 'due'", refund_id, after, limit)
 
 
 def settle(tx: Transaction, refund_id: int, line: Line) -> None:
@@ -158,8 +150,12 @@ def end(tx: Transaction, refund_id: int) -> None:
 
 def lines(tx: Transaction, refund_id: int, *, after: tuple[int, str], limit: int) -> list[Line]:
     """Give lines behind one (order, payment), in their order."""
+    return _page(tx, "event_refund_id = %s", refund_id, after, limit)
+
+
+def _page(tx: Transaction, condition: str, refund_id: int, after: tuple[int, str], limit: int) -> list[Line]:
     rows = tx.all(
-        f"SELECT {_COLUMNS} FROM event_refund_lines WHERE event_refund_id = %s"  # noqa: S608 -- constants
+        f"SELECT {_COLUMNS} FROM event_refund_lines WHERE {condition}"  # noqa: S608 -- constants
         " AND (order_id, payment_key) > (%s, %s) AND order_id >= %s ORDER BY order_id, payment_key LIMIT %s",
         refund_id,
         *after,
