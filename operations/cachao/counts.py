@@ -11,12 +11,12 @@ from rich.console import RenderableType
 from cachao.aws import operator
 from cachao.aws.environment import Environment
 from cachao.command_context import CommandContext
+from cachao.corrections.frame import Yes, check_reason
 from cachao.problems import BROKEN, FINE, USAGE, Problem
 from cachao.view.output import escape, pluralize, table
 from ticketing.operators.counter_correction import CounterState, CountsReport, OrderOff
 
 _FUNCTION: Final = "CorrectCountsFunction"
-_LONGEST_REASON: Final = 255
 _NOUNS: Final = {"ticket": "ticket", "code": "discount code"}
 
 
@@ -28,7 +28,7 @@ def counts(
     everything: Annotated[bool, typer.Option("--all", help="All that are not what their orders say.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why; it is kept with the correction.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show; ends with 1 while something is off.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Show what is sold, used and held as stored and as the orders say, and put it right.
 
@@ -49,8 +49,7 @@ def counts(
     """
     context: CommandContext = ctx.obj
     wanted = _wanted(ticket, code, everything=everything)
-    if reason is not None and len(reason) > _LONGEST_REASON:
-        raise Problem(f"The reason has at most {_LONGEST_REASON} characters.", exit_code=USAGE)
+    check_reason(reason)
     report = _ask(context.environment, {"wanted": wanted})
     if wanted and not report.counters:
         raise Problem(f"There is no {_NOUNS['code' if code else 'ticket']} {code or ticket}, and no order of it.")

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
-
 import msgspec
 
 from ticketing.database import Database, Transaction
 from ticketing.orders import counters
-from ticketing.orders.counters import CODES, TICKETS, Counter
-
-Kind = Literal["ticket", "code"]
-_COUNTERS: Final[dict[Kind, Counter]] = {"ticket": TICKETS, "code": CODES}
+from ticketing.orders.counters import BY_KIND, Correction, Kind
 
 
 class LimitReport(msgspec.Struct, kw_only=True):
@@ -54,7 +49,7 @@ def set_limit(database: Database, wanted: NewLimit, *, by: str, reason: str | No
 
 
 def _set(tx: Transaction, wanted: NewLimit, report: LimitReport, *, by: str, reason: str | None) -> None:
-    counter, row_id, to = _COUNTERS[wanted.kind], wanted.counter_id, wanted.to
+    counter, row_id, to = BY_KIND[wanted.kind], wanted.counter_id, wanted.to
     now = counters.lock(tx, counter, row_id)
     if now is None:
         report.refused = f"There is no {wanted.kind} {row_id}."
@@ -70,14 +65,6 @@ def _set(tx: Transaction, wanted: NewLimit, report: LimitReport, *, by: str, rea
         report.moved_on = True
         return
     tx.change(f"UPDATE {counter.table} SET {counter.limit} = %s WHERE id = %s", to, row_id)  # noqa: S608 -- constants
-    tx.change(
-        "INSERT INTO counter_corrections (counter, counter_id, counted_change, held_change, corrected_by,"
-        " reason, limit_before, limit_after) VALUES (%s, %s, 0, 0, %s, %s, %s, %s)",
-        wanted.kind,
-        row_id,
-        by,
-        reason,
-        now.limit,
-        to,
-    )
+    done = Correction(kind=wanted.kind, counter_id=row_id, by=by, reason=reason, limit_before=now.limit, limit_after=to)
+    counters.record(tx, done)
     report.done = True

@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from ticketing.database import Database, Row, Transaction
 from ticketing.errors import DatabaseUnavailable, DataInconsistent, OrderNotFound
 from ticketing.orders import counters, counts_off, history, sums
-from ticketing.orders.counters import CODES, TICKETS, Counter
+from ticketing.orders.counters import BY_KIND, Correction, Kind
 from ticketing.orders.counts_off import CountOff
 from ticketing.orders.sums import CounterSums
 from ticketing.payments.late_counts import count_rest_of_seats, count_rest_of_use
 
-Kind = Literal["ticket", "code"]
-
-_COUNTERS: Final[dict[Kind, Counter]] = {"ticket": TICKETS, "code": CODES}
 _TO_BE_COUNTED: Final = frozenset({"count_seats", "count_use"})
 # Lambda answers with 6 MB at most.
 _MOST: Final = 1000
@@ -168,7 +165,7 @@ def _states(tx: Transaction, wanted: CountsWanted) -> list[CounterState]:
 
 
 def _states_of(tx: Transaction, kind: Kind, row_id: int | None) -> list[CounterState]:
-    counter = _COUNTERS[kind]
+    counter = BY_KIND[kind]
     found = sums.all_off(tx, counter) if row_id is None else sums.sums_of(tx, counter, row_id)
     all_found = found if isinstance(found, list) else [found] if found is not None else []
     high = [one.row_id for one in all_found if one.missing_counted < 0]
@@ -202,22 +199,16 @@ def _correct(database: Database, agreed: list[CounterState], *, by: str, reason:
         # Tickets before codes, the lower id first: as everybody else locks them.
         for state in sorted(agreed, key=lambda one: (one.kind != "ticket", one.counter_id)):
             counted, held = state.change
-            refused = counters.move(tx, _COUNTERS[state.kind], state.counter_id, counted=counted, held=held)
+            refused = counters.move(tx, BY_KIND[state.kind], state.counter_id, counted=counted, held=held)
             if refused is not None:
                 raise DataInconsistent(
                     f"The counters of {state.kind} {state.counter_id} cannot be changed by {counted:+} and {held:+}:"
                     f" {refused}. Nothing was changed."
                 )
-            tx.change(
-                "INSERT INTO counter_corrections (counter, counter_id, counted_change, held_change, corrected_by,"
-                " reason) VALUES (%s, %s, %s, %s, %s, %s)",
-                state.kind,
-                state.counter_id,
-                counted,
-                held,
-                by,
-                reason,
+            done = Correction(
+                kind=state.kind, counter_id=state.counter_id, by=by, reason=reason, counted=counted, held=held
             )
+            counters.record(tx, done)
 
 
 def _settle_order(database: Database, off: Row) -> None:

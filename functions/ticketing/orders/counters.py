@@ -29,6 +29,38 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True):
 
 TICKETS: Final = Counter(table="tickets", counted="sold_quantity", held="held_quantity", limit="max_quantity")
 CODES: Final = Counter(table="discount_codes", counted="used_count", held="held_count", limit="max_uses")
+# What an operator calls them.
+Kind = Literal["ticket", "code"]
+BY_KIND: Final[dict[Kind, Counter]] = {"ticket": TICKETS, "code": CODES}
+
+
+class Correction(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator changed of a counter; the limits both None: that stayed."""
+
+    kind: Kind
+    counter_id: int
+    by: str
+    reason: str | None
+    counted: int = 0
+    held: int = 0
+    limit_before: int | None = None
+    limit_after: int | None = None
+
+
+def record(tx: Transaction, done: Correction) -> None:
+    """Keep who changed a counter, when and why."""
+    tx.change(
+        "INSERT INTO counter_corrections (counter, counter_id, counted_change, held_change, corrected_by, reason,"
+        " limit_before, limit_after) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        done.kind,
+        done.counter_id,
+        done.counted,
+        done.held,
+        done.by,
+        done.reason,
+        done.limit_before,
+        done.limit_after,
+    )
 
 
 class Counts(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from cachao.aws.environment import Environment
@@ -31,5 +32,10 @@ def lets_any_through(environment: Environment, pattern: str, read: dict[str, Any
 
 
 def _sample(environment: Environment, source: str, event_type: str) -> dict[str, Any]:
-    # Whatever the source: what this account puts by itself has the same shape.
-    return sample_events.partner_event(source, event_type, account=environment.account_id, region=environment.region)
+    return _made(source, event_type, environment.account_id, environment.region)
+
+
+@functools.lru_cache(maxsize=256)
+def _made(source: str, event_type: str, account: str, region: str) -> dict[str, Any]:
+    # Whatever the source: what this account puts by itself has the same shape. Hundreds of rules are tried on it.
+    return sample_events.partner_event(source, event_type, account=account, region=region)
