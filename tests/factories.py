@@ -74,6 +74,17 @@ def create_order(database: Database, *, hold: bool = True, **columns: Any) -> in
     return order_id
 
 
+def create_counted_orders(database: Database, number: int) -> None:
+    """Create so many paid orders of one ticket, in which nothing is left to be done."""
+    with database.transaction() as tx:
+        tx.change(
+            "INSERT INTO ticket_orders (event_id, ticket_id, email, quantity, unit_price, total_amount, status,"
+            " paid_at, ticket_counted_at, discount_counted_at) SELECT 1, %s, 'b@example.com', 1, 20, 20,"
+            f" 'paid', '2026-01-01', '2026-01-01', '2026-01-01' FROM seq_1_to_{number}",
+            create_ticket(database),
+        )
+
+
 def _hold(database: Database, order_id: int) -> None:
     order = row_of(database, "ticket_orders", order_id)
     with database.transaction() as tx:

@@ -33,14 +33,14 @@ def main() -> int:
     quieten_libraries()
     stop_as_by_ctrl_c()
     try:
-        outcome = run_sale(size, seed=given.seed, say=_say)
+        balance = run_sale(size, seed=given.seed, say=_say)
     except KeyboardInterrupt:
         _say("Interrupted.")
         return INTERRUPTED
-    for line in outcome.lines:
+    for line in balance.lines:
         _say(line)
-    _say("Every seat is sold, once." if not outcome.off else f"The sale is OFF: {', '.join(outcome.off)}.")
-    return 1 if outcome.off else 0
+    _say("Every seat is sold, once." if not balance.off else f"The sale is OFF: {', '.join(balance.off)}.")
+    return 1 if balance.off else 0
 
 
 def _say(line: str) -> None:

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from local.database.sample_shop import open_sample_shop, query
 from local.stack import LocalStack, StackOptions
+from tests.balance import Balance
 from tests.sale.buyers import Place
 from tests.sale.sizes import Size
 
@@ -24,22 +25,7 @@ _MOST_SHOWN = 8
 Say = Callable[[str], None]
 
 
-@dataclass
-class Outcome:
-    """What was found; `off` empty: all is well."""
-
-    off: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-
-    def check(self, what: str, found: object, expected: object) -> None:
-        """Note a line, and remember it where it is off."""
-        right = found == expected
-        self.lines.append(f"  {'ok ' if right else 'OFF'} {what}: {found}{'' if right else f', expected {expected}'}")
-        if not right:
-            self.off.append(what)
-
-
-def run_sale(size: Size, *, seed: int, say: Say) -> Outcome:
+def run_sale(size: Size, *, seed: int, say: Say) -> Balance:
     """Play a sale, print how it went by `say`, and give what was found in the end."""
     say(f"{size.seats} seats, {size.buyers} buyers, {size.bots} bots; seed {seed}")
     with tempfile.TemporaryDirectory(prefix="cachao-sale-") as folder:
@@ -110,23 +96,23 @@ def _idle(stack: LocalStack, size: Size, left: dict[str, float]) -> tuple[list[f
     return sorted(by_link), sorted(by_silence)
 
 
-def _balance(stack: LocalStack, size: Size, seen: dict[str, Any]) -> Outcome:
-    outcome, address = Outcome(), stack.database_address
+def _balance(stack: LocalStack, size: Size, seen: dict[str, Any]) -> Balance:
+    balance, address = Balance(), stack.database_address
     [ticket] = query(address, "SELECT sold_quantity, held_quantity FROM tickets WHERE max_quantity = %s", size.seats)
-    outcome.check("seats sold", ticket["sold_quantity"], size.seats)
-    outcome.check("seats still held", ticket["held_quantity"], 0)
+    balance.check("seats sold", ticket["sold_quantity"], size.seats)
+    balance.check("seats still held", ticket["held_quantity"], 0)
     orders = query(address, "SELECT id, status, quantity, total_amount, ticket_counted_at FROM ticket_orders")
     paid = [order for order in orders if order["status"] == "paid"]
-    outcome.check("seats of paid orders", sum(order["quantity"] for order in paid), size.seats)
-    outcome.check("orders that were paid and are not", _missing(seen["paid"], paid), [])
-    outcome.check("paid orders of nobody who paid", len(paid) - len(seen["paid"]), 0)
-    outcome.check("paid orders not counted", sum(order["ticket_counted_at"] is None for order in paid), 0)
+    balance.check("seats of paid orders", sum(order["quantity"] for order in paid), size.seats)
+    balance.check("orders that were paid and are not", _missing(seen["paid"], paid), [])
+    balance.check("paid orders of nobody who paid", len(paid) - len(seen["paid"]), 0)
+    balance.check("paid orders not counted", sum(order["ticket_counted_at"] is None for order in paid), 0)
     taken = query(address, "SELECT COALESCE(SUM(amount_minor), 0) AS minor FROM order_payments")[0]["minor"]
-    outcome.check("money taken, in cents", int(taken), int(100 * sum(order["total_amount"] for order in paid)))
-    outcome.check("alerts", [alert.subject for alert in stack.alerts()][:_MOST_SHOWN], [])
-    outcome.check("buyers and bots that were not finished in time", seen["unfinished"], 0)
-    outcome.check("what buyers should not have seen", len(seen["problems"]), 0)
-    return outcome
+    balance.check("money taken, in cents", int(taken), int(100 * sum(order["total_amount"] for order in paid)))
+    balance.check("alerts", [alert.subject for alert in stack.alerts()][:_MOST_SHOWN], [])
+    balance.check("buyers and bots that were not finished in time", seen["unfinished"], 0)
+    balance.check("what buyers should not have seen", len(seen["problems"]), 0)
+    return balance
 
 
 def _missing(seen: Sequence[str], paid: Sequence[dict[str, Any]]) -> list[str]:

@@ -5,30 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from local.stack import Alert
+from tests.balance import Balance
 from tests.storm.orders import Shop
 from ticketing.database import Database, Row
 
 _EXECUTION = re.compile(r"^Execution: (\S+)", re.MULTILINE)
 _ORDERS = re.compile(r"^Orders?: (.+)$", re.MULTILINE)
-
-
-@dataclass
-class Balance:
-    """Lines to print, and what is off; `off` empty: all is well."""
-
-    lines: list[str] = field(default_factory=list)
-    off: list[str] = field(default_factory=list)
-
-    def check(self, what: str, found: object, expected: object) -> None:
-        """Write a line, and remember it where it is off."""
-        right = found == expected
-        self.lines.append(f"  {'ok ' if right else 'OFF'} {what}: {found}{'' if right else f', expected {expected}'}")
-        if not right:
-            self.off.append(what)
 
 
 def draw_up(

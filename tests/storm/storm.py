@@ -19,7 +19,8 @@ from typing import Any
 import pymysql
 
 from local.stack import LocalStack, StackOptions
-from tests.storm.balance import Balance, draw_up
+from tests.balance import Balance
+from tests.storm.balance import draw_up
 from tests.storm.orders import Shop, events_of, place_orders
 from tests.storm.sizes import Size
 from tests.storm.weather import Weather

@@ -17,7 +17,7 @@ import pymysql
 
 from local.aws.moto_patches.event_bridge import Delivery, DeliveryError
 from local.stack import LocalStack
-from tests.storm.balance import Balance
+from tests.balance import Balance
 from tests.storm.sizes import Size
 
 _BETWEEN_CROWDS_SECONDS = 2.0
