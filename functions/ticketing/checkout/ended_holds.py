@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from ticketing.checkout.ending import EndsSessions, Outcome, end_session
 from ticketing.database import Database, Row
 from ticketing.errors import StripeUnavailable
 from ticketing.payments.release import release_order
+from ticketing.stripe.ending import EndsSessions, Outcome, end_session
 
 # Sessions that one checkout ends at most, all at once: its buyer waits.
 _MOST: Final = 10

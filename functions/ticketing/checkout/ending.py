@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
-
 from ticketing.database import Database
 from ticketing.payments.release import release_order
-
-# ended: its hold is given back. paid: the buyer was faster, whatever came of it; its event follows. open: Stripe does
-# not end it, or does not know it; reconciliation sees to that.
-Outcome = Literal["ended", "paid", "open"]
-
-
-class EndsSessions(Protocol):
-    """Where Checkout Sessions are ended."""
-
-    def expire(self, session_id: str) -> bool:
-        """End an open session; False when it is not open any more."""
-
-    def retrieve(self, session_id: str) -> dict[str, Any] | None:
-        """Give a session; None where there is none."""
+from ticketing.stripe.ending import EndsSessions, Outcome, end_session
 
 
 def end_checkout(database: Database, sessions: EndsSessions, *, order_id: int, session_id: str, cause: str) -> Outcome:
@@ -34,19 +19,3 @@ def end_checkout(database: Database, sessions: EndsSessions, *, order_id: int, s
     if outcome == "ended":
         release_order(database, order_id, lost_as="expired", stripe_event_id=cause)
     return outcome
-
-
-def end_session(sessions: EndsSessions, session_id: str) -> Outcome:
-    """End a session at Stripe, and say what it is now.
-
-    Raises:
-        StripeUnavailable: nobody knows.
-        ConfigurationError: the API key is wrong.
-    """
-    if sessions.expire(session_id):
-        return "ended"
-    session = sessions.retrieve(session_id)
-    status = None if session is None else session["status"]
-    if status == "expired":
-        return "ended"
-    return "paid" if status == "complete" else "open"

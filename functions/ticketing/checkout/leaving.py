@@ -7,11 +7,12 @@ from typing import Final
 
 import msgspec
 
-from ticketing.checkout.ending import EndsSessions, end_checkout
+from ticketing.checkout.ending import end_checkout
 from ticketing.checkout.openers import hash_of_token
 from ticketing.database import Database
 from ticketing.orders import checkouts
 from ticketing.orders.status import OrderStatus
+from ticketing.stripe.ending import EndsSessions
 
 _CAUSE: Final = "cancel_link"
 _PAID: Final = frozenset({OrderStatus.PROCESSING, OrderStatus.PAID})

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ticketing.checkout import ended_holds
-from ticketing.checkout.ending import EndsSessions, end_checkout
+from ticketing.checkout.ending import end_checkout
 from ticketing.checkout.errors import CheckoutBusy, EarlierFound, NotEnoughSeats
 from ticketing.checkout.placement import PlacedOrder
 from ticketing.checkout.reply import CheckoutReply
@@ -19,6 +19,7 @@ from ticketing.database import Database
 from ticketing.orders.checkouts import EarlierCheckout, Opener
 from ticketing.payments.release import release_order
 from ticketing.stripe.client import ENDING_SECONDS
+from ticketing.stripe.ending import EndsSessions
 
 _LOOK_EVERY_SECONDS: Final = 0.2
 _CAUSE: Final = "checkout"

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 from ticketing.corrections.frame import COLUMNS, Correction, CorrectionReport, correct, fingerprint
 from ticketing.database import Database
 from ticketing.orders.lock import lock_order
 from ticketing.orders.status import OrderStatus
-
-
-class EndingSessions(Protocol):
-    """Where sessions are ended: `ticketing.stripe.sessions.StripeSessions`."""
-
-    def expire(self, session_id: str) -> bool:
-        """End an open session; False when it is not open any more."""
-
-    def retrieve(self, session_id: str) -> dict[str, Any] | None:
-        """Give a session; None where Stripe has none."""
+from ticketing.stripe.ending import EndsSessions
 
 
 def end_session(
-    database: Database, sessions: EndingSessions, order_id: int, correction: Correction, *, seen: str
+    database: Database, sessions: EndsSessions, order_id: int, correction: Correction, *, seen: str
 ) -> CorrectionReport:
     """End the session of a pending order, where the correction is possible; give its preview, with the new `seen`.
 

@@ -8,7 +8,7 @@ short transactions; safe to repeat, and to stop.
 from __future__ import annotations
 
 import time
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal
 
 import msgspec
 
@@ -19,6 +19,7 @@ from ticketing.orders import history
 from ticketing.orders.lock import lock_order
 from ticketing.orders.status import OrderStatus
 from ticketing.payments.release import release_order
+from ticketing.stripe.ending import EndsSessions, end_session
 
 # `.invalid` never exists (https://www.rfc-editor.org/rfc/rfc2606), so nobody's account has it as verified.
 FORGOTTEN: Final = "forgotten@buyer.invalid"
@@ -28,16 +29,6 @@ _CAUSE: Final = "cachao_buyer_forget"
 _ORDER: Final = "id, email, status, stripe_checkout_session_id"
 
 Checkout = Literal["none", "ended", "payment_under_way"]
-
-
-class EndingSessions(Protocol):
-    """Where sessions are ended: `ticketing.stripe.sessions.StripeSessions`."""
-
-    def expire(self, session_id: str) -> bool:
-        """End an open session; False when it is not open any more."""
-
-    def retrieve(self, session_id: str) -> dict[str, Any] | None:
-        """Give a session; None where Stripe has none."""
 
 
 class ForgottenOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +58,7 @@ class ForgottenPage(msgspec.Struct, kw_only=True):
 
 
 def forget_buyer(
-    database: Database, sessions: EndingSessions, address: str, *, after_id: int, deadline: float
+    database: Database, sessions: EndsSessions, address: str, *, after_id: int, deadline: float
 ) -> ForgottenPage:
     """Anonymise the first orders after an id, until the deadline (`time.monotonic`).
 
@@ -88,7 +79,7 @@ def forget_buyer(
     return ForgottenPage(orders=done, after_id=next_id)
 
 
-def _forget(database: Database, sessions: EndingSessions, order: Row, address: str) -> ForgottenOrder:
+def _forget(database: Database, sessions: EndsSessions, order: Row, address: str) -> ForgottenOrder:
     checkout, alerts = _end_checkout(database, sessions, order)
     order_id = order["id"]
     with database.transaction() as tx:
@@ -119,16 +110,14 @@ def _forget(database: Database, sessions: EndingSessions, order: Row, address: s
     )
 
 
-def _end_checkout(database: Database, sessions: EndingSessions, order: Row) -> tuple[Checkout, list[Alert]]:
+def _end_checkout(database: Database, sessions: EndsSessions, order: Row) -> tuple[Checkout, list[Alert]]:
     if order["status"] == OrderStatus.PROCESSING:
         return "payment_under_way", []
     if order["status"] != OrderStatus.PENDING:
         return "none", []
     session_id = order["stripe_checkout_session_id"]
-    if session_id is not None and not sessions.expire(session_id):
-        session = sessions.retrieve(session_id)
-        if session is not None and session["status"] == "complete":
-            return "payment_under_way", []
+    if session_id is not None and end_session(sessions, session_id) == "paid":
+        return "payment_under_way", []
     moved = release_order(database, order["id"], lost_as="expired", stripe_event_id=_CAUSE)
     return ("ended" if moved.status == OrderStatus.EXPIRED else "payment_under_way"), moved.alerts
 

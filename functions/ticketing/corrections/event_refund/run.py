@@ -21,12 +21,13 @@ from ticketing.corrections.event_refund import store
 from ticketing.corrections.event_refund.lines import Line, Scope, tickets_of
 from ticketing.corrections.frame import ANY_STATE, correct
 from ticketing.corrections.take_back import TakeBack
-from ticketing.corrections.unpaid_session import EndingSessions, end_session
+from ticketing.corrections.unpaid_session import end_session
 from ticketing.database import Database
 from ticketing.errors import ConfigurationError, DatabaseUnavailable, PermanentError, StripeUnavailable
 from ticketing.payments import situation
 from ticketing.payments.issue_refund import Refunds, refund_payment
 from ticketing.stripe.client import StripeRefused
+from ticketing.stripe.ending import EndsSessions
 from ticketing.stripe.objects import Refund
 from ticketing.stripe.rate_limit import DeadlineExceeded, RateLimiter
 
@@ -40,7 +41,7 @@ _TRIES: Final = 4
 _DRY_CODES: Final = frozenset({"balance_insufficient", "insufficient_funds"})
 
 
-class Sessions(EndingSessions, Protocol):
+class Sessions(EndsSessions, Protocol):
     """Where sessions are ended: `ticketing.stripe.sessions.StripeSessions`."""
 
 
