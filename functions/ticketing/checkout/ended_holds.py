@@ -6,6 +6,7 @@ from typing import Final
 
 from ticketing.database import Database, Row
 from ticketing.errors import StripeUnavailable
+from ticketing.orders.status import OrderStatus
 from ticketing.payments.release import release_order
 from ticketing.stripe.ending import EndsSessions, Outcome, end_session
 
@@ -25,9 +26,10 @@ def end_some(database: Database, sessions: EndsSessions, *, ticket_id: int, seat
     """
     with database.transaction() as tx:
         ended = tx.all(
-            "SELECT id, held_quantity, stripe_checkout_session_id FROM ticket_orders WHERE status = 'pending'"
+            "SELECT id, held_quantity, stripe_checkout_session_id FROM ticket_orders WHERE status = %s"
             " AND hold_expires_at <= UTC_TIMESTAMP(6) AND COALESCE(held_ticket_id, ticket_id) = %s"
             " AND held_quantity > 0 AND stripe_checkout_session_id IS NOT NULL ORDER BY hold_expires_at LIMIT %s",
+            OrderStatus.PENDING,
             ticket_id,
             _MOST,
         )

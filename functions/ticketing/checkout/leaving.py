@@ -45,8 +45,9 @@ def leave_checkout(database: Database, sessions: Callable[[], EndsSessions], tok
         if waits:
             tx.change(
                 "UPDATE ticket_orders SET hold_expires_at = UTC_TIMESTAMP(6)"
-                " WHERE id = %s AND status = 'pending' AND hold_expires_at > UTC_TIMESTAMP(6)",
+                " WHERE id = %s AND status = %s AND hold_expires_at > UTC_TIMESTAMP(6)",
                 order["id"],
+                OrderStatus.PENDING,
             )
     is_paid = order["status"] in _PAID
     if waits:

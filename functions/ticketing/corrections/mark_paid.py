@@ -62,8 +62,9 @@ class MarkPaid(msgspec.Struct, frozen=True, kw_only=True, tag="mark_paid", tag_f
         if code_id is not None or claims.use_of(order) is not None:
             claims.exchange_use(tx, order, None if code_id is None else claims.Claim(int(code_id), 1, "counted"))
         tx.change(
-            "UPDATE ticket_orders SET status = 'paid', paid_at = UTC_TIMESTAMP(6), stripe_payment_intent_id = %s,"
+            "UPDATE ticket_orders SET status = %s, paid_at = UTC_TIMESTAMP(6), stripe_payment_intent_id = %s,"
             " hold_expires_at = NULL, next_check_at = NULL WHERE id = %s AND status = %s",
+            OrderStatus.PAID,
             self.payment,
             order_id,
             order["status"],

@@ -71,8 +71,9 @@ class TakeBack(msgspec.Struct, frozen=True, kw_only=True, tag="take_back", tag_f
             return outcome
         give_back.give_back_everything(tx, order)
         tx.change(
-            "UPDATE ticket_orders SET status = 'cancelled', hold_expires_at = NULL, next_check_at = NULL"
+            "UPDATE ticket_orders SET status = %s, hold_expires_at = NULL, next_check_at = NULL"
             " WHERE id = %s AND status = %s",
+            OrderStatus.CANCELLED,
             order_id,
             status,
         )

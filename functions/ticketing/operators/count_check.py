@@ -36,16 +36,16 @@ _NAME_AT_MOST: Final = 10
 _ENDED: Final = tuple(sorted({*LAPSED, *CLOSED} - {OrderStatus.CANCELLED}))
 
 _UNCOUNTED: Final = (
-    "SELECT id, paid_at AS since FROM ticket_orders WHERE status = 'paid' AND ticket_counted_at IS NULL"
+    "SELECT id, paid_at AS since FROM ticket_orders WHERE status = %s AND ticket_counted_at IS NULL"
     " AND paid_at < UTC_TIMESTAMP(6) - INTERVAL %s MINUTE"
-    " UNION SELECT id, paid_at FROM ticket_orders WHERE code_held > 0 AND status = 'paid'"
+    " UNION SELECT id, paid_at FROM ticket_orders WHERE code_held > 0 AND status = %s"
     " AND discount_counted_at IS NULL AND paid_at < UTC_TIMESTAMP(6) - INTERVAL %s MINUTE"
 )
 _IDLE: Final = (
     "SELECT id, NULL AS since FROM ticket_orders WHERE held_quantity > 0 AND"
-    " (status IN %s OR (status = 'paid' AND ticket_counted_at IS NOT NULL))"
+    " (status IN %s OR (status = %s AND ticket_counted_at IS NOT NULL))"
     " UNION SELECT id, NULL FROM ticket_orders WHERE code_held > 0 AND"
-    " (status IN %s OR (status = 'paid' AND discount_counted_at IS NOT NULL))"
+    " (status IN %s OR (status = %s AND discount_counted_at IS NOT NULL))"
 )
 _REFUNDED: Final = (
     "SELECT id, NULL AS since FROM ticket_orders WHERE refunded_amount > total_amount"
@@ -64,7 +64,7 @@ _UNFINISHED_EVENTS: Final = (
     "SELECT scope FROM event_refunds WHERE ended_at IS NULL AND begun_at < UTC_TIMESTAMP(6) - INTERVAL 30 MINUTE"
     # A delayed payment of one that was called off has succeeded since.
     " UNION SELECT r.scope FROM event_refunds AS r JOIN event_refund_lines AS l ON l.event_refund_id = r.id"
-    " AND l.state = 'waits' JOIN ticket_orders AS o ON o.id = l.order_id WHERE o.status = 'paid'"
+    " AND l.state = 'waits' JOIN ticket_orders AS o ON o.id = l.order_id WHERE o.status = %s"
     " ORDER BY scope LIMIT %s"
 )
 
@@ -182,15 +182,15 @@ def _ended_after(tx: Transaction, seconds: float) -> Iterator[None]:
 
 
 def _check_orders(tx: Transaction, found: CountCheck) -> None:
-    found.uncounted = _orders(tx, _UNCOUNTED, COUNTED_WITHIN_MINUTES, COUNTED_WITHIN_MINUTES)
-    found.idle_holds = _orders(tx, _IDLE, _ENDED, _ENDED)
+    found.uncounted = _orders(tx, _UNCOUNTED, *(OrderStatus.PAID, COUNTED_WITHIN_MINUTES) * 2)
+    found.idle_holds = _orders(tx, _IDLE, *(_ENDED, OrderStatus.PAID) * 2)
     found.told = _orders(tx, _TOLD)
 
 
 def _check_refunds(tx: Transaction, found: CountCheck) -> None:
     found.refunded_too_much = _orders(tx, _REFUNDED)
     found.unfinished = _orders(tx, _UNFINISHED)
-    found.unfinished_events = [str(row["scope"]) for row in tx.all(_UNFINISHED_EVENTS, _NAME_AT_MOST)]
+    found.unfinished_events = [str(row["scope"]) for row in tx.all(_UNFINISHED_EVENTS, OrderStatus.PAID, _NAME_AT_MOST)]
 
 
 def _check_tickets(tx: Transaction, found: CountCheck) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from ticketing.database import Database, Row, Transaction
 from ticketing.dates import utc_value
+from ticketing.orders.status import LIVE
 from ticketing.schema import server
 
 # Beyond this many a number says no more than "very many", and counting would cost more than knowing.
@@ -132,20 +133,23 @@ def database_health(database: Database) -> DatabaseHealth:
     with database.transaction() as tx:
         late = tx.one(
             "SELECT COUNT(*) AS number, MIN(due) AS oldest FROM ("
-            "(SELECT hold_expires_at AS due FROM ticket_orders WHERE status IN ('pending', 'processing')"
+            "(SELECT hold_expires_at AS due FROM ticket_orders WHERE status IN %s"
             " AND next_check_at IS NULL AND hold_expires_at < UTC_TIMESTAMP() - INTERVAL %s MINUTE LIMIT %s)"
-            " UNION ALL (SELECT next_check_at AS due FROM ticket_orders WHERE status IN ('pending', 'processing')"
+            " UNION ALL (SELECT next_check_at AS due FROM ticket_orders WHERE status IN %s"
             " AND next_check_at < UTC_TIMESTAMP() - INTERVAL %s MINUTE LIMIT %s) LIMIT %s) AS late",
+            LIVE,
             _GRACE_MINUTES,
             _COUNT_AT_MOST,
+            LIVE,
             _GRACE_MINUTES,
             _COUNT_AT_MOST,
             _COUNT_AT_MOST,
         )
         old = tx.one(
-            "SELECT COUNT(*) AS number FROM (SELECT id FROM ticket_orders WHERE status IN ('pending', 'processing')"
+            "SELECT COUNT(*) AS number FROM (SELECT id FROM ticket_orders WHERE status IN %s"
             " AND hold_expires_at IS NULL AND next_check_at IS NULL"
             " AND (created_at < UTC_TIMESTAMP() - INTERVAL %s MINUTE OR created_at IS NULL) LIMIT %s) AS old",
+            LIVE,
             _UNTIMED_MINUTES,
             _COUNT_AT_MOST,
         )

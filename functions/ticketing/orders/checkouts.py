@@ -11,24 +11,25 @@ from typing import Final
 import msgspec
 
 from ticketing.database import Row, Transaction
+from ticketing.orders.status import LIVE, OrderStatus
 
 # An hour's seats that cost nothing count as held: they stay taken although nobody pays.
 _FREE_SECONDS: Final = 3600
 _KEPT_SECONDS: Final = 24 * 3600
 _REMOVED_AT_ONCE: Final = 200
 
-# What one client has of a ticket now. Parameters: seconds, the client, the ticket.
+# What one client has of a ticket now. Parameters: `paid`, seconds, the client, the ticket.
 _SEATS_OF_CLIENT: Final = (
-    "(SELECT COALESCE(SUM(IF(h.held_quantity > 0, h.held_quantity, IF(h.status = 'paid' AND h.total_amount = 0"
+    "(SELECT COALESCE(SUM(IF(h.held_quantity > 0, h.held_quantity, IF(h.status = %s AND h.total_amount = 0"
     " AND k.placed_at > UTC_TIMESTAMP(6) - INTERVAL %s SECOND, h.quantity, 0))), 0)"
     " FROM order_checkouts k JOIN ticket_orders h ON h.id = k.order_id WHERE k.client_hash = %s AND k.ticket_id = %s)"
 )
 # The newest checkout of a buyer, if it waits for its payment. Parameters: the buyer, the order beside which he may have
-# another, seconds. For a statement that has nothing else by these names.
+# another, seconds, `pending`. For a statement that has nothing else by these names.
 _EARLIER: Final = (
     " LEFT JOIN order_checkouts c ON c.order_id = (SELECT MAX(m.order_id) FROM order_checkouts m"
     " WHERE m.buyer_hash = %s AND m.order_id > %s AND m.placed_at > UTC_TIMESTAMP(6) - INTERVAL %s SECOND)"
-    " LEFT JOIN ticket_orders o ON o.id = c.order_id AND o.status = 'pending'"
+    " LEFT JOIN ticket_orders o ON o.id = c.order_id AND o.status = %s"
 )
 # To be read beside what a checkout reads anyway: one statement. `JOINED` comes after `COLUMNS` and the FROM.
 COLUMNS: Final = (
@@ -73,12 +74,12 @@ class EarlierCheckout(msgspec.Struct, frozen=True, kw_only=True):
 
 def column_parameters(opener: Opener, ticket_id: int) -> tuple[object, ...]:
     """Give the parameters of `COLUMNS`."""
-    return (_FREE_SECONDS, opener.client_hash, ticket_id)
+    return (OrderStatus.PAID, _FREE_SECONDS, opener.client_hash, ticket_id)
 
 
 def join_parameters(opener: Opener, beside: int) -> tuple[object, ...]:
     """Give the parameters of `JOINED`; `beside` is an order that does not count as an earlier one, nor those before."""
-    return (opener.buyer_hash, beside, opener.known_seconds)
+    return (opener.buyer_hash, beside, opener.known_seconds, OrderStatus.PENDING)
 
 
 def earlier_of(row: Row) -> EarlierCheckout | None:
@@ -112,7 +113,7 @@ def note(
             "INSERT INTO order_checkouts (order_id, ticket_id, token_hash, buyer_hash, wish_hash, client_hash)"  # noqa: S608 -- constants
             " SELECT %s, %s, %s, %s, %s, %s FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM order_checkouts c"
             " JOIN ticket_orders o ON o.id = c.order_id WHERE c.buyer_hash = %s AND c.order_id > %s"
-            " AND c.placed_at > UTC_TIMESTAMP(6) - INTERVAL %s SECOND AND o.status = 'pending')"
+            " AND c.placed_at > UTC_TIMESTAMP(6) - INTERVAL %s SECOND AND o.status = %s)"
             f" AND (%s = 0 OR {_SEATS_OF_CLIENT} + %s <= %s)",
             order_id,
             ticket_id,
@@ -123,7 +124,9 @@ def note(
             opener.buyer_hash,
             beside,
             opener.known_seconds,
+            OrderStatus.PENDING,
             opener.most_seats,
+            OrderStatus.PAID,
             _FREE_SECONDS,
             opener.client_hash,
             ticket_id,
@@ -167,8 +170,9 @@ def forget_old(tx: Transaction) -> int:
     """Forget some of those that are older than a day and hold nothing, and give how many."""
     old = tx.all(
         "SELECT c.order_id FROM order_checkouts c"
-        " LEFT JOIN ticket_orders o ON o.id = c.order_id AND o.status IN ('pending', 'processing')"
+        " LEFT JOIN ticket_orders o ON o.id = c.order_id AND o.status IN %s"
         " WHERE c.placed_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND AND o.id IS NULL ORDER BY c.placed_at LIMIT %s",
+        LIVE,
         _KEPT_SECONDS,
         _REMOVED_AT_ONCE,
     )

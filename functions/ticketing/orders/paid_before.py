@@ -50,8 +50,9 @@ def take_over_seats(tx: Transaction, order: Row, *, effect: Effect) -> Row:
     if ticket is not None:
         others = tx.one(
             f"SELECT COALESCE(SUM({_SEATS}), 0) AS taken FROM ticket_orders"  # noqa: S608 -- constants of this module
-            " WHERE ticket_id = %s AND status = 'paid' AND id <> %s",
+            " WHERE ticket_id = %s AND status = %s AND id <> %s",
             ticket_id,
+            OrderStatus.PAID,
             order["id"],
         )
         reason = None if ticket.counted >= quantity + int(others["taken"] if others else 0) else "unknown"
@@ -82,9 +83,10 @@ def take_over_code_use(tx: Transaction, order: Row, *, effect: Effect) -> Row:
     reason: Reason | None = "gone"
     if code is not None:
         others = tx.one(
-            f"SELECT COUNT(*) AS taken FROM ticket_orders WHERE discount_code_id = %s AND status = 'paid' AND ({_USES})"  # noqa: S608 -- constants of this module
+            f"SELECT COUNT(*) AS taken FROM ticket_orders WHERE discount_code_id = %s AND status = %s AND ({_USES})"  # noqa: S608 -- constants of this module
             " AND id <> %s",
             code_id,
+            OrderStatus.PAID,
             order["id"],
         )
         reason = None if code.counted > int(others["taken"] if others else 0) else "unknown"

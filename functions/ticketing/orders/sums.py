@@ -15,14 +15,16 @@ import msgspec
 from ticketing.database import Row, Transaction
 from ticketing.orders import paid_before
 from ticketing.orders.counters import CODES, TICKETS, Counter
+from ticketing.orders.status import OrderStatus
 
 # Of each order: which ticket, what was counted there, what the shop before may have counted, what is held.
+# Parameter: `paid`.
 _OF_SEATS: Final = (
     "SELECT IF(ticket_counted_at IS NULL, ticket_id, COALESCE(counted_ticket_id, ticket_id)) AS row_id,"  # noqa: S608 -- constants
     " IF(ticket_counted_at IS NULL, 0, COALESCE(counted_quantity, quantity)) AS counted,"
     " IF(ticket_counted_at IS NULL, quantity, 0) AS before_us, 0 AS held FROM ticket_orders"
     " WHERE (ticket_counted_at IS NOT NULL AND ticket_returned_at IS NULL)"
-    f" OR (ticket_counted_at IS NULL AND status = 'paid' AND {paid_before.UNTOUCHED} AND held_quantity = 0)"
+    f" OR (ticket_counted_at IS NULL AND status = %s AND {paid_before.UNTOUCHED} AND held_quantity = 0)"
     " UNION ALL SELECT COALESCE(held_ticket_id, ticket_id), 0, 0, held_quantity"
     " FROM ticket_orders WHERE held_quantity > 0"
 )
@@ -30,7 +32,7 @@ _OF_USES: Final = (
     "SELECT IF(discount_counted_at IS NULL, discount_code_id, COALESCE(counted_code_id, discount_code_id)) AS row_id,"  # noqa: S608 -- constants
     " IF(discount_counted_at IS NULL, 0, 1) AS counted, IF(discount_counted_at IS NULL, 1, 0) AS before_us, 0 AS held"
     " FROM ticket_orders WHERE (discount_counted_at IS NOT NULL AND discount_returned_at IS NULL)"
-    f" OR (discount_counted_at IS NULL AND status = 'paid' AND {paid_before.UNTOUCHED} AND code_held = 0"
+    f" OR (discount_counted_at IS NULL AND status = %s AND {paid_before.UNTOUCHED} AND code_held = 0"
     " AND discount_code_id IS NOT NULL)"
     " UNION ALL SELECT COALESCE(held_code_id, discount_code_id), 0, 0, 1 FROM ticket_orders WHERE code_held > 0"
 )
@@ -117,6 +119,7 @@ def _ask(tx: Transaction, counter: Counter, row_id: int | None, *, only_off: boo
             else ""
         )
         + " ORDER BY s.row_id",
+        OrderStatus.PAID,
         *([] if row_id is None else [row_id]),
     )
     return [_read(row) for row in rows]

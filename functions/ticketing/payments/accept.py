@@ -110,8 +110,10 @@ def _accept(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
         seats, ticket_id = order["quantity"], order["ticket_id"]
         if not holds.take_seats(tx, ticket_id=ticket_id, quantity=seats):
             tx.change(
-                "UPDATE ticket_orders SET status = 'failed' WHERE id = %s AND status IN ('pending', 'processing')",
+                "UPDATE ticket_orders SET status = %s WHERE id = %s AND status IN %s",
+                OrderStatus.FAILED,
                 order["id"],
+                LIVE,
             )
             return _refuse(tx, order, payment, "sold_out", _sold_out)
     code_held, code_id = order["code_held"], order["held_code_id"]
@@ -122,15 +124,17 @@ def _accept(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
         code_id = order["discount_code_id"] if code_held else None
     # What it holds stays what was taken, also where an operator has changed the order since: the counts look at both.
     changed = tx.change(
-        "UPDATE ticket_orders SET status = 'paid', paid_at = UTC_TIMESTAMP(6), stripe_payment_intent_id = %s,"
+        "UPDATE ticket_orders SET status = %s, paid_at = UTC_TIMESTAMP(6), stripe_payment_intent_id = %s,"
         " held_quantity = %s, held_ticket_id = %s, code_held = %s, held_code_id = %s, hold_expires_at = NULL"
-        " WHERE id = %s AND status IN ('pending', 'processing', 'expired', 'failed')",
+        " WHERE id = %s AND status IN %s",
+        OrderStatus.PAID,
         payment.payment_intent_id,
         seats,
         ticket_id,
         code_held,
         code_id,
         order["id"],
+        LIVE | LAPSED,
     )
     if changed != 1:
         raise DataInconsistent(f"Order {order['id']} changed its status while it was locked.")

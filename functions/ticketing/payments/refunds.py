@@ -169,9 +169,10 @@ def remember_payment(
 
 def _end_refunded(tx: Transaction, order: Row, this: LedgerPayment, cause: str) -> str:
     changed = tx.change(
-        "UPDATE ticket_orders SET status = 'refunded', hold_expires_at = NULL"
-        " WHERE id = %s AND status IN ('pending', 'processing', 'paid')",
+        "UPDATE ticket_orders SET status = %s, hold_expires_at = NULL WHERE id = %s AND status IN %s",
+        OrderStatus.REFUNDED,
         order["id"],
+        LIVE | {OrderStatus.PAID},
     )
     if changed != 1:
         raise DataInconsistent(f"Order {order['id']} changed its status while it was locked.")
@@ -195,9 +196,10 @@ def _carry_by(tx: Transaction, order: Row, other: LedgerPayment, cause: str) -> 
         other.payment_key,
     )
     tx.change(
-        "UPDATE ticket_orders SET stripe_payment_intent_id = %s WHERE id = %s AND status = 'paid'",
+        "UPDATE ticket_orders SET stripe_payment_intent_id = %s WHERE id = %s AND status = %s",
         other.stripe_payment_intent_id,
         order["id"],
+        OrderStatus.PAID,
     )
     history.record(
         tx,

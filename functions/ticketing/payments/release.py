@@ -82,10 +82,12 @@ def mark_order_processing(database: Database, order_id: int, *, stripe_event_id:
     with database.transaction() as tx:
         changed = tx.change(
             # The hold has no end until the result is known.
-            "UPDATE ticket_orders SET status = 'processing', hold_expires_at = NULL,"
-            " next_check_at = UTC_TIMESTAMP(6) + INTERVAL %s SECOND WHERE id = %s AND status = 'pending'",
+            "UPDATE ticket_orders SET status = %s, hold_expires_at = NULL,"
+            " next_check_at = UTC_TIMESTAMP(6) + INTERVAL %s SECOND WHERE id = %s AND status = %s",
+            OrderStatus.PROCESSING,
             _AWAIT_SECONDS,
             order_id,
+            OrderStatus.PENDING,
         )
         order = tx.one("SELECT status FROM ticket_orders WHERE id = %s", order_id)
         if order is None:

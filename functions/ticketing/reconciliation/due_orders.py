@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from ticketing.database import Database, Row, Transaction
-from ticketing.orders.status import OrderStatus
+from ticketing.orders.status import LIVE, OrderStatus
 
 # An order of the live shop, from before holds existed, does not say when its time is over. Its Checkout Session
 # does, and asking before is harmless; only a checkout that is just being made must not be disturbed.
@@ -104,17 +104,19 @@ def count(database: Database, cursor: Cursor, *, since: datetime | None, reporte
         if since is not None:
             row = tx.one(
                 "SELECT COUNT(*) AS n FROM ticket_orders"  # noqa: S608 -- a constant of this module
-                f" WHERE status IN ('pending', 'processing') AND created_at >= %s AND created_at <= %s{_NOT_UNDER_WAY}",
+                f" WHERE status IN %s AND created_at >= %s AND created_at <= %s{_NOT_UNDER_WAY}",
+                LIVE,
                 since,
                 cursor.now,
                 cursor.now,
             )
         else:
             row = tx.one(
-                "SELECT COUNT(*) AS n FROM ticket_orders WHERE status IN ('pending', 'processing')"  # noqa: S608 -- constant
+                "SELECT COUNT(*) AS n FROM ticket_orders WHERE status IN %s"  # noqa: S608 -- constant
                 " AND (next_check_at <= %s OR (next_check_at IS NULL AND hold_expires_at <= %s)"
                 " OR (next_check_at IS NULL AND hold_expires_at IS NULL AND (created_at <= %s OR created_at IS NULL))"
                 f"{f' OR (next_check_at > %s{_WAS_REPORTED})' if reported_too else ''})",
+                LIVE,
                 cursor.now,
                 cursor.now,
                 cursor.now - _UNTIMED_AFTER,
@@ -194,9 +196,10 @@ def _reported(status: str) -> _Part:
 
 def _made_since(tx: Transaction, cursor: Cursor, since: datetime | None, size: int) -> list[Row]:
     return tx.all(
-        f"SELECT {_COLUMNS} FROM ticket_orders WHERE status IN ('pending', 'processing')"  # noqa: S608 -- constants
+        f"SELECT {_COLUMNS} FROM ticket_orders WHERE status IN %s"  # noqa: S608 -- constants
         " AND created_at >= %s AND created_at <= %s AND (created_at > %s OR (created_at = %s AND id > %s))"
         f"{_NOT_UNDER_WAY} ORDER BY created_at, id LIMIT %s",
+        LIVE,
         since,
         cursor.now,
         cursor.after_time,

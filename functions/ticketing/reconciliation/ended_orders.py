@@ -27,7 +27,7 @@ _ENDED: Final = LAPSED | CLOSED
 # Of the many that ended by themselves only those are looked at that hold something: none, as a rule.
 _DUE: Final = (
     "SELECT id, status, stripe_checkout_session_id, held_quantity, code_held FROM ticket_orders"
-    " WHERE status = 'cancelled' AND (held_quantity > 0 OR code_held > 0"
+    " WHERE status = %s AND (held_quantity > 0 OR code_held > 0"
     " OR (ticket_counted_at IS NOT NULL AND ticket_returned_at IS NULL)"
     " OR (discount_counted_at IS NOT NULL AND discount_returned_at IS NULL))"
     " UNION SELECT id, status, stripe_checkout_session_id, held_quantity, code_held FROM ticket_orders"
@@ -49,7 +49,7 @@ def settle_ended(database: Database, sessions: RateLimitedSessions, *, dry_run: 
     """
     ended = tuple(sorted(_ENDED))
     with database.transaction() as tx:
-        orders = tx.all(_DUE, ended, ended, _MOST)
+        orders = tx.all(_DUE, OrderStatus.CANCELLED, ended, ended, _MOST)
     rows = []
     for order in orders:
         order_id, session_id = order["id"], order["stripe_checkout_session_id"]

@@ -15,7 +15,7 @@ from ticketing.database import Database, Transaction
 from ticketing.errors import DatabaseUnavailable, PermanentError
 from ticketing.event_bus import BusEvent, EventBus
 from ticketing.orders import history
-from ticketing.orders.status import OrderStatus
+from ticketing.orders.status import LIVE, OrderStatus
 from ticketing.payments.release import mark_order_processing, release_order
 from ticketing.reconciliation import due_orders, made_events
 from ticketing.reconciliation.due_orders import DueOrder
@@ -233,11 +233,12 @@ class Repair:
                     "UPDATE ticket_orders SET next_check_at = UTC_TIMESTAMP(6) + INTERVAL"
                     " LEAST(%s, GREATEST(%s, (SELECT TIMESTAMPDIFF(SECOND, MIN(h.recorded_at), UTC_TIMESTAMP(6))"
                     " FROM order_history AS h WHERE h.order_id = %s AND h.entry = 'reconcile_sent'))) SECOND"
-                    " WHERE id = %s AND status IN ('pending', 'processing')",
+                    " WHERE id = %s AND status IN %s",
                     _DAY_SECONDS,
                     _SENT_SECONDS,
                     answer.order.order_id,
                     answer.order.order_id,
+                    LIVE,
                 )
 
     def _mark_late(self, order_id: int, session: SessionObject) -> None:
@@ -260,10 +261,11 @@ class Repair:
     def _ask_again(self, order_id: int, when: datetime) -> None:
         with self._database.transaction() as tx:
             tx.change(
-                "UPDATE ticket_orders SET next_check_at = %s WHERE id = %s AND status IN ('pending', 'processing')"
+                "UPDATE ticket_orders SET next_check_at = %s WHERE id = %s AND status IN %s"
                 " AND (next_check_at IS NULL OR next_check_at < %s)",
                 when,
                 order_id,
+                LIVE,
                 when,
             )
 

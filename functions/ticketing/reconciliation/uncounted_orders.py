@@ -14,6 +14,7 @@ from ticketing.alerts import Alert
 from ticketing.database import Database, Row
 from ticketing.errors import DatabaseUnavailable
 from ticketing.orders import counts_off
+from ticketing.orders.status import OrderStatus
 from ticketing.payments.counts import COUNTED_WITHIN_MINUTES, count_discount_use, count_ticket_sale
 from ticketing.reconciliation.repair import ReconciledItem, retried
 
@@ -22,12 +23,12 @@ _PAGE_SIZE: Final = 100
 # Each by an index of its own that has nearly nothing in it.
 _SEATS: Final = (
     f"SELECT id, stripe_checkout_session_id, {counts_off.IS_OFF} FROM ticket_orders"  # noqa: S608 -- constants
-    " WHERE status = 'paid' AND ticket_counted_at IS NULL"
+    " WHERE status = %s AND ticket_counted_at IS NULL"
     " AND paid_at < UTC_TIMESTAMP(6) - INTERVAL %s MINUTE AND id > %s ORDER BY id LIMIT %s"
 )
 _USES: Final = (
     f"SELECT id, stripe_checkout_session_id, {counts_off.IS_OFF} FROM ticket_orders"  # noqa: S608 -- constants
-    " WHERE code_held > 0 AND status = 'paid'"
+    " WHERE code_held > 0 AND status = %s"
     " AND ticket_counted_at IS NOT NULL AND discount_counted_at IS NULL"
     " AND paid_at < UTC_TIMESTAMP(6) - INTERVAL %s MINUTE AND id > %s ORDER BY id LIMIT %s"
 )
@@ -52,7 +53,7 @@ def _orders(database: Database, query: str) -> Iterator[Row]:
     after = 0
     while True:
         with database.transaction() as tx:
-            page = tx.all(query, COUNTED_WITHIN_MINUTES, after, _PAGE_SIZE)
+            page = tx.all(query, OrderStatus.PAID, COUNTED_WITHIN_MINUTES, after, _PAGE_SIZE)
         yield from page
         if len(page) < _PAGE_SIZE:
             return
