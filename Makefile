@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo run test test-all contract lint format unit workflow bench storm sale lock certificates picture clean
+.PHONY: help setup demo run test test-all contract lint format unit workflow bench storm sale lock certificates build parameters picture clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -36,7 +36,7 @@ lint: setup ## ruff, mypy, import-linter, cfn-lint, the template as SAM reads it
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@PYTHONPATH=functions:operations:. $(BIN)/lint-imports --no-cache
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml deploy/network-and-database.yaml
 	$(BIN)/python -m local.lint
 
 format: setup ## Put the code into the project's format
@@ -63,6 +63,12 @@ certificates: ## Fetch the CA bundle of Amazon RDS, before `sam build`
 	mkdir -p functions/certificates
 	curl --fail --silent --show-error --output functions/certificates/rds.pem \
 		https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
+
+build: certificates ## What `sam deploy` sends: the CA bundle, then sam build
+	sam build
+
+parameters: setup ## Write docs/parameters.md anew from template.yaml
+	@$(BIN)/python -m local.parameter_table
 
 picture: setup ## Draw docs/ticket_payment.svg anew from the state machine
 	$(BIN)/python -m cachao.picture

@@ -355,13 +355,15 @@ class LocalStack:
 
     def _template_parameters(self) -> dict[str, str]:
         database = self.database_address
-        database_secret = {
+        migration_secret = {
             "host": database.host,
             "port": database.port,
             "username": database.user,
             "password": database.password,
             "dbname": database.name,
         }
+        database_secret = migration_secret | {"username": self.database.functions_user}
+        admin_secret = {"username": "root", "password": database.password}
         stripe_secret = {
             "api_key": self.options.stripe_secret_key or "sk_test_local",
             "webhook_signing_secret": self.options.stripe_webhook_secret,
@@ -376,6 +378,8 @@ class LocalStack:
             "StripeApiBase": self.stripe_url,
             "StripeSecretArn": self.cloud.create_secret("cachao/stripe", stripe_secret),
             "DatabaseSecretArn": self.cloud.create_secret("cachao/database", database_secret),
+            "DatabaseMigrationSecretArn": self.cloud.create_secret("cachao/database-migrations", migration_secret),
+            "DatabaseAdminSecretArn": self.cloud.create_secret("cachao/database-admin", admin_secret),
             "DatabaseTls": "off",
             "FrontendOrigins": ",".join(self.options.frontend_origins),
             "FrontendUrl": self.options.frontend_origins[0],

@@ -190,16 +190,15 @@ def session_cloud(mariadb: MariaDB, _migrated: Connect, stripe_stand_in: StripeS
     folder = Path(tempfile.mkdtemp(prefix="cachao-cloud-"))
     try:
         with LocalCloud(folder, port=0, retry_wait_factor=0.002, run_schedules=False) as cloud:
-            database_secret = cloud.create_secret(
-                "database",
-                {
-                    "host": mariadb.host,
-                    "port": mariadb.port,
-                    "username": mariadb.user,
-                    "password": mariadb.password,
-                    "dbname": mariadb.name,
-                },
-            )
+            migrations = {
+                "host": mariadb.host,
+                "port": mariadb.port,
+                "username": mariadb.user,
+                "password": mariadb.password,
+                "dbname": mariadb.name,
+            }
+            functions = migrations | {"username": mariadb.functions_user}
+            administrator = {"username": "root", "password": mariadb.password}
             stripe_secret = cloud.create_secret(
                 "stripe", {"api_key": "sk_test_local", "webhook_signing_secret": "whsec_local"}
             )
@@ -211,7 +210,9 @@ def session_cloud(mariadb: MariaDB, _migrated: Connect, stripe_stand_in: StripeS
                         "StripeLivemode": "false",
                         "StripeSecretArn": stripe_secret,
                         "StripeApiBase": stripe_stand_in.url,
-                        "DatabaseSecretArn": database_secret,
+                        "DatabaseSecretArn": cloud.create_secret("database", functions),
+                        "DatabaseMigrationSecretArn": cloud.create_secret("database-migrations", migrations),
+                        "DatabaseAdminSecretArn": cloud.create_secret("database-admin", administrator),
                         "DatabaseTls": "off",
                         "FrontendOrigins": "http://localhost:5173",
                         "FrontendUrl": "http://localhost:5173",

@@ -26,6 +26,7 @@ from ticketing.errors import (
     StripeUnavailable,
     TicketingError,
 )
+from ticketing.schema.accounts import FUNCTION_RIGHTS, MIGRATION_RIGHTS, Account
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SecretsProvider
@@ -52,6 +53,13 @@ class DatabaseSecret(msgspec.Struct):
     password: str
     dbname: str
     port: int = 3306
+
+
+class AdministratorSecret(msgspec.Struct):
+    """The secret of the database's administrator; what RDS manages itself has no more than this."""
+
+    username: str
+    password: str
 
 
 class StripeSecret(msgspec.Struct):
@@ -196,6 +204,52 @@ def connect_for_sums() -> Connection[DictCursor]:
     return connect_to_database(FOR_SUMS)
 
 
+def database_accounts() -> tuple[str, list[Account], bool]:
+    """Give the database's name, the users that the secrets name with their rights, and whether they must use TLS.
+
+    Raises:
+        ConfigurationError: a secret is wrong, or the two name two databases.
+        DatabaseUnavailable: a secret cannot be fetched right now.
+    """
+    functions = _secret("DATABASE_SECRET_ARN", DatabaseSecret, away=DatabaseUnavailable, fresh=True)
+    migrations = _secret("DATABASE_MIGRATION_SECRET_ARN", DatabaseSecret, away=DatabaseUnavailable, fresh=True)
+    if (functions.host, functions.port, functions.dbname) != (migrations.host, migrations.port, migrations.dbname):
+        raise ConfigurationError("The functions' and the migrations' secret name two databases: make them one.")
+    accounts = [
+        Account(functions.username, functions.password, FUNCTION_RIGHTS),
+        Account(migrations.username, migrations.password, MIGRATION_RIGHTS),
+    ]
+    return functions.dbname, accounts, _ca_file() is not None
+
+
+def connect_as_administrator() -> Connection[DictCursor]:
+    """Open a connection as the database's administrator, to no database.
+
+    Raises:
+        ConfigurationError: a secret or the TLS settings are wrong, or the administrator is refused.
+        DatabaseUnavailable: a secret cannot be fetched right now.
+        pymysql.err.MySQLError: the database does not answer.
+    """
+    place = _secret("DATABASE_SECRET_ARN", DatabaseSecret, away=DatabaseUnavailable)
+    administrator = _secret("DATABASE_ADMIN_SECRET_ARN", AdministratorSecret, away=DatabaseUnavailable, fresh=True)
+    connect = connector(
+        host=place.host,
+        port=place.port,
+        user=administrator.username,
+        password=administrator.password,
+        name="",
+        ca_file=_ca_file(),
+    )
+    try:
+        return connect()
+    except pymysql.err.OperationalError as error:
+        if error.args[0] not in _LOGIN_REFUSED:
+            raise
+        raise ConfigurationError(
+            "The database refuses the user or the password in the secret of DATABASE_ADMIN_SECRET_ARN."
+        ) from None
+
+
 def _connect(secret: DatabaseSecret, timeouts: Timeouts) -> Connection[DictCursor]:
     connect = connector(**_login(secret), ca_file=_ca_file(), timeouts=timeouts)
     try:
@@ -275,7 +329,7 @@ def _not_fetched(variable: str, reason: BaseException | None, away: type[Retryab
     if code in _WRONG_SECRET:
         return ConfigurationError(
             f"The secret of {variable} cannot be read: {code}. Check that it exists, and that this function's role may"
-            " read it and use its encryption key (docs/deploy.md, 1)."
+            " read it and use its encryption key (docs/deploy.md, Secrets)."
         )
     return away(
         f"The secret of {variable} could not be fetched: {code}. Check that the functions can reach Secrets Manager."

@@ -18,6 +18,7 @@ import pymysql
 from local.private_files import append_private
 from local.processes import LOOPBACK, free_port, spawn, stop
 from local.signals import stop_if_asked
+from ticketing.schema.accounts import FUNCTION_RIGHTS, MIGRATION_RIGHTS
 
 DEFAULT_PORT = 3307
 # sockaddr_un.sun_path holds 108 bytes, the last of which is NUL (unix(7)).
@@ -28,9 +29,6 @@ _POLL_SECONDS = 0.02
 _PROBE_SECONDS = 2.0
 _PORTS_TRIED = 3
 _EXECUTABLE_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
-
-# What docs/deploy.md has operators grant the shop's user; a test holds that page to it.
-DOCUMENTED_RIGHTS = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX"
 
 # Throw-away servers only: nothing is written to disk before a COMMIT returns.
 _NOT_DURABLE = (
@@ -65,8 +63,9 @@ def find_executable(*names: str) -> str | None:
 class MariaDB:
     """One mariadbd on 127.0.0.1. A context manager: starts on entry, stops cleanly on exit.
 
-    Users: `user` has the rights that docs/deploy.md grants, and no more, in databases whose name begins with `name`;
-    `root` (same password) may do everything, for tests that make the tables of other people's shops.
+    Users: `functions_user` and `user` have the rights that docs/deploy.md grants the functions and the migrations, and
+    no more, in databases whose name begins with `name`; `root` may do everything, for tests that make the tables of
+    other people's shops. All have the same password.
 
     Args:
         directory: keeps data, password and log between runs; made where missing.
@@ -91,6 +90,7 @@ class MariaDB:
         self.directory = directory.resolve()
         self.name = name
         self.user = name
+        self.functions_user = f"{name}_functions"
         self.password = ""
         self.host = LOOPBACK
         self.port = port
@@ -103,7 +103,7 @@ class MariaDB:
 
     @property
     def address(self) -> DatabaseAddress:
-        """Connection details of the ordinary user."""
+        """Connection details of the migrations' user."""
         return DatabaseAddress(self.host, self.port, self.user, self.password, self.name)
 
     @property
@@ -130,7 +130,7 @@ class MariaDB:
     def connect(
         self, *, user: str | None = None, database: str | None = None, read_seconds: float | None = None
     ) -> "pymysql.Connection[pymysql.cursors.Cursor]":
-        """Open a new connection (autocommit), as the ordinary user unless told otherwise."""
+        """Open a new connection (autocommit), as the migrations' user unless told otherwise."""
         return pymysql.connect(
             host=self.host,
             port=self.port,
@@ -260,7 +260,11 @@ class MariaDB:
             "DELETE FROM mysql.global_priv WHERE User IN ('', 'PUBLIC') OR (User = 'root' AND Host <> '127.0.0.1')",
             "FLUSH PRIVILEGES",
         ]
-        grants = {"root": "ALL PRIVILEGES ON *.*", self.user: f"{DOCUMENTED_RIGHTS} ON `{self.name}%`.*"}
+        grants = {
+            "root": "ALL PRIVILEGES ON *.*",
+            self.user: f"{MIGRATION_RIGHTS} ON `{self.name}%`.*",
+            self.functions_user: f"{FUNCTION_RIGHTS} ON `{self.name}%`.*",
+        }
         for user, rights in grants.items():
             account = f"'{user}'@'127.0.0.1'"
             option = " WITH GRANT OPTION" if user == "root" else ""

@@ -29,10 +29,12 @@ from cachao.event import event
 from cachao.executions import executions
 from cachao.migrate import migrate
 from cachao.orders import orders
+from cachao.prepare_database import prepare_database
 from cachao.problems import explain
 from cachao.reconcile import reconcile
 from cachao.refund.command import refund
 from cachao.replay.command import replay
+from cachao.sample_shop import sample_shop
 from cachao.show import show
 from cachao.view.output import Output
 from cachao.watch import watch
@@ -140,7 +142,9 @@ for _command in (
     limit,
     reconcile,
     counts,
+    prepare_database,
     migrate,
+    sample_shop,
 ):
     app.command()(_command)
 app.add_typer(buyer, name="buyer")

@@ -26,7 +26,9 @@ from ticketing.stripe.objects import SessionIdentity
 from ticketing.stripe.rate_limit import DeadlineExceeded, RateLimiter
 
 EVENT_MISSING: Final = "event_missing"
-_TO_DO: Final = "Reconciliation finds no lost refunds and disputes until the key may read Events (docs/deploy.md, 1)."
+_TO_DO: Final = (
+    "Reconciliation finds no lost refunds and disputes until the key may read Events (docs/deploy.md, Secrets)."
+)
 
 
 class EventList(Protocol):

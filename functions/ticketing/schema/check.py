@@ -52,7 +52,7 @@ def _raise(found: Iterable[str]) -> None:
     if sentences:
         raise DataInconsistent(
             "Nothing was changed: this shop cannot work on the database as it is. Change the following, then migrate"
-            " again (docs/deploy.md, 4):" + "".join(f"\n- {sentence}" for sentence in sentences)
+            " again (docs/deploy.md, Migrate and verify):" + "".join(f"\n- {sentence}" for sentence in sentences)
         )
 
 

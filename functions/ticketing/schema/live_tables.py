@@ -1,4 +1,4 @@
-"""What the shop needs of the tables that were there before it (docs/deploy.md, 4).
+"""What the shop needs of the tables that were there before it (docs/deploy.md, Migrate and verify).
 
 Of the live tables only the columns' names are known. What they are is looked at before the first migration.
 """

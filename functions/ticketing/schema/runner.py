@@ -3,7 +3,7 @@
 MariaDB commits each DDL statement by itself, so a run can end between any two statements. Therefore each statement may
 run twice without harm (`IF NOT EXISTS`, guarded changes), a file is noted in `cachao_migrations` after its last
 statement, and a run that was cut short is simply run again. Nothing is ever dropped: the database's user needs no right
-to (docs/deploy.md, 1).
+to (docs/deploy.md, Secrets).
 
 See https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/.
 """
@@ -128,6 +128,6 @@ def _stopped(error: pymysql.err.MySQLError | OSError, what: str) -> Exception:
     if error.args and error.args[0] in _NOT_ALLOWED:
         return ConfigurationError(
             f"{what} needs a right that the database's user lacks: {describe(error)}. Grant the rights of"
-            " docs/deploy.md, 1, then migrate again."
+            " docs/deploy.md, Secrets, then migrate again."
         )
     return DataInconsistent(f"{what} failed: {describe(error)}. What was migrated before it stays, and does no harm.")

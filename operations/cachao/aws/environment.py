@@ -150,6 +150,11 @@ class Environment:
         return self.output("StateMachineArn")
 
     @property
+    def api_url(self) -> str:
+        """Where the frontend's API is."""
+        return str(self._local.get("api_url", "")) if self._local else self.output("ApiUrl")
+
+    @property
     def event_source_name(self) -> str:
         """Stripe's partner event source, which is also the name of its bus; empty without a partner door."""
         return self.parameters.get("StripeEventSourceName", "")

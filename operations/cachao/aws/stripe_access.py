@@ -1,4 +1,4 @@
-"""The deployment's own Stripe key, out of its secret (docs/deploy.md, 1), and a client with it."""
+"""The deployment's own Stripe key, out of its secret (docs/deploy.md, Secrets), and a client with it."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def _client(environment: Environment) -> stripe.StripeClient:
     if key.startswith(("sk_test_", "rk_test_") if live else ("sk_live_", "rk_live_")):
         raise Problem(
             f"The API key is {'a test' if live else 'a live'} key; the stack handles {_mode(environment)} payments.",
-            advice="Store the key of the right mode (docs/deploy.md, 1), or deploy with the other value of"
+            advice="Store the key of the right mode (docs/deploy.md, Secrets), or deploy with the other value of"
             " StripeLivemode.",
             exit_code=USAGE,
         )

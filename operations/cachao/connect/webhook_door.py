@@ -73,7 +73,7 @@ def stored_in(environment: Environment) -> dict[str, Any]:
     """
     secret = stripe_access.read_secret(environment)
     if not isinstance(secret, dict):
-        raise Problem("The Stripe secret is not a JSON object.", advice="Store it anew (docs/deploy.md, 1).")
+        raise Problem("The Stripe secret is not a JSON object.", advice="Store it anew (docs/deploy.md, Secrets).")
     return secret
 
 

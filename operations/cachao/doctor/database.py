@@ -76,7 +76,7 @@ def _failed(environment: Environment, failure: FunctionFailed) -> Finding:
     return _broken(
         "inspection_failing",
         f"{failure.sentence}. So the state of the database is unknown.",
-        "Read the stack trace in its log, and deploy again (docs/deploy.md, 2).",
+        "Read the stack trace in its log, and deploy again (docs/deploy.md).",
     )
 
 
@@ -119,7 +119,7 @@ def _check_orders(health: dict[str, Any]) -> Iterator[Finding]:
             "broken",
             f"{_many(old)} unpaid since before this shop was deployed, and never compared with Stripe.",
             "backlog",
-            "Look first, then settle them (docs/deploy.md, 5):\ncachao reconcile --dry-run\ncachao reconcile",
+            "Look first, then settle them (docs/deploy.md):\ncachao reconcile --dry-run\ncachao reconcile",
             NOT_REACHING,
         )
 

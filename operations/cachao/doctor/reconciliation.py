@@ -14,7 +14,7 @@ LINK: Final = "Reconciliation"
 # SAM's name of the function's schedule.
 _RULE: Final = "ReconcileOrdersFunctionEveryQuarterOfAnHour"
 _FUNCTION: Final = "ReconcileOrdersFunction"
-_DEPLOY: Final = "Deploy again (docs/deploy.md, 2). Until then:\ncachao reconcile"
+_DEPLOY: Final = "Deploy again (docs/deploy.md). Until then:\ncachao reconcile"
 
 
 def check(environment: Environment) -> Iterator[Finding]:

@@ -53,7 +53,7 @@ def _check_rule(environment: Environment, logical_id: str, bus: str, source: str
         yield _broken(
             "rule_missing",
             f"The rule {name} is not on the bus {bus}.",
-            "Somebody deleted or moved it. Deploy again (docs/deploy.md, 2).",
+            "Somebody deleted or moved it. Deploy again (docs/deploy.md).",
         )
         return
     if rule.get("State") == "DISABLED":
@@ -75,12 +75,12 @@ def _pattern_problem(name: str, bus: str, source: str, pattern: str, missed: lis
         return _broken(
             "pattern_source_is_stripe_com",
             f"The rule {name} waits for the source stripe.com, but Stripe's own events come from {source}.",
-            'Its pattern needs "source": [{"prefix": "aws.partner/stripe.com/"}]. Deploy again (docs/deploy.md, 2).',
+            'Its pattern needs "source": [{"prefix": "aws.partner/stripe.com/"}]. Deploy again (docs/deploy.md).',
         )
     return _broken(
         "pattern_does_not_match",
         f"The rule {name} on {bus} does not let {_spoken(missed)} through.",
-        "Somebody changed its pattern. Deploy again (docs/deploy.md, 2).",
+        "Somebody changed its pattern. Deploy again (docs/deploy.md).",
     )
 
 

@@ -14,7 +14,7 @@ from cachao.problems import error_code
 
 LINK: Final = "State machine"
 _FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+")
-_DEPLOY: Final = "Deploy again (docs/deploy.md, 2)."
+_DEPLOY: Final = "Deploy again (docs/deploy.md)."
 
 
 def check(environment: Environment) -> Iterator[Finding]:

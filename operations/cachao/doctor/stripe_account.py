@@ -1,4 +1,4 @@
-"""The Stripe account: whether other applications take payments in it, too (docs/deploy.md, 2)."""
+"""The Stripe account: whether other applications take payments in it, too (docs/deploy.md)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def _newest_paid(environment: Environment) -> list[dict[str, Any]]:
             created_from=int((now - _LOOK_BACK).timestamp()), created_until=int(now.timestamp()), status="complete"
         )
     except (ConfigurationError, StripeRefused) as refusal:
-        raise Problem(str(refusal), advice="Store a key that may read Checkout Sessions (docs/deploy.md, 1).") from None
+        raise Problem(
+            str(refusal), advice="Store a key that may read Checkout Sessions (docs/deploy.md, Secrets)."
+        ) from None
     paid = [session for session in page if session["payment_status"] == "paid" and session.get("amount_total")]
     return sorted(paid, key=lambda session: "order_mark" in (session.get("metadata") or {}))[:_MOST_ASKED]
 

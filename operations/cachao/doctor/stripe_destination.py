@@ -33,7 +33,7 @@ def check(environment: Environment) -> Iterator[Finding]:
     try:
         destinations = listed(stripe_access.client(environment))
     except ConfigurationError as error:
-        yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret (docs/deploy.md, 1).")
+        yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret (docs/deploy.md, Secrets).")
         return
     found = next((known for known in destinations if source_of(known) == wanted), None)
     if found is None:
@@ -55,7 +55,7 @@ def _missing(environment: Environment, wanted: str, destinations: list[EventDest
     return _broken(
         "destination_missing",
         f"Stripe has no destination for the source {wanted}.{said or ' It has none for EventBridge at all.'}",
-        "cachao connect makes one (docs/deploy.md, 3): for Amazon EventBridge, account"
+        "cachao connect makes one (docs/deploy.md): for Amazon EventBridge, account"
         f" {environment.account_id}, region {environment.region}. Deploy with its source's name. Is the key of the"
         " same account and mode?",
     )
@@ -66,7 +66,7 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
         disabled = found.status_details.disabled if found.status_details else None
         reason = disabled.reason if disabled else "unknown"
         todo = (
-            "Stripe disabled it because the partner source is gone: make a new destination (docs/deploy.md, 3), and"
+            "Stripe disabled it because the partner source is gone: make a new destination (docs/deploy.md), and"
             " deploy with its source's name within 7 days."
             if reason == "no_aws_event_source_exists"
             else "Enable it. Stripe does not send what happened meanwhile, so run:\ncachao reconcile --since 3d"

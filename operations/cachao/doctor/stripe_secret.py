@@ -1,4 +1,4 @@
-"""Stripe's secret: there, and of the shape that the functions read (docs/deploy.md, 1)."""
+"""Stripe's secret: there, and of the shape that the functions read (docs/deploy.md, Secrets)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cachao.aws.environment import Environment
 
 LINK: Final = "Stripe secret"
-_STORE: Final = "Store it anew (docs/deploy.md, 1); functions read it within five minutes."
+_STORE: Final = "Store it anew (docs/deploy.md, Secrets); functions read it within five minutes."
 
 
 def check(environment: Environment) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def check(environment: Environment) -> Iterator[Finding]:
         yield _broken(
             "stripe_secret_missing",
             f"The secret {arn} does not exist, or is marked for deletion: {error_code(error)}.",
-            "Make it (docs/deploy.md, 1), and deploy with its ARN as StripeSecretArn.",
+            "Make it (docs/deploy.md, Secrets), and deploy with its ARN as StripeSecretArn.",
         )
         return
     key = stripe_access.key_in(secret)

@@ -16,7 +16,7 @@ from cachao.replay import dead_letters
 from cachao.view.output import pluralize
 
 LINK: Final = "Targets and dead letters"
-_DEPLOY: Final = "Deploy again (docs/deploy.md, 2)."
+_DEPLOY: Final = "Deploy again (docs/deploy.md)."
 _ACTION: Final = "states:StartExecution"
 _SEND: Final = "sqs:SendMessage"
 

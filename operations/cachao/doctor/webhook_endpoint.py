@@ -39,7 +39,7 @@ def check(environment: Environment) -> Iterator[Finding]:
     try:
         endpoints = _list(environment)
     except ConfigurationError as error:
-        yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret (docs/deploy.md, 1).")
+        yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret (docs/deploy.md, Secrets).")
         return
     ours = [(found, list(_problems(environment, found))) for found in endpoints if found.url.rstrip("/") == wanted]
     if ours:

@@ -43,7 +43,11 @@ def test_only_our_accounts_exist_and_only_on_the_loopback(tmp_path: Path) -> Non
     with MariaDB(tmp_path, port=0, durable=False) as server:
         with server.connect(user="root") as connection, connection.cursor() as cursor:
             cursor.execute("SELECT user, host FROM mysql.user WHERE user <> 'mariadb.sys' ORDER BY user")
-            assert cursor.fetchall() == (("cachao", "127.0.0.1"), ("root", "127.0.0.1"))
+            assert cursor.fetchall() == (
+                ("cachao", "127.0.0.1"),
+                ("cachao_functions", "127.0.0.1"),
+                ("root", "127.0.0.1"),
+            )
             cursor.execute("SELECT @@bind_address, @@innodb_flush_log_at_trx_commit, @@tmpdir")
             assert cursor.fetchone() == ("127.0.0.1", 0, str(tmp_path / "tmp"))
         with pytest.raises(pymysql.err.OperationalError, match="Access denied"):

@@ -128,7 +128,9 @@ SEEN_BY_WHOEVER_INVOKES: Final = {
     "BuyerDataFunction",
     "CorrectCountsFunction",
     "CorrectOrderFunction",
+    "PrepareDatabaseFunction",
     "RefundEventFunction",
+    "SampleShopFunction",
 }
 
 

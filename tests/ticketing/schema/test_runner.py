@@ -10,13 +10,14 @@ from typing import Any
 import pymysql
 import pytest
 
-from local.database.mariadb import DOCUMENTED_RIGHTS, MariaDB
+from local.database.mariadb import MariaDB
 from tests.conftest import Connect, connect_to
 from tests.sizes import size
 from tests.ticketing.schema.schemas import LIVE_SCHEMA, rows, run
 from ticketing.database import Database
 from ticketing.errors import ConfigurationError, DataInconsistent, SchemaOutdated
 from ticketing.schema import files
+from ticketing.schema.accounts import FUNCTION_RIGHTS, MIGRATION_RIGHTS
 from ticketing.schema.files import migration_names, statements_of
 from ticketing.schema.runner import apply_migrations, pending_migrations
 from ticketing.schema.version import require_current_schema
@@ -168,16 +169,27 @@ def test_a_history_of_yoyo_that_stops_halfway_is_finished(empty_schema: Connect)
 def test_the_tests_have_the_documented_rights_and_no_more(connect: Connect) -> None:
     grants = " ".join(str(value) for row in rows(connect, "SHOW GRANTS") for value in row.values())
     [granted] = re.findall(r"GRANT ([A-Z, ]+) ON `", grants)
-    assert set(granted.split(", ")) == set(DOCUMENTED_RIGHTS.split(", "))
+    assert set(granted.split(", ")) == set(MIGRATION_RIGHTS.split(", "))
     deploy = (Path(__file__).parents[3] / "docs" / "deploy.md").read_text(encoding="utf-8")
-    assert f"GRANT {DOCUMENTED_RIGHTS} ON `shop`.*" in deploy
+    assert f"GRANT {MIGRATION_RIGHTS} ON `shop`.*" in deploy
     with pytest.raises(pymysql.err.OperationalError, match="DROP command denied"):
         run(connect, "DROP TABLE order_refunds")
 
 
+def test_the_functions_have_the_documented_rights_and_no_more(connect: Connect, mariadb: MariaDB) -> None:
+    functions = connect_to(mariadb, mariadb.name, user=mariadb.functions_user)
+    grants = " ".join(str(value) for row in rows(functions, "SHOW GRANTS") for value in row.values())
+    [granted] = re.findall(r"GRANT ([A-Z, ]+) ON `", grants)
+    assert set(granted.split(", ")) == set(FUNCTION_RIGHTS.split(", "))
+    deploy = (Path(__file__).parents[3] / "docs" / "deploy.md").read_text(encoding="utf-8")
+    assert f"GRANT {FUNCTION_RIGHTS} ON `shop`.*" in deploy
+    with pytest.raises(pymysql.err.OperationalError, match="ALTER command denied"):
+        run(functions, "ALTER TABLE order_refunds ADD COLUMN one INT")
+
+
 @pytest.mark.parametrize("right", ["CREATE", "ALTER", "INDEX", "INSERT"])
 def test_a_right_that_is_missing_is_told(empty_schema: Connect, mariadb: MariaDB, right: str) -> None:
-    rights = ", ".join(one for one in DOCUMENTED_RIGHTS.split(", ") if one != right)
+    rights = ", ".join(one for one in MIGRATION_RIGHTS.split(", ") if one != right)
     root = mariadb.connect(user="root", database="mysql")
     root.query(f"CREATE OR REPLACE USER 'poor'@'127.0.0.1' IDENTIFIED BY '{mariadb.password}'")
     root.query(f"GRANT {rights} ON `{mariadb.name}_empty`.* TO 'poor'@'127.0.0.1'")
