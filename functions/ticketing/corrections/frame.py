@@ -23,6 +23,7 @@ from ticketing.orders.corrections import Change, Ordered
 from ticketing.orders.counters import CODES, TICKETS, Counter
 from ticketing.orders.lock import lock_order
 from ticketing.orders.status import OrderStatus
+from ticketing.payments import refunds
 
 # Columns that a correction may change, by the words in which they are shown; an e-mail address is never shown.
 _SHOWN: Final = {
@@ -193,6 +194,8 @@ def _work(
     if seen is not None and seen not in {ANY_STATE, report.seen}:
         report.moved_on = True
         return
+    # What the order leans on, and what it costs, may be others now.
+    refunds.write_refunded_amount(tx, lock_order(tx, order_id, COLUMNS, gone=f"Order {order_id} is gone."))
     after = _snapshot(tx, lock_order(tx, order_id, COLUMNS, gone=f"Order {order_id} is gone."), watched)
     report.changes = [
         Change(of=of, what=what, before=_text(before[of, what]), after=_text(value))

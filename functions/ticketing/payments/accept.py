@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -23,6 +23,7 @@ from ticketing.orders.lock import lock_order
 from ticketing.orders.status import CLOSED, LAPSED, LIVE, OrderStatus
 from ticketing.payments import ledger, refunds, situation
 from ticketing.payments.situation import Situation
+from ticketing.payments.standing import LedgerPayment
 from ticketing.stripe.events import SessionEvent
 
 _EVENT: Final = (
@@ -102,7 +103,8 @@ def _settle(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
 
 
 def _accept(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
-    if _settle_what_went_back(tx, order, payment):
+    known = ledger.payments_of(tx, order["id"])
+    if _settle_what_went_back(tx, order, payment, known):
         return _Verdict(PaidOrder(status="refunded", changed=False))
     seats, ticket_id = order["held_quantity"], order["held_ticket_id"]
     if not seats:
@@ -139,6 +141,9 @@ def _accept(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
     if changed != 1:
         raise DataInconsistent(f"Order {order['id']} changed its status while it was locked.")
     _remember(tx, order, payment, "accepted")
+    if known:
+        # Until now another payment may have stood for the order, and have gone back.
+        refunds.write_refunded_amount(tx, {**order, "stripe_payment_intent_id": payment.payment_intent_id})
     _record(tx, order, payment, "paid")
     return _Verdict(PaidOrder(status="paid", changed=True))
 
@@ -186,9 +191,12 @@ def _refuse(
     role: Role,
     error: Callable[[Row, SessionEvent, Situation], PermanentError],
 ) -> _Verdict:
-    if _settle_what_went_back(tx, order, payment):
+    known = ledger.payments_of(tx, order["id"])
+    if _settle_what_went_back(tx, order, payment, known):
         return _Verdict(PaidOrder(status="refunded", changed=False))
     _remember(tx, order, payment, role)
+    if known:
+        refunds.write_refunded_amount(tx, order)
     _record(tx, order, payment, role)
     return _Verdict(error=error(order, payment, situation.read(tx, order["id"], payment.payment_key)))
 
@@ -201,13 +209,15 @@ def _is_payment_of(order: Row, payment: SessionEvent) -> bool:
     return bool(stored == payment.payment_intent_id)
 
 
-def _settle_what_went_back(tx: Transaction, order: Row, payment: SessionEvent) -> bool:
+def _settle_what_went_back(
+    tx: Transaction, order: Row, payment: SessionEvent, payments: Sequence[LedgerPayment]
+) -> bool:
     """Settle what is known of this payment's refunds, which may end the order; True: no money of it stands.
 
     A refund alone does not say how much was paid. This event does: so an order that still waits may end here, and
     there is nothing to be done about its payment.
     """
-    known = ledger.payment_of(tx, order["id"], payment.payment_key)
+    known = next((known for known in payments if known.payment_key == payment.payment_key), None)
     if known is None or not known.refunded_minor:
         return False
     if payment.charged_minor is not None and payment.charged_currency is not None:

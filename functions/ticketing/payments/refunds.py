@@ -115,7 +115,7 @@ def settle_order(tx: Transaction, order: Row, payment_key: str, *, cause: str) -
     ledger.settle(tx, order_id=order["id"], payment_key=payment_key)
     payments = ledger.payments_of(tx, order["id"])
     this = next(known for known in payments if known.payment_key == payment_key)
-    status, carries = order["status"], order
+    status = order["status"]
     if this.went_back:
         if status in LIVE:
             # Of another session's payment it is written down only: the order waits for its own.
@@ -127,17 +127,26 @@ def settle_order(tx: Transaction, order: Row, payment_key: str, *, cause: str) -
                 status = _end_refunded(tx, order, this, cause)
             else:
                 _carry_by(tx, order, other, cause)
-                carries = {**order, "stripe_payment_intent_id": other.stripe_payment_intent_id}
-    tx.change(
-        "UPDATE ticket_orders SET refunded_amount = %s WHERE id = %s",
-        standing.refunded_amount(carries, payments),
-        order["id"],
-    )
+                order = {**order, "stripe_payment_intent_id": other.stripe_payment_intent_id}
+    write_refunded_amount(tx, order)
     return RefundRecorded(
         status=status,
         changed=status != order["status"],
         refunded_minor=this.refunded_minor,
         currency=this.currency,
+    )
+
+
+def write_refunded_amount(tx: Transaction, order: Row) -> None:
+    """Write on a locked order what went back of the payment that carries it now.
+
+    Due whenever that may be another payment than before, or the order's total another one. `order`: what
+    `standing.refunded_amount` reads, as it is now, and `id`.
+    """
+    tx.change(
+        "UPDATE ticket_orders SET refunded_amount = %s WHERE id = %s",
+        standing.refunded_amount(order, ledger.payments_of(tx, order["id"])),
+        order["id"],
     )
 
 

@@ -331,8 +331,12 @@ def test_who_waits_for_a_worker_gets_it_in_the_order_of_coming(tmp_path: Path) -
     call(service, "sleep", {"seconds": 0})
     came: dict[str, str] = {}
 
+    all_wait = tmp_path / "all wait"
+
     def come(number: int) -> None:
-        first = call(service, "sleep", {"seconds": 0.3 if number == 0 else 0})["request_id"]
+        first = call(service, "sleep", {"seconds": 0, "until": str(all_wait)} if number == 0 else {"seconds": 0})[
+            "request_id"
+        ]
         came[first] = f"{number}"
         # And at once again: whoever comes anew stands behind those who wait.
         came[call(service, "sleep", {"seconds": 0})["request_id"]] = "again"
@@ -342,6 +346,7 @@ def test_who_waits_for_a_worker_gets_it_in_the_order_of_coming(tmp_path: Path) -
         callers.append(threading.Thread(target=come, args=(number,)))
         callers[-1].start()
         assert wait_until(lambda: len(pool._busy) == 1 and len(pool._line) == number)  # noqa: B023 - called at once
+    all_wait.touch()
     for caller in callers:
         caller.join()
     log = service.log_file(service.function("stack-sleep")).read_text()

@@ -29,7 +29,7 @@ from tests.ticketing.paid_orders import (
     status,
 )
 from ticketing.database import Database
-from ticketing.errors import DuplicatePayment, PaymentForClosedOrder, RefundFailed
+from ticketing.errors import DuplicatePayment, PaidButSoldOut, PaymentForClosedOrder, RefundFailed
 from ticketing.payments.accept import mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.refunds import record_refund
@@ -377,3 +377,42 @@ def test_a_payment_that_a_refunded_order_never_knew_is_a_mismatch(database: Data
     again = {"id": "cs_test_again", "payment_intent": "pi_again"}
     event = envelope("checkout.session.completed", session_of(order_row(database, order), **again))
     assert run_workflow(database, event) == "OrderMismatch"
+
+
+# --- What is written on the order is of the payment that carries it --------------------------------------------------
+
+
+def other_session_was_refunded(database: Database, order: int) -> None:
+    """A payment of another session of the order, known by its refund alone."""
+    refund_charge(database, order, 4000, id="ch_other", payment_intent="pi_other")
+    assert refunded(database, order) == Decimal("40.00")
+
+
+def test_a_payment_of_another_session_that_went_back_is_no_refund_of_the_one_that_pays(database: Database) -> None:
+    order, _ = order_with_code(database)
+    release_order(database, order, lost_as="failed", stripe_event_id="evt_failed")
+    other_session_was_refunded(database, order)
+    assert pay(database, order).status == "paid"
+    assert (status(database, order), refunded(database, order)) == ("paid", Decimal(0))
+
+
+def test_a_payment_of_another_session_that_went_back_is_no_refund_of_one_for_which_no_seat_was_left(
+    database: Database,
+) -> None:
+    order, _ = order_with_code(database)
+    release_order(database, order, lost_as="failed", stripe_event_id="evt_failed")
+    other_session_was_refunded(database, order)
+    with database.transaction() as tx:
+        tx.change("UPDATE tickets SET max_quantity = 1")
+    with pytest.raises(PaidButSoldOut):
+        pay(database, order)
+    assert refunded(database, order) == Decimal(0)
+
+
+def test_a_payment_that_turns_out_to_be_a_second_one_is_no_refund_of_what_was_paid_by_hand(database: Database) -> None:
+    order, _ = order_with_code(database, status="paid")
+    refund(database, order, 1500, id="re_other", payment_intent="pi_other", charge="ch_other")
+    assert refunded(database, order) == Decimal("15.00")
+    with pytest.raises(DuplicatePayment):
+        pay(database, order, id="cs_other", payment_intent="pi_other", count=False)
+    assert refunded(database, order) == Decimal(0)

@@ -28,6 +28,8 @@ def fail(event: Any, context: Any) -> Any:
 def sleep(event: Any, context: Any) -> Any:
     if "begun" in event:
         Path(event["begun"]).touch()
+    while "until" in event and not Path(event["until"]).exists():
+        time.sleep(0.01)
     time.sleep(event["seconds"])
     return {
         "slept": event["seconds"],
