@@ -35,8 +35,16 @@ WORKED_OUT: Final = {"recorded.told": set(dispute_messages.ALERTS.values())}
 
 
 def counted() -> set[str]:
-    """Each metric of our own that the functions count."""
-    return {name for file in sorted(FUNCTIONS.rglob("*.py")) for name in _counted_in(file)}
+    """Each metric of our own that the functions count, or that is made of a log."""
+    by_functions = {name for file in sorted(FUNCTIONS.rglob("*.py")) for name in _counted_in(file)}
+    return by_functions | {made["MetricName"] for made in made_of_logs()}
+
+
+def made_of_logs() -> list[dict[str, Any]]:
+    """What metric filters count."""
+    filters = [found["Properties"] for found in RESOURCES.values() if found["Type"] == "AWS::Logs::MetricFilter"]
+    made = [made for found in filters for made in found["MetricTransformations"]]
+    return [one for one in made if one["MetricNamespace"] == NAMESPACE]
 
 
 def _counted_in(file: Path) -> Iterator[str]:
@@ -109,6 +117,16 @@ def test_a_metric_is_counted_under_the_dimensions_under_which_it_is_watched() ->
         written = json.loads(line)
         [about] = written["_aws"]["CloudWatchMetrics"]
         assert (about["Namespace"], about["Dimensions"], written["service"]) == (NAMESPACE, [["service"]], STACK)
+
+
+def test_a_metric_that_is_made_of_the_access_log_finds_its_fields_there() -> None:
+    [watched] = RESOURCES["ThrottledRequestsFilter"]["Properties"]["FilterPattern"].split('"')[1::2]
+    settings = RESOURCES["HttpApi"]["Properties"]["AccessLogSettings"]
+    written = settings["Format"]["Fn::Sub"].replace("${AWS::StackName}", STACK).replace("$context.status", watched)
+    line = json.loads(written)
+    # CloudWatch compares by type, too: text with text.
+    assert (line["status"], line["service"]) == ("429", STACK)
+    assert [made["Dimensions"] for made in made_of_logs()] == [[{"Key": "service", "Value": "$.service"}]]
 
 
 def test_no_function_counts_under_other_dimensions() -> None:
@@ -239,3 +257,18 @@ def test_the_alarm_on_an_api_that_sends_buyers_away(failed: list[float | None], 
     alarm = ALARMS["ApiUnavailableAlarm"]
     assert (alarm["Statistic"], alarm["Period"]) == ("Sum", 300)
     assert goes_off(alarm, failed) == after
+
+
+@pytest.mark.parametrize(
+    ("refused", "after"),
+    [
+        ([None, 400, None, None], None),  # the second in which a sale begins
+        ([None, 400, 300], 3),  # a flood
+        ([15, None, None, 15], 4),
+        ([1, 2, 3, 4, 5, 6], None),
+    ],
+)
+def test_the_alarm_on_requests_that_are_turned_away(refused: list[float | None], after: int | None) -> None:
+    alarm = ALARMS["ApiThrottledAlarm"]
+    assert (alarm["Statistic"], alarm["Period"]) == ("Sum", 60)
+    assert goes_off(alarm, refused) == after
