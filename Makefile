@@ -19,8 +19,8 @@ setup: ## Make .venv, install what is pinned, install MariaDB by apt where it is
 demo: setup ## Show the shop at work; EVENT=path.json sends that envelope (AS_IS=1: unchanged)
 	@exec $(BIN)/python -m local demo $(if $(EVENT),--event "$(EVENT)") $(if $(AS_IS),--as-is)
 
-run: setup ## The shop in the foreground until Ctrl-C; FRESH=1 begins with an empty database
-	@exec $(BIN)/python -m local run $(if $(FRESH),--fresh)
+run: setup ## The shop in the foreground until Ctrl-C; FRESH=1 begins with an empty database, RATE_LIMIT=1 bounds each client
+	@exec $(BIN)/python -m local run $(if $(FRESH),--fresh) $(if $(RATE_LIMIT),--rate-limit)
 
 test: lint ## Lint, then all tests; what takes long and repeats in a small, chosen form
 	$(BIN)/python -m tests $(PYTEST_ARGS)
@@ -36,7 +36,7 @@ lint: setup ## ruff, mypy, import-linter, cfn-lint, the template as SAM reads it
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@PYTHONPATH=functions:operations:. $(BIN)/lint-imports --no-cache
-	$(BIN)/cfn-lint template.yaml deploy/network-and-database.yaml
+	$(BIN)/cfn-lint template.yaml deploy/*.yaml
 	$(BIN)/python -m local.lint
 
 format: setup ## Put the code into the project's format

@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="start everything and stay in the foreground until Ctrl-C")
     run.add_argument("--fresh", action="store_true", help="begin with an empty database")
+    run.add_argument("--rate-limit", action="store_true", help="with deploy/rate-limit.yaml before the API")
     run.add_argument("--directory", type=Path, default=DEFAULT_DIRECTORY, help="data and logs (default: %(default)s)")
     run.set_defaults(run=run_stack)
     add_demo_command(commands)
@@ -45,13 +46,13 @@ def run_stack(given: argparse.Namespace) -> int:
         print("STRIPE_SECRET_KEY must be a test key (sk_test_…): nothing local may touch real money.", file=sys.stderr)
         return 1
     try:
-        return _run_until_asked_to_stop(given.directory, fresh=given.fresh, stripe_secret_key=stripe_secret_key)
+        return _run_until_asked_to_stop(given, stripe_secret_key)
     except KeyboardInterrupt:
         print("\nStopped.", flush=True)
         return 0
 
 
-def _run_until_asked_to_stop(directory: Path, *, fresh: bool, stripe_secret_key: str | None) -> int:
+def _run_until_asked_to_stop(given: argparse.Namespace, stripe_secret_key: str | None) -> int:
     # Imported late: they take seconds, and a wrong argument should be told at once.
     from local.aws.cloud import DeploymentError  # noqa: PLC0415
     from local.aws.template import TemplateError  # noqa: PLC0415
@@ -59,13 +60,14 @@ def _run_until_asked_to_stop(directory: Path, *, fresh: bool, stripe_secret_key:
     from local.stack import AlreadyRunningError, LocalStack, MigrationError, StackOptions  # noqa: PLC0415
 
     options = StackOptions(
-        fresh=fresh,
+        fresh=given.fresh,
+        rate_limit=given.rate_limit,
         stripe_secret_key=stripe_secret_key,
         stripe_webhook_secret=os.environ.get("STRIPE_WEBHOOK_SECRET") or "whsec_local",
     )
     try:
         print("Starting …", flush=True)
-        with LocalStack(directory, options) as stack:
+        with LocalStack(given.directory, options) as stack:
             print_addresses(stack)
             # Looked at, not only raised: a signal may come inside a library's clean-up, which swallows anything.
             while not stop_asked.wait(_LOOK_SECONDS):

@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from local.aws.api_page import PATH as API_PAGE
 from local.aws.api_page import ApiPage
 from local.aws.cloud import DEFAULT_PORT as DEFAULT_AWS_PORT
 from local.aws.cloud import Deployment, LocalCloud
 from local.aws.http_api import HttpApi
+from local.aws.rate_limit import ClientRateLimit, read_rate_limit
 from local.aws.template import load_template
 from local.aws.user_pool import READY_USER, create_user_pool
 from local.database.mariadb import DEFAULT_PORT as DEFAULT_DATABASE_PORT
@@ -31,12 +32,16 @@ from local.signals import undisturbed
 from local.stripe_stand_in import EventDestination, StripeStandIn
 from local.web_server import WebServer
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_API_PORT = 8000
 DEFAULT_STRIPE_PORT = 12111
 DEFAULT_FRONTEND_ORIGINS = ("http://localhost:3000", "http://localhost:5173")
 _DESTINATION_ID = "ed_test_CachaoLocal"
 _WEBHOOK_SECRET = "whsec_local"  # noqa: S105 - of this machine only, and known to the stand-in
+_PROXY_SECRET = "proxy-of-this-machine-only-for-its-api"  # noqa: S105 - the same
 
 
 class AlreadyRunningError(RuntimeError):
@@ -63,6 +68,7 @@ class StackOptions:
         stripe_webhook_secret: what the real Stripe's webhooks are signed with (`stripe listen` prints it).
         frontend_origins: where browsers may call the API from; the first is where buyers return to.
         parameters: further parameters of the template.
+        rate_limit: whether deploy/rate-limit.yaml stands before the API.
     """
 
     fresh: bool = False
@@ -79,6 +85,7 @@ class StackOptions:
     stripe_webhook_secret: str = _WEBHOOK_SECRET
     frontend_origins: Sequence[str] = DEFAULT_FRONTEND_ORIGINS
     parameters: Mapping[str, str] = field(default_factory=dict)
+    rate_limit: bool = False
 
     @classmethod
     def throw_away(cls, **changes: Any) -> Self:  # noqa: ANN401 - the class's own fields
@@ -307,8 +314,12 @@ class LocalStack:
         self.migrated = self._migrate()
         api = WebServer(port=self.options.api_port)
         self._parts.callback(api.stop)
-        http_api = HttpApi(self.deployment.template.http_api, self.cloud.lambdas)
-        api.start(ApiPage(PROJECT / "docs" / "openapi.yaml", http_api))
+        served: WSGIApplication = HttpApi(self.deployment.template.http_api, self.cloud.lambdas)
+        if self.options.rate_limit:
+            served = ClientRateLimit(
+                read_rate_limit(PROJECT / "deploy" / "rate-limit.yaml", secret=_PROXY_SECRET), served
+            )
+        api.start(ApiPage(PROJECT / "docs" / "openapi.yaml", served))
         self.api_url = api.url
         self._write_file()
         self._parts.callback(self.file.unlink, missing_ok=True)
@@ -386,6 +397,7 @@ class LocalStack:
             "CognitoIssuer": self.cognito["issuer"],
             "CognitoClientIds": self.cognito["client_id"],
             "CognitoJwksUrl": self.cognito["jwks_url"],
+            **({"ProxySecret": _PROXY_SECRET} if self.options.rate_limit else {}),
             **self.options.parameters,
         }
 

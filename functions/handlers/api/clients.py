@@ -1,13 +1,15 @@
 """Which client a request comes from: its network and its browser, as far as the shop can believe it.
 
 API Gateway says who called it, and whoever that is may write what he likes into X-Forwarded-For. Only where a proxy of
-the shop's own called (`TRUSTED_PROXIES`), what that one added is believed: read from the right, the first address that
-is none of its.
+the shop's own called, what that one added is believed: read from the right, the first address that is none of its. It
+is known by its address (`TRUSTED_PROXIES`), or, as CloudFront has many and shares them with everybody, by a secret that
+it sends (`PROXY_SECRET`).
 """
 
 from __future__ import annotations
 
 import functools
+import hmac
 import ipaddress
 import os
 from collections.abc import Iterable
@@ -22,6 +24,8 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # One customer has a whole network of this size (RFC 6177), and as many addresses as he likes.
 _IPV6_BITS: Final = 64
+# deploy/rate-limit.yaml lets CloudFront send it.
+_PROXY_HEADER: Final = "x-cachao-proxy"
 
 
 def client_of(request: Request) -> Client | None:
@@ -34,6 +38,8 @@ def client_of(request: Request) -> Client | None:
     if address is None:
         return None
     trusted = _trusted(os.environ.get("TRUSTED_PROXIES", ""))
+    if _has_secret(request):
+        trusted = (*trusted, ipaddress.ip_network(address))
     for hop in reversed(request.headers.get("x-forwarded-for", "").split(",")):
         if not _is_in(address, trusted):
             break
@@ -42,6 +48,11 @@ def client_of(request: Request) -> Client | None:
             break
         address = before
     return Client(network=_network_of(address), user_agent=request.headers.get("user-agent", ""))
+
+
+def _has_secret(request: Request) -> bool:
+    secret = os.environ.get("PROXY_SECRET", "")
+    return bool(secret) and hmac.compare_digest(request.headers.get(_PROXY_HEADER, "").encode(), secret.encode())
 
 
 def _address(text: str) -> _Address | None:
