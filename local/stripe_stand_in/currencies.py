@@ -45,6 +45,19 @@ _ABOUT_A_EURO = {
 _SYMBOLS = {"eur": "€", "usd": "$", "gbp": "£", "jpy": "¥"}
 
 
+# The same of the others that are common.
+_ABOUT_A_EURO |= {
+    currency: Decimal(units)
+    for currency, units in {"aud": "1.78", "cad": "1.62", "chf": "0.93", "gbp": "0.87", "usd": "1.16"}.items()
+}
+
+
+def euros_for(currency: str) -> Decimal:
+    """Return how many cents one minor unit of a currency is worth, about."""
+    worth = Decimal(1) / _ABOUT_A_EURO.get(currency, Decimal(1))
+    return (worth.scaleb(2 - decimals(currency))).quantize(Decimal("0.000001"))
+
+
 def decimals(currency: str) -> int:
     """Return how many decimals the currency has: 0, 2 or 3."""
     if currency in ZERO_DECIMAL:

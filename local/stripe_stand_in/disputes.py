@@ -54,7 +54,7 @@ def open_dispute(
         charge.body["disputed"] = True
         context.store.update(charge)
         if not inquiry:
-            _move_funds(body, -disputed, context.now())
+            _move_funds(context, body, -disputed)
         context.store.insert(Record("dispute", body, status=body["status"], payment_intent=payment_intent_id))
         events.emit(context, "charge.dispute.created", body, RequestInfo())
         if not inquiry:
@@ -136,10 +136,9 @@ def card_method(brand: str, *, inquiry: bool = False) -> JsonObject:
     }
 
 
-def _move_funds(dispute: JsonObject, amount: int, moment: int) -> None:
+def _move_funds(context: Context, dispute: JsonObject, amount: int) -> None:
     fee = _FEE if amount < 0 else 0
-    moved = balance.transaction(dispute["id"], amount, dispute["currency"], moment, fee=fee)
-    dispute["balance_transactions"] = [*dispute["balance_transactions"], moved]
+    context.store.insert(balance.of_dispute(dispute, amount, context.now(), fee=fee))
 
 
 def escalate(context: Context, dispute_or_payment_id: str) -> JsonObject:
@@ -158,7 +157,7 @@ def escalate(context: Context, dispute_or_payment_id: str) -> JsonObject:
         body["evidence_details"] |= {"due_by": now + _EVIDENCE_SECONDS}
         if body["payment_method_details"] is not None:
             body["payment_method_details"]["card"]["case_type"] = "chargeback"
-        _move_funds(body, -body["amount"], now)
+        _move_funds(context, body, -body["amount"])
         record.status = "needs_response"
         context.store.update(record)
         events.emit(context, "charge.dispute.updated", body, RequestInfo(), previous=previous)
@@ -180,7 +179,7 @@ def close_dispute(context: Context, dispute_or_payment_id: str, status: Decision
             raise refused(f"This dispute's status is {record.status}; it cannot become {status}.")
         record.body["status"] = record.status = status
         if status == "won":
-            _move_funds(record.body, record.body["amount"], context.now())
+            _move_funds(context, record.body, record.body["amount"])
         context.store.update(record)
         if status == "won":
             events.emit(context, "charge.dispute.funds_reinstated", record.body, RequestInfo())

@@ -14,7 +14,11 @@ _FIELDS: dict[str, Kind] = {
     "payment_intent": "payment_intent",
     "latest_charge": "charge",
     "charge": "charge",
+    "balance_transaction": "balance_transaction",
+    "failure_balance_transaction": "balance_transaction",
 }
+# What is of whatever kind: Stripe takes a path into it that only some of the kinds have, and leaves the others alone.
+_OF_ANY_KIND = "source"
 _MAX_DEPTH = 4
 
 
@@ -52,6 +56,8 @@ def expand(
 
 def _expand_one(context: "Context", item: "JsonObject", keys: list[str], path: str) -> "JsonObject":
     name, *rest = keys
+    if name == _OF_ANY_KIND and name in item:
+        return item | {name: _expand_any(context, item[name], rest)}
     if name not in _FIELDS or name not in item:
         raise invalid_parameter(f"This property cannot be expanded ({path}).", "expand")
     inner = item[name]
@@ -61,3 +67,12 @@ def _expand_one(context: "Context", item: "JsonObject", keys: list[str], path: s
     if isinstance(inner, dict) and rest:
         inner = _expand_one(context, inner, rest, path)
     return item | {name: inner}
+
+
+def _expand_any(context: "Context", inner: "str | JsonObject | None", rest: list[str]) -> "str | JsonObject | None":
+    if isinstance(inner, str):
+        record = context.store.find(inner)
+        inner = record.body if record else inner
+    if isinstance(inner, dict) and rest and rest[0] in _FIELDS and rest[0] in inner:
+        inner = _expand_one(context, inner, rest, ".".join(rest))
+    return inner

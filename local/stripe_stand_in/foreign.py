@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from local.stripe_stand_in import events, payment_object
+from local.stripe_stand_in import balance, events, payment_object
 from local.stripe_stand_in.context import Context, RequestInfo
 from local.stripe_stand_in.instruments import CARDS
 from local.stripe_stand_in.session_object import customer_details
@@ -52,6 +52,7 @@ def take_payment(context: Context, seed: PaymentSeed) -> str:
     request = RequestInfo()
     with context.store.transaction():
         context.store.insert(
+            balance.of_charge(charge, created),
             Record("charge", charge, status="succeeded", payment_intent=intent["id"]),
             Record("payment_intent", intent, status="succeeded", payment_intent=intent["id"]),
         )

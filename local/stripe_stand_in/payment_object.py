@@ -92,7 +92,6 @@ def charge(
         "amount": intent["amount"],
         "amount_captured": intent["amount"] if status == "succeeded" else 0,
         "amount_refunded": 0,
-        "balance_transaction": ids.object_id("txn") if status == "succeeded" else None,
         "billing_details": {
             "address": payer["address"]
             or dict.fromkeys(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
-from local.stripe_stand_in import currencies, disputes, events, payment_object, sessions
+from local.stripe_stand_in import balance, currencies, disputes, events, payment_object, sessions
 from local.stripe_stand_in.context import Context, RequestInfo
 from local.stripe_stand_in.errors import refused, resource_missing
 from local.stripe_stand_in.expand import expand
@@ -122,6 +122,8 @@ def _pay_by_card(context: Context, record: Record, payer: Payer, number: str) ->
         payer=buyer,
         decline=card.decline,
     )
+    if card.decline is None:
+        context.store.insert(balance.of_charge(charge, context.now()))
     context.store.insert(_charge_record(charge, card))
     if card.decline is not None:
         _fail_intent(context, intent, charge, card.decline)
@@ -292,6 +294,7 @@ def settle(context: Context, payment_or_session_id: str, *, succeeded: bool) -> 
 def _settle_well(context: Context, intent: Record, charge: Record, record: Record) -> None:
     charge.body |= {"status": "succeeded", "paid": True, "amount_captured": charge.body["amount"]}
     charge.status = "succeeded"
+    context.store.insert(balance.of_charge(charge.body, context.now()))
     context.store.update(charge)
     _succeed_intent(context, intent, charge.body)
     record.body["payment_status"] = "paid"

@@ -3,7 +3,7 @@
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal, get_args
 
-from local.stripe_stand_in import currencies, disputes, events, ids
+from local.stripe_stand_in import balance, currencies, disputes, events, ids
 from local.stripe_stand_in.context import Context, RequestInfo
 from local.stripe_stand_in.errors import invalid_parameter, refused, resource_missing
 from local.stripe_stand_in.expand import expand
@@ -61,6 +61,9 @@ def create(context: Context, parameters: JsonObject, request: RequestInfo) -> Js
         if outcome in _BECOMES:
             record.due = context.clock() + context.settle_delay
             record.private["becomes"] = _BECOMES[outcome]
+        context.store.insert(balance.of_refund(refund, context.now()))
+        if refund["status"] == "failed":
+            context.store.insert(balance.of_failed_refund(refund, context.now()))
         context.store.insert(record)
         if refund["status"] == "failed":
             events.emit(context, "refund.created", refund, request)
@@ -154,7 +157,7 @@ def _refund(charge: JsonObject, amount: int, parameters: JsonObject, created: in
         "id": ids.object_id("re" if method == "card" else "pyr"),
         "object": "refund",
         "amount": amount,
-        "balance_transaction": ids.object_id("txn"),
+        "balance_transaction": None,
         "charge": charge["id"],
         "created": created,
         "currency": charge["currency"],
@@ -185,7 +188,7 @@ def _presentment(charge: JsonObject, amount: int) -> JsonObject | None:
 
 
 def _failure() -> JsonObject:
-    return {"failure_reason": "expired_or_canceled_card", "failure_balance_transaction": ids.object_id("txn")}
+    return {"failure_reason": "expired_or_canceled_card"}
 
 
 def _move_refunded_amount(charge: Record, amount: int) -> None:
@@ -211,6 +214,8 @@ def finish(context: Context, refund_id: str, status: Ending) -> JsonObject:
         record.body.pop("pending_reason", None)
         if status == "failed":
             record.body |= _failure()
+        if status != "succeeded":
+            context.store.insert(balance.of_failed_refund(record.body, context.now()))
         charge = context.store.get("charge", record.body["charge"])
         if status != "succeeded" and charge is not None:
             _move_refunded_amount(charge, -record.body["amount"])

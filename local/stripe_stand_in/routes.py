@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from local.stripe_stand_in import (
+    balance_requests,
     destination_requests,
     disputes,
     endpoint_requests,
@@ -72,6 +73,30 @@ ROUTES = (
     Route("GET", "/v1/refunds/<id>", RETRIEVE, lambda c, given, _r, key: refunds.retrieve(c, key, given)),
     Route("GET", "/v1/disputes", disputes.LIST, lambda c, given, _r, _: disputes.list_disputes(c, given)),
     Route("GET", "/v1/disputes/<id>", RETRIEVE, lambda c, given, _r, key: disputes.retrieve(c, key, given)),
+    Route(
+        "GET",
+        "/v1/balance_transactions",
+        balance_requests.LIST,
+        lambda c, given, _r, _: balance_requests.list_transactions(c, given),
+    ),
+    Route(
+        "GET",
+        "/v1/balance_transactions/<id>",
+        RETRIEVE,
+        lambda c, given, _r, key: balance_requests.retrieve_transaction(c, key, given),
+    ),
+    Route(
+        "GET",
+        "/v1/payouts",
+        balance_requests.LIST_PAYOUTS,
+        lambda c, given, _r, _: balance_requests.list_payouts(c, given),
+    ),
+    Route(
+        "GET",
+        "/v1/payouts/<id>",
+        RETRIEVE,
+        lambda c, given, _r, key: balance_requests.retrieve_payout(c, key, given),
+    ),
     Route("GET", "/v1/events", events.LIST, lambda c, given, _r, _: events.list_events(c, given)),
     Route("GET", "/v1/events/<id>", RETRIEVE, lambda c, _given, _r, key: events.retrieve(c, key)),
     Route("GET", "/v1/account", RETRIEVE, lambda c, _given, _r, _: account(c.account_id)),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from local.stripe_stand_in import payment_object, session_object, sessions
+from local.stripe_stand_in import balance, payment_object, session_object, sessions
 from local.stripe_stand_in.context import Context
 from local.stripe_stand_in.instruments import Card
 from local.stripe_stand_in.json_object import JsonObject
@@ -67,6 +67,8 @@ def record_of(body: JsonObject) -> Record:
     kind: Any = body.get("object")
     if kind not in get_args(Kind):
         raise ValueError(f"the stand-in keeps no {kind}")
+    if kind == "balance_transaction":
+        return balance.record(body)
     payment = body["id"] if kind == "payment_intent" else body.get("payment_intent")
     return Record(
         kind,
@@ -147,7 +149,9 @@ def _payment(record: Record, created: int) -> list[Record]:
         "payment_method": charge["payment_method"],
     }
     session["payment_intent"] = record.payment_intent = intent["id"]
+    moved = [balance.of_charge(charge, created)] if paid else []
     return [
+        *moved,
         Record("charge", charge, status=charge["status"], payment_intent=intent["id"]),
         Record(
             "payment_intent",

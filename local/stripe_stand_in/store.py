@@ -17,7 +17,10 @@ import msgspec
 from local.private_files import make_private
 from local.stripe_stand_in.json_object import JsonObject
 
-Kind = Literal["checkout.session", "payment_intent", "charge", "refund", "dispute", "event", "connected_event", "ping"]
+Kind = Literal[
+    "checkout.session", "payment_intent", "charge", "refund", "dispute", "event", "connected_event", "ping",
+    "balance_transaction", "payout",
+]  # fmt: skip
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -74,7 +77,7 @@ class Record:
         body: The object as the API shows it.
         private: What Stripe knows of it and does not show on it.
         status: What lists can be filtered by (a session's status, an event's type).
-        payment_intent: The payment it belongs to.
+        payment_intent: The payment it belongs to; of a balance transaction the payout that paid it out.
         due: When (Unix time) something happens to it by itself: it expires, settles, is refunded.
     """
 
@@ -243,6 +246,23 @@ class Store:
                 (payment_intent, kind),
             ).fetchall()
         return [_record(row) for row in rows]
+
+    def unpaid_transactions(self, available_until: float | None) -> list[Record]:
+        """Return the balance transactions that no payout has paid out; with a time: that are available by then."""
+        with self._lock:
+            rows = self._connection.execute(
+                f"SELECT {_COLUMNS} FROM objects WHERE kind = 'balance_transaction' AND payment_intent IS NULL"  # noqa: S608
+                " ORDER BY created, sequence"
+            ).fetchall()
+        found = [_record(row) for row in rows]
+        return [item for item in found if available_until is None or item.body["available_on"] <= available_until]
+
+    def mark_paid_out(self, transactions: Iterable[str], payout: str) -> None:
+        """Note which payout paid out some balance transactions."""
+        with self.transaction() as connection:
+            connection.executemany(
+                "UPDATE objects SET payment_intent = ? WHERE id = ?", [(payout, item) for item in transactions]
+            )
 
     def due(self, now: float, limit: int = 200) -> list[Record]:
         """Return objects to which something happens by itself now."""

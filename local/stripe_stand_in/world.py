@@ -5,7 +5,7 @@ How a test uses it: README.md beside this file.
 
 from collections.abc import Iterable
 
-from local.stripe_stand_in import disputes, events, foreign, payments, refunds, seeding, sessions
+from local.stripe_stand_in import balance, disputes, events, foreign, payments, payouts, refunds, seeding, sessions
 from local.stripe_stand_in.context import Context, RequestInfo
 from local.stripe_stand_in.deliveries import Deliverer
 from local.stripe_stand_in.errors import resource_missing
@@ -111,6 +111,37 @@ class World:
     def finish_refund(self, refund: str, *, status: Ending) -> JsonObject:
         """End a refund: a pending one succeeds or is cancelled, or any fails at the buyer's bank."""
         return refunds.finish(self.context, refund, status)
+
+    def pay_out(self, *, amount: int | None = None, everything: bool = False) -> JsonObject | None:
+        """Pay out what is available, or `amount` by hand; `everything`: also what is not available yet.
+
+        Returns:
+            The payout; None where nothing is to be paid out.
+        """
+        return payouts.pay_out(self.context, amount=amount, everything=everything)
+
+    def fail_payout(self, payout: str) -> JsonObject:
+        """Let the bank send a payout back."""
+        return payouts.fail(self.context, payout)
+
+    def move_balance(
+        self,
+        kind: balance.Type,
+        amount: int,
+        *,
+        source: str | None = None,
+        fee: int = 0,
+        description: str | None = None,
+    ) -> JsonObject:
+        """Let Stripe move money by itself: an adjustment, a fee, another line of an object.
+
+        Returns:
+            The balance transaction.
+        """
+        now = self.context.now()
+        made = balance.transaction(kind, amount, created=now, source=source, fee=fee, description=description)
+        self.context.store.insert(balance.record(made))
+        return made
 
     def foreign_payment(self, seed: PaymentSeed) -> str:
         """Let another application of the account take money without Checkout; returns the `pi_…`."""

@@ -44,6 +44,7 @@ OBJECTS = (
     "LineItem",
     "PaymentIntent",
     "PaymentMethod",
+    "Payout",
     "Price",
     "Refund",
     "WebhookEndpoint",

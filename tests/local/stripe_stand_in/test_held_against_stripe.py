@@ -28,6 +28,11 @@ PROJECT: Final = Path(__file__).resolve().parents[3]
 # The package's call, its route here, and the class of its parameters.
 CALLS: Final = {
     "v1.accounts.retrieve_current": ("GET /v1/account", "params.AccountRetrieveCurrentParams"),
+    "v1.balance_transactions.list": ("GET /v1/balance_transactions", "params.BalanceTransactionListParams"),
+    "v1.balance_transactions.retrieve": (
+        "GET /v1/balance_transactions/<id>",
+        "params.BalanceTransactionRetrieveParams",
+    ),
     "v1.charges.retrieve": ("GET /v1/charges/<id>", "params.ChargeRetrieveParams"),
     "v1.checkout.sessions.create": ("POST /v1/checkout/sessions", "params.checkout.SessionCreateParams"),
     "v1.checkout.sessions.expire": ("POST /v1/checkout/sessions/<id>/expire", "params.checkout.SessionExpireParams"),
@@ -42,6 +47,8 @@ CALLS: Final = {
     "v1.events.list": ("GET /v1/events", "params.EventListParams"),
     "v1.events.retrieve": ("GET /v1/events/<id>", "params.EventRetrieveParams"),
     "v1.payment_intents.retrieve": ("GET /v1/payment_intents/<id>", "params.PaymentIntentRetrieveParams"),
+    "v1.payouts.list": ("GET /v1/payouts", "params.PayoutListParams"),
+    "v1.payouts.retrieve": ("GET /v1/payouts/<id>", "params.PayoutRetrieveParams"),
     "v1.refunds.create": ("POST /v1/refunds", "params.RefundCreateParams"),
     "v1.refunds.list": ("GET /v1/refunds", "params.RefundListParams"),
     "v1.refunds.retrieve": ("GET /v1/refunds/<id>", "params.RefundRetrieveParams"),
@@ -86,12 +93,14 @@ CALLS: Final = {
 }
 CLASSES: Final = {
     "account": "Account",
+    "balance_transaction": "BalanceTransaction",
     "charge": "Charge",
     "checkout.session": "Session",
     "dispute": "Dispute",
     "event": "Event",
     "item": "LineItem",
     "payment_intent": "PaymentIntent",
+    "payout": "Payout",
     "refund": "Refund",
     "v2.core.event_destination": "v2.core.EventDestination",
     "webhook_endpoint": "WebhookEndpoint",
@@ -267,6 +276,12 @@ def _play(stand_in: StripeStandIn) -> list[str]:
     stand_in.refund(disputed, amount=100)
     stand_in.open_dispute(disputed, inquiry=True)
     stand_in.escalate_dispute(disputed)
+    stand_in.move_balance("stripe_fee", -200, description="Radar (2026-11-01 - 2026-11-30)")
+    stand_in.move_balance("adjustment", 150)
+    paid_out = stand_in.pay_out(everything=True)
+    assert paid_out is not None
+    stand_in.fail_payout(paid_out["id"])
+    assert stand_in.pay_out(amount=100) is not None
     return [*sessions, *opened]
 
 
@@ -288,7 +303,14 @@ def _of_sessions(stand_in: StripeStandIn, sessions: list[str]) -> Iterator[Json]
 
 
 def _listed(stand_in: StripeStandIn) -> Iterator[Json]:
-    for path in ("/v1/checkout/sessions", "/v1/refunds", "/v1/disputes", "/v1/events"):
+    for path in (
+        "/v1/checkout/sessions",
+        "/v1/refunds",
+        "/v1/disputes",
+        "/v1/events",
+        "/v1/balance_transactions",
+        "/v1/payouts",
+    ):
         yield from _get(stand_in, path, {"limit": 100})["data"]
     for event in _get(stand_in, "/v1/events", {"limit": 100})["data"]:
         yield event["data"]["object"]
@@ -322,7 +344,7 @@ def test_every_object_has_the_fields_that_the_package_knows(objects: list[Json])
     named = {deviation: [rule for rule in DEVIATIONS if re.fullmatch(rule, deviation)] for deviation in found}
     assert sorted(deviation for deviation, rules in named.items() if not rules) == []
     assert set(DEVIATIONS) - {rule for rules in named.values() for rule in rules} == set(), "no deviation any more"
-    assert {body["object"] for body in objects} == {*CLASSES, "v2.core.event"} - {"balance_transaction"}
+    assert {body["object"] for body in objects} == {*CLASSES, "v2.core.event"}
 
 
 @pytest.mark.parametrize(
