@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import RenderableType
@@ -11,8 +11,14 @@ from rich.console import RenderableType
 from cachao.command_context import CommandContext
 from cachao.problems import BROKEN, CANNOT_REACH, Problem
 from cachao.view.output import coloured, escape, moment, pluralize, table
+from cachao.view.spreadsheet import refuse_json_and_csv, write_csv
 from cachao.view.time_spans import parse_since
 from ticketing import money
+
+_COLUMNS: Final = (
+    "due_by", "awaits_answer", "stripe_dispute_id", "phase", "status", "amount", "currency", "reason", "order_id",
+    "order_status", "payment_key", "reported_at",
+)  # fmt: skip
 
 
 def disputes(
@@ -23,6 +29,7 @@ def disputes(
         typer.Option(help="Exit with 1 if a dispute without an answer is due within this time, e.g. 3d."),
     ] = None,
     limit: Annotated[int, typer.Option(help="Show at most this many.", min=1, max=1000)] = 200,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Answer as CSV, for a spreadsheet.")] = False,
 ) -> None:
     """List the disputes and inquiries that nobody has decided yet, the nearest deadline first.
 
@@ -36,6 +43,8 @@ def disputes(
         cachao disputes --due-within 3d
     """
     context: CommandContext = ctx.obj
+    if as_csv:
+        refuse_json_and_csv(context.output)
     now = datetime.now(UTC)
     until = None if due_within is None else now + (now - parse_since(due_within, now=now))
     result = context.environment.invoke("InspectOrderFunction", {"disputes": {"limit": limit}}).get("disputes")
@@ -47,7 +56,10 @@ def disputes(
         )
     found = result["disputes"]
     due = [dispute for dispute in found if until is not None and _is_due(dispute, until)]
-    context.output.answer({**result, "due": len(due)}, _table(found, now) if found else "No dispute is open.")
+    if as_csv:
+        write_csv(context.output, _COLUMNS, ([_exported(dispute, name) for name in _COLUMNS] for dispute in found))
+    else:
+        context.output.answer({**result, "due": len(due)}, _table(found, now) if found else "No dispute is open.")
     if result["more"]:
         context.output.note(f"There are more than these {limit}: use --limit NUMBER.")
     if due:
@@ -55,6 +67,12 @@ def disputes(
             f"{pluralize(len(due), 'dispute')} must be answered before {moment(until)} UTC, in Stripe's dashboard."
         )
         raise typer.Exit(BROKEN)
+
+
+def _exported(dispute: dict[str, Any], name: str) -> Any:  # noqa: ANN401 -- a column's
+    if name == "amount":
+        return money.from_minor_units(dispute["amount_minor"], dispute["currency"])
+    return _time(dispute[name]) if name in {"due_by", "reported_at"} else dispute[name]
 
 
 def _is_due(dispute: dict[str, Any], until: datetime) -> bool:

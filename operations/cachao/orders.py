@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -11,7 +12,9 @@ import typer
 
 from cachao.command_context import CommandContext
 from cachao.problems import CANNOT_REACH, USAGE, Problem
-from cachao.view.output import coloured, escape, moment, table
+from cachao.view.output import coloured, escape, moment, pluralize, table
+from cachao.view.progress import progress
+from cachao.view.spreadsheet import refuse_json_and_csv, write_csv
 from cachao.view.time_spans import parse_since
 from ticketing.orders.status import OrderStatus
 
@@ -24,11 +27,18 @@ _STATUSES: Final = (
     OrderStatus.FAILED,
     OrderStatus.CANCELLED,
 )
+# More are shown by nothing but a file; a page of it is one request.
+_SHOWN: Final = 50
+_PAGE: Final = 1000
+_COLUMNS: Final = (
+    "id", "created_at", "status", "event_id", "event_name", "ticket_id", "ticket_name", "quantity", "total_amount",
+    "currency", "paid_at", "stripe_checkout_session_id",
+)  # fmt: skip
 _AMOUNT = re.compile(r"\d{1,8}(\.\d{1,2})?\Z", re.ASCII)
 _LONGEST_ADDRESS: Final = 255
 
 
-def orders(
+def orders(  # noqa: PLR0913 -- each is an option
     ctx: typer.Context,
     *,
     status: Annotated[str | None, typer.Option(help=f"Only with this status: {', '.join(_STATUSES)}.")] = None,
@@ -36,7 +46,10 @@ def orders(
     until: Annotated[str | None, typer.Option(help="Only orders made before; written like --since.")] = None,
     email: Annotated[str | None, typer.Option(help="Only orders of this e-mail address (it is not shown).")] = None,
     total: Annotated[str | None, typer.Option(help="Only with this total, e.g. 42.00.")] = None,
-    limit: Annotated[int, typer.Option(help="Show at most this many.", min=1, max=200)] = 50,
+    limit: Annotated[
+        int | None, typer.Option(help=f"Show at most this many; else {_SHOWN}, as CSV all of them.", min=1)
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Answer as CSV, for a spreadsheet.")] = False,
 ) -> None:
     """List orders, newest first: to find which one a payment was for, or a buyer asks about.
 
@@ -49,6 +62,8 @@ def orders(
         cachao orders --email jenny@example.com --since 30d
 
         cachao orders --total 42.00 --since 2026-11-20 --until 2026-11-21
+
+        cachao orders --since 2026-11-01 --until 2026-12-01 --csv > orders.csv
     """
     context: CommandContext = ctx.obj
     if status is not None and status not in _STATUSES:
@@ -62,22 +77,22 @@ def orders(
         "status": status,
         "email": _address(email),
         "total": _amount(total),
-        "limit": limit,
     }
-    result = context.environment.invoke("InspectOrderFunction", {"orders": question}).get("orders")
-    if result is None:
-        raise Problem(
-            "The deployed InspectOrderFunction cannot list orders: its version is older.",
-            advice="Deploy this version (docs/deploy.md).",
-            exit_code=CANNOT_REACH,
-        )
+    if as_csv:
+        refuse_json_and_csv(context.output)
+        _export(context, question, limit)
+        return
+    limit = limit or _SHOWN
+    if limit > _PAGE:
+        raise Problem(f"At most {_PAGE} are shown.", advice="Say --csv for a file with all of them.", exit_code=USAGE)
+    result = _ask(context, {**question, "limit": limit})
     found = result["orders"]
     context.output.answer(result, _table(found) if found else "There are none.")
     if result["looked_back_to"] is not None:
         time = _end_of(result["looked_back_to"])
         context.output.note(
             f"Only those made since {moment(time)} UTC were looked at, there are so many: for older ones"
-            f" --until {time + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}, or ask by --email."
+            f" --until {time + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}, or ask by --email; --csv looks at all."
         )
     if result["more"]:
         context.output.note(f"There are more than these {limit}: use --limit NUMBER, or a shorter --since.")
@@ -85,6 +100,62 @@ def orders(
         context.output.note(
             f"Looked at was what was made since {moment(begin)} UTC: a longer --since looks further back."
         )
+
+
+def _export(context: CommandContext, question: dict[str, Any], limit: int | None) -> None:
+    written = 0
+
+    def rows() -> Iterator[list[Any]]:
+        nonlocal written
+        with progress(context.output, "reading orders", limit, beside_the_answer=True) as done:
+            for page in _pages(context, question, limit):
+                for order in page:
+                    yield [_exported(name, order[name]) for name in _COLUMNS]
+                    written += 1
+                done(len(page))
+
+    try:
+        write_csv(context.output, _COLUMNS, rows())
+    except KeyboardInterrupt:
+        raise Problem(f"Interrupted: only the newest were written, {pluralize(written, 'order')}.") from None
+    context.output.note(f"{pluralize(written, 'order')}.")
+
+
+def _pages(context: CommandContext, question: dict[str, Any], limit: int | None) -> Iterator[list[dict[str, Any]]]:
+    """Give all that there are, page by page, at most `limit`."""
+    left = limit
+    while True:
+        result = _ask(context, {**question, "limit": _PAGE if left is None else min(left, _PAGE)})
+        found = result["orders"]
+        yield found
+        if left is not None:
+            left -= len(found)
+        if left == 0:
+            return
+        if result["more"]:
+            question = {**question, "before": [found[-1]["created_at"], found[-1]["id"]]}
+        elif result["looked_back_to"] is not None:
+            question = {**question, "until": result["looked_back_to"]}
+        else:
+            return
+
+
+def _ask(context: CommandContext, question: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] | None
+    result = context.environment.invoke("InspectOrderFunction", {"orders": question}).get("orders")
+    if result is None:
+        raise Problem(
+            "The deployed InspectOrderFunction cannot list orders: its version is older.",
+            advice="Deploy this version (docs/deploy.md).",
+            exit_code=CANNOT_REACH,
+        )
+    return result
+
+
+def _exported(name: str, value: Any) -> Any:  # noqa: ANN401 -- a column's
+    if name in {"created_at", "paid_at"}:
+        return None if value is None else datetime.fromisoformat(value)
+    return Decimal(value) if name == "total_amount" else value
 
 
 def _end_of(text: str) -> datetime:

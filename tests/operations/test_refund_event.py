@@ -70,7 +70,11 @@ def test_it_is_shown_asked_done_and_reported(cachao: Cachao, database: Database,
     table = cachao("refund", "--event", number, "--report").text
     for said in ("refunded", "in all", "These are left", "is open: answer or accept it", "The books agree with it"):
         assert said in table
-    rows = list(csv.DictReader(io.StringIO(cachao("refund", "--event", number, "--report", "--csv").text)))
+    rows = list(
+        csv.DictReader(
+            io.StringIO(cachao("refund", "--event", number, "--report", "--csv").text.removeprefix("\ufeff"))
+        )
+    )
     assert len(rows) == 5
     assert sum(float(row["refunded"]) for row in rows) == 120.0
     assert {row["refund"][:3] for row in rows if row["payment"] and row["state"] == "done"} == {"re_"}

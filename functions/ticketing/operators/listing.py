@@ -5,7 +5,7 @@ The address is only asked by, never given back: what is read here gets into logs
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Final
 
@@ -25,14 +25,18 @@ _COLUMNS: Final = (
 
 
 class OrdersWanted(msgspec.Struct, kw_only=True):
-    """Which orders: made from `since` on and before `until`, at most `limit`, the newest first."""
+    """Which orders: made from `since` on and before `until`, at most `limit`, the newest first.
+
+    `before`: time and number of the last order of the page before this one.
+    """
 
     since: datetime
     until: datetime | None = None
     status: Annotated[str, msgspec.Meta(max_length=20)] | None = None
     email: Annotated[str, msgspec.Meta(max_length=255)] | None = None
     total: Decimal | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
+    before: tuple[datetime, int] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
 
 
 class ListedOrders(msgspec.Struct, kw_only=True):
@@ -54,6 +58,9 @@ def list_orders(database: Database, wanted: OrdersWanted) -> ListedOrders:
     """
     since = wanted.since.astimezone(UTC)
     until = (wanted.until or datetime.max.replace(tzinfo=UTC)).astimezone(UTC)
+    if wanted.before is not None:
+        # That order's own moment, too: others may have been made in it.
+        until = min(until, wanted.before[0].astimezone(UTC) + timedelta(microseconds=1))
     with database.transaction() as tx:
         # An address has few orders, and an index of its own.
         oldest = None if wanted.email is not None else _oldest_looked_at(tx, since, until)
@@ -80,6 +87,10 @@ def _oldest_looked_at(tx: Transaction, since: datetime, until: datetime) -> date
 def _find(tx: Transaction, wanted: OrdersWanted, since: datetime, until: datetime) -> list[Row]:
     conditions = ["created_at >= %s", "created_at < %s"]
     parameters: list[object] = [since.replace(tzinfo=None), until.replace(tzinfo=None)]
+    if wanted.before is not None:
+        made, order_id = wanted.before[0].astimezone(UTC).replace(tzinfo=None), wanted.before[1]
+        conditions.append("(created_at < %s OR id < %s)")
+        parameters.extend((made, order_id))
     if wanted.email is not None:
         ways = addresses.spellings(wanted.email.strip())
         conditions.append(f"email_lower IN ({', '.join(['%s'] * len(ways))})")

@@ -144,6 +144,11 @@ class Environment:
             for resource in page["StackResourceSummaries"]
         }
 
+    def forget(self) -> None:
+        """Ask anew what the stack is: it may be deployed while somebody looks on."""
+        for known in ("stack", "account_id", "outputs", "parameters", "resources"):
+            vars(self).pop(known, None)
+
     @property
     def state_machine_arn(self) -> str:
         """The payment workflow."""

@@ -81,14 +81,21 @@ def recent(
     environment: Environment, *, statuses: Iterable[str] = (), since: datetime | None = None, limit: int
 ) -> list[Execution]:
     """Give the newest executions, newest first, at most `limit`."""
+    return describe_all(environment, newest(environment, statuses=statuses, since=since, limit=limit))
+
+
+def newest(
+    environment: Environment, *, statuses: Iterable[str] = (), since: datetime | None = None, limit: int
+) -> list[str]:
+    """Give the ARNs of the newest executions, newest first, at most `limit`."""
     # Each status comes newest first, so the newest of all are among the first of each.
     found = [
         execution
         for status in tuple(statuses) or (None,)
         for execution in islice(listed(environment, status=status, since=since), limit)
     ]
-    newest = sorted(found, key=lambda execution: execution["startDate"], reverse=True)[:limit]
-    return describe_all(environment, [execution["executionArn"] for execution in newest])
+    found.sort(key=lambda execution: execution["startDate"], reverse=True)
+    return [execution["executionArn"] for execution in found[:limit]]
 
 
 def describe_all(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import sys
 import time
 from typing import Any, Final
 
@@ -16,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cachao.aws import operator
 from cachao.command_context import CommandContext
 from cachao.problems import BROKEN, FINE, FunctionFailed, Problem
-from cachao.view.foreign_text import safe
 from cachao.view.output import escape, moment, pluralize, table
+from cachao.view.spreadsheet import Cell, refuse_json_and_csv, write_csv
 from ticketing import money
 from ticketing.corrections.event_refund.lines import Line, Scope
 from ticketing.corrections.event_refund.report import EventRefundReport
@@ -64,6 +61,8 @@ def refund_event(context: CommandContext, scope: Scope, wish: Wish) -> None:
     Raises:
         Problem: there is no such event or ticket, the answer was no, or the balance ran dry.
     """
+    if wish.as_csv:
+        refuse_json_and_csv(context.output)
     if wish.report_only:
         _answer(context, _read_all(context, scope), as_csv=wish.as_csv)
         return
@@ -150,8 +149,8 @@ def _read_all(context: CommandContext, scope: Scope) -> EventRefundReport:
 
 
 def _answer(context: CommandContext, report: EventRefundReport, *, as_csv: bool) -> None:
-    if as_csv and not context.output.as_json:
-        sys.stdout.write(_csv(report.lines))
+    if as_csv:
+        write_csv(context.output, _COLUMNS, (_row(line) for line in report.lines))
         return
     context.output.answer({**_data(report), "dry_run": False}, *_report_shown(report))
 
@@ -164,23 +163,15 @@ def _data(report: EventRefundReport) -> dict[str, Any]:
     return data
 
 
-def _csv(lines: list[Line]) -> str:
-    written = io.StringIO()
-    rows = csv.writer(written)
-    rows.writerow(_COLUMNS)
-    rows.writerows([safe(cell) for cell in _row(line)] for line in lines)
-    return written.getvalue()
-
-
-def _row(line: Line) -> list[str]:
+def _row(line: Line) -> list[Cell]:
     amounts = (line.paid_minor, line.before_minor, line.refunded_minor, line.left_minor)
     return [
-        str(line.order_id),
+        line.order_id,
         line.payment_key,
         line.what.replace("_", " "),
         line.state,
         line.currency.upper(),
-        *(str(money.from_minor_units(minor, line.currency)) for minor in amounts),
+        *(money.from_minor_units(minor, line.currency) for minor in amounts),
         line.stripe_refund_id or "",
         line.note,
     ]

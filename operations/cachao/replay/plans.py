@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
-from rich.progress import Progress
-
 from cachao.aws import execution_names, executions
 from cachao.aws.environment import Environment
 from cachao.aws.executions import Execution
 from cachao.command_context import CommandContext
 from cachao.problems import Problem
 from cachao.view.output import escape, moment, pluralize
+from cachao.view.progress import progress
 
 Intention = Literal["replay", "repaired already", "being replayed", "running"]
 
@@ -131,10 +130,8 @@ def _any_with(context: CommandContext, arns: list[str], error: str) -> bool:
 
 
 def _described(context: CommandContext, arns: list[str]) -> list[Execution]:
-    output = context.output
-    with Progress(console=output.errors, disable=not output.is_live, transient=True) as progress:
-        bar = progress.add_task("reading what failed", total=len(arns))
-        return executions.describe_all(context.environment, arns, told=lambda: progress.advance(bar))
+    with progress(context.output, "reading what failed", len(arns)) as done:
+        return executions.describe_all(context.environment, arns, told=lambda: done(1))
 
 
 def _latest_replays(listed: Iterable[dict[str, Any]]) -> dict[str, Replay]:
