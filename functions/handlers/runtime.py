@@ -22,7 +22,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from handlers.settings import connect_to_database
 from ticketing.database import Database
-from ticketing.errors import InvalidEvent, PermanentError, TicketingError
+from ticketing.errors import InvalidEvent, PermanentError, TicketingError, UnexpectedResult
 from ticketing.orders import history
 from ticketing.schema.version import require_current_schema
 
@@ -93,7 +93,7 @@ def _read(event: object, kind: type[Given]) -> Given:
     try:
         given = msgspec.convert(event, kind)
     except msgspec.ValidationError as error:
-        raise InvalidEvent(f"The task's input is malformed: {error}.") from None
+        raise UnexpectedResult(f"The task's input is malformed: {error}.") from None
     except UnicodeError:  # JSON can write half a surrogate pair, which is no text
         raise InvalidEvent("The task's input is malformed: it has text that is not valid Unicode.") from None
     logger.append_keys(execution_id=given.execution_id, stripe_event_id=given.stripe_event_id, order_id=given.order_id)

@@ -51,6 +51,10 @@ class InvalidEvent(PermanentError):
     """The event is malformed, contradicts its envelope, or belongs to the other Stripe mode."""
 
 
+class UnexpectedResult(PermanentError):
+    """A step of the workflow gave what the next one does not understand: two versions of the shop, or a mistake in it."""
+
+
 class OrderNotFound(PermanentError):
     """No order belongs to the payment. Money may have been taken."""
 

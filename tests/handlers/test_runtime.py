@@ -19,7 +19,7 @@ from handlers.workflow import validate_event
 from local.sample_events.cases import COMPLETED, SAMPLES
 from local.sample_events.files import envelope
 from tests.ticketing.bundle_only import run_in_the_bundle
-from ticketing.errors import DatabaseUnavailable, InvalidEvent, OrderNotFound
+from ticketing.errors import DatabaseUnavailable, InvalidEvent, OrderNotFound, UnexpectedResult
 
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:TicketPayment:1"
 INPUT = {"execution_id": EXECUTION, "stripe_event_id": "evt_1", "order_id": 12}
@@ -104,7 +104,7 @@ def test_a_bug_has_its_stack_trace(log: Log) -> None:
 
 def test_nothing_of_one_invocation_is_on_the_lines_of_the_next(log: Log) -> None:
     handler_that(Made("paid"))(INPUT, CONTEXT)
-    with pytest.raises(InvalidEvent):
+    with pytest.raises(UnexpectedResult):
         handler_that(Made("paid"))({}, None)
     assert "12" not in json.dumps(log.lines[-1].get("order_id", ""))
     assert log.lines[-1].get("execution_id") != EXECUTION
@@ -123,7 +123,7 @@ def test_nothing_of_one_invocation_is_on_the_lines_of_the_next(log: Log) -> None
     ],
 )
 def test_malformed_input_is_a_permanent_error_in_a_sentence(log: Log, event: object, part: str) -> None:
-    with pytest.raises(InvalidEvent, match="The task's input is malformed") as caught:
+    with pytest.raises(UnexpectedResult, match="The task's input is malformed") as caught:
         handler_that(Made("paid"))(event, CONTEXT)
     assert part in str(caught.value)
     assert "jenny" not in log.getvalue() + str(caught.value)

@@ -52,7 +52,6 @@ def test_another_amount_ends_in_one_alert_and_changes_nothing(run: Run, alerts: 
     assert ended.cause.startswith(f"LookUpOrder: Order {order_id} costs 20.00 EUR")
     assert ended.states == [
         "ValidateEvent",
-        "IsEventHandled",
         "LookUpOrder",
         "DescribeFailure",
         "AlertOnce",

@@ -7,7 +7,7 @@ from handlers.runtime import TaskInput, count_metric, database, logger, task
 from handlers.settings import stripe_account_is_shared
 from ticketing.orders.numbers import order_id_of
 from ticketing.payments.lookup import Foreign, FoundOrder, OtherSession, look_up_order
-from ticketing.stripe.events import OrderEvent, SessionEvent
+from ticketing.stripe.events import IgnoredEvent, SessionEvent, StripeEvent
 from ticketing.stripe.objects import SessionIdentity
 from ticketing.stripe.sessions import StripeSessions
 
@@ -18,12 +18,14 @@ _STRIPE_SECONDS = 4.0
 class LookUpOrderInput(TaskInput):
     """What ValidateEvent read."""
 
-    payment: OrderEvent
+    payment: StripeEvent
 
 
 @task(LookUpOrderInput)
 def handler(given: LookUpOrderInput) -> FoundOrder | OtherSession | Foreign:
     """Raises OrderNotFound, OrderMismatch, AmountMismatch; DatabaseUnavailable and StripeUnavailable are retried."""
+    if isinstance(given.payment, IgnoredEvent):
+        return Foreign()
     # What the event names, so that its executions are found in the logs also when no order is.
     logger.append_keys(
         order_id=order_id_of(given.payment.order_reference),

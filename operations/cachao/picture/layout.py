@@ -21,10 +21,12 @@ from cachao.picture.geometry import (
     NODE_HEIGHT,
     PADDING,
     POINT,
+    SMALL_FONT_SIZE,
     TRUNK,
     Box,
     Point,
     node_width,
+    text_width,
 )
 from cachao.picture.graph import Edge, Graph
 from cachao.picture.placement import Cell, Grid, place
@@ -310,10 +312,12 @@ class _Layout:
         y = start.bottom - _EXIT_STEP * (1 + leaving.index(edge.target))
         rail = self._rail_y(edge.target)
         points = ((self._side(edge.source, y), y), (x, y), (x, rail), (end.middle, rail), (end.middle, end.y))
-        # Only what comes by name has a name to tell: above the target, on the side where the rail does not come from.
-        comes_from_right = x > end.middle
-        at = (end.middle + (-_LABEL_LIFT if comes_from_right else _LABEL_LIFT), end.y - _ABOVE_ARROW)
-        label = _label(edge, at, "end" if comes_from_right else "start") if edge.is_error else None
+        # Only what comes by name has a name to tell: above the target, on the side where the rail does not come from,
+        # if there is room.
+        widest = max((text_width(name, SMALL_FONT_SIZE) for name in edge.labels), default=0.0)
+        at_left = x > end.middle and end.middle - _LABEL_LIFT >= widest
+        at = (end.middle + (-_LABEL_LIFT if at_left else _LABEL_LIFT), end.y - _ABOVE_ARROW)
+        label = _label(edge, at, "end" if at_left else "start") if edge.is_error else None
         return Line(edge, points, label)
 
     def _side(self, name: str, y: float) -> float:

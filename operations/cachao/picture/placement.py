@@ -132,7 +132,12 @@ class _Columns:
         return column
 
     def _straight_down_to(self, name: str) -> int:
-        children = [c for c in self._grid.graph.after(name) if self._layers.get(c, -1) > self._layers[name]]
+        # What stands already stands elsewhere.
+        children = [
+            child
+            for child in self._grid.graph.after(name)
+            if child not in self._grid.cells and self._layers.get(child, -1) > self._layers[name]
+        ]
         if not children:
             return self._layers[name]
         return self._straight_down_to(max(children, key=self._depth))

@@ -394,8 +394,8 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
         ("assigned on one way only", put("Ignored", "Output", value="{% $failure %}"), "Ignored", "$failure"),
         (
             "in a condition",
-            put("IsOrderPaid", "Choices", 0, "Condition", value="{% $x %}"),
-            "IsOrderPaid",
+            put("WhatHappened", "Choices", 0, "Condition", value="{% $x %}"),
+            "WhatHappened",
             "Choices[0]",
         ),
         ("in a catcher", put("LookUpOrder", "Catch", 0, "Output", value="{% $x %}"), "LookUpOrder", "Catch[0].Output"),

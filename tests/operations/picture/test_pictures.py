@@ -37,12 +37,10 @@ def test_a_paid_order(run: Run, cachao: Cachao, database: Database, tmp_path: Pa
     assert answer.exit_code == 0, answer.notes
     svg = (tmp_path / "paid.svg").read_text(encoding="utf-8")
     assert taken(svg) == {
-        "ValidateEvent on to IsEventHandled",
-        "IsEventHandled on to LookUpOrder",
+        "ValidateEvent on to LookUpOrder",
         "LookUpOrder on to WhatHappened",
         "WhatHappened on to MarkOrderPaid",
-        "MarkOrderPaid on to IsOrderPaid",
-        "IsOrderPaid on to UpdateCounts",
+        "MarkOrderPaid on to UpdateCounts",
         "UpdateCounts on to AreCountsMade",
         "AreCountsMade on to OrderPaid",
     }
@@ -54,8 +52,7 @@ def test_a_refused_payment(cachao: Cachao, refused: str, tmp_path: Path) -> None
     assert cachao("show", refused, "--picture", tmp_path / "refused.svg").exit_code == 0
     svg = (tmp_path / "refused.svg").read_text(encoding="utf-8")
     assert taken(svg) == {
-        "ValidateEvent on to IsEventHandled",
-        "IsEventHandled on to LookUpOrder",
+        "ValidateEvent on to LookUpOrder",
         "LookUpOrder on an error to DescribeFailure",
         "DescribeFailure on to AlertOnce",
         "ClaimAlert on to IsAlertMine",

@@ -117,6 +117,8 @@ def check_labels(plan: Plan) -> None:
     for (edge, label), (name, box) in itertools.product(labels, boxes_of(plan)):
         # Only a group may hold a label: of a way within it.
         assert not overlap(label, box) or (name in groups and contains(box, label)), (edge, name)
+        # The picture's margin is wider than that.
+        assert label.x >= -1, (edge, "runs out of the picture")
     for (edge, label), (other_edge, other) in itertools.combinations(labels, 2):
         assert not overlap(label, other), (edge, other_edge)
 
