@@ -88,7 +88,7 @@ def test_a_deployment_meanwhile_is_seen(
         return real(environment, service)
 
     monkeypatch.setattr(Environment, "client", client)
-    monkeypatch.setattr(watching, "examine", lambda environment: [fine("Stack", environment.region)])
+    monkeypatch.setattr(watching, "examine", lambda environment: [fine("Rules", environment.region)])
     between_looks(asked.clear)
     cachao("doctor", "--watch")
     assert asked == ["cloudformation"]
