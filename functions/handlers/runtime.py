@@ -107,22 +107,15 @@ def _log_failure(error: TicketingError) -> None:
     level(str(error), extra={"error": type(error).__name__})
 
 
-@functools.cache
-def _tracer() -> Any:  # noqa: ANN401 -- Powertools' Tracer, imported only where a trace is taken
-    from aws_lambda_powertools import Tracer  # noqa: PLC0415 -- the X-Ray SDK takes longer to import than all else here
-
-    return Tracer(auto_patch=False)
-
-
 def _trace(given: TaskInput) -> None:
     """Annotate the trace of a sampled invocation, so that X-Ray finds it by order, event or execution."""
-    if "Sampled=1" not in os.environ.get("_X_AMZN_TRACE_ID", "") or "AWS_XRAY_DAEMON_ADDRESS" not in os.environ:
+    trace, daemon = os.environ.get("_X_AMZN_TRACE_ID", ""), os.environ.get("AWS_XRAY_DAEMON_ADDRESS")
+    if "Sampled=1" not in trace or not daemon:
         return
+    from handlers import xray  # noqa: PLC0415 -- few invocations are sampled
+
+    fields = {name: getattr(given, name) for name in ("execution_id", "stripe_event_id", "order_id")}
     try:
-        with _tracer().provider.in_subsegment("task") as segment:
-            for key in ("execution_id", "stripe_event_id", "order_id"):
-                value = getattr(given, key)
-                if value is not None:
-                    segment.put_annotation(key, value)
+        xray.annotate(trace, daemon, {name: value for name, value in fields.items() if value is not None})
     except Exception:  # whatever is wrong with a trace, no payment may fail for it
         logger.warning("The trace could not be annotated", exc_info=True)

@@ -6,11 +6,10 @@ for five minutes, so that a rotated password is picked up without a deployment.
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TypedDict, TypeVar
 
 import msgspec
 import pymysql
@@ -18,6 +17,7 @@ from pymysql.connections import Connection
 from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
+from handlers.secrets_manager import SecretNotFetched, secret_value
 from ticketing.database import FOR_MIGRATIONS, FOR_REQUESTS, FOR_SUMS, Timeouts, connector, is_let_in_over_tls
 from ticketing.errors import (
     ConfigurationError,
@@ -28,11 +28,7 @@ from ticketing.errors import (
 )
 from ticketing.schema.accounts import FUNCTION_RIGHTS, MIGRATION_RIGHTS, Account
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.parameters import SecretsProvider
-
 T = TypeVar("T", bound=msgspec.Struct)
-_SECRET_SECONDS = 300
 # What Secrets Manager says of a secret that will not be readable the next time either
 # (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html#API_GetSecretValue_Errors).
 _WRONG_SECRET = frozenset(
@@ -40,8 +36,6 @@ _WRONG_SECRET = frozenset(
 )
 _LOGIN_REFUSED = frozenset({ER.ACCESS_DENIED_ERROR, 1698})  # 1698: ER_ACCESS_DENIED_NO_PASSWORD_ERROR
 _NO_SUCH_DATABASE = frozenset({ER.BAD_DB_ERROR, ER.DBACCESS_DENIED_ERROR})
-
-
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -295,13 +289,10 @@ def _ca_file() -> str | None:
 def _secret(variable: str, kind: type[T], *, away: type[RetryableError], fresh: bool = False) -> T:
     """Return a secret. Raises `away` if Secrets Manager does not answer."""
     arn = required(variable)
-    # Imported here: it brings boto3, which the functions that need no secret must not pay for.
-    from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415 -- see above
-
     try:
-        text: Any = _secrets().get(arn, max_age=_SECRET_SECONDS, force_fetch=fresh)
-    except GetParameterError as error:
-        raise _not_fetched(variable, error.__context__, away) from None
+        text = secret_value(arn, fresh=fresh)
+    except SecretNotFetched as error:
+        raise _not_fetched(variable, error.code, away) from None
     try:
         return msgspec.json.decode(text, type=kind, strict=False)
     except UnicodeError:
@@ -311,21 +302,7 @@ def _secret(variable: str, kind: type[T], *, away: type[RetryableError], fresh: 
         raise ConfigurationError(f"The secret of {variable} does not have the expected shape: {error}.") from None
 
 
-@functools.cache
-def _secrets() -> SecretsProvider:
-    from aws_lambda_powertools.utilities.parameters import SecretsProvider  # noqa: PLC0415 -- as slow to import
-    from botocore.config import Config  # noqa: PLC0415 -- as slow to import
-
-    # Without a way to Secrets Manager the function's own time-out would come first, and say nothing of the reason.
-    return SecretsProvider(
-        boto_config=Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2})
-    )
-
-
-def _not_fetched(variable: str, reason: BaseException | None, away: type[RetryableError]) -> TicketingError:
-    from botocore.exceptions import ClientError  # noqa: PLC0415 -- as slow to import
-
-    code = reason.response["Error"]["Code"] if isinstance(reason, ClientError) else type(reason).__name__
+def _not_fetched(variable: str, code: str, away: type[RetryableError]) -> TicketingError:
     if code in _WRONG_SECRET:
         return ConfigurationError(
             f"The secret of {variable} cannot be read: {code}. Check that it exists, and that this function's role may"

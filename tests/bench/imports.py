@@ -16,13 +16,10 @@ from tests.bench.report import Line, Section
 from tests.bench.scale import Scale
 from tests.bench.workers import ROOT
 
-_BUDGET: Final = 3.0
+_BUDGET: Final = 2.0
 _FLOOR: Final = "pymysql"
 # What must only be imported by whoever needs it, when it is needed. (pymysql itself brings `cryptography`.)
-_HEAVY: Final = ("boto3", "stripe", "jwt", "aws_xray_sdk")
-
-# The checkout always needs them, and loads them while Lambda gives it a whole processor (docs/decisions.md).
-_WANTED: Final = {"handlers.api.create_checkout": {"boto3", "stripe"}}
+_HEAVY: Final = ("boto3", "botocore", "stripe", "jwt")
 
 _HANDLER = re.compile(r"^\s+Handler: (handlers(?:\.\w+)+)\.handler$", re.MULTILINE)
 _PROBE = """
@@ -60,14 +57,13 @@ def imports(scale: Scale, progress: Progress) -> Section:
         # The best: a busy machine only ever adds (https://docs.python.org/3/library/timeit.html), and so does the first
         # one, which may have to write the bytecode.
         ratio = min(own) / min(floor)
-        wanted = _WANTED.get(module)
         section.lines.append(
             Line(
                 module.rpartition(".")[2],
                 (1000 * min(own), 1000 * min(floor), ", ".join(heavy) or "none"),
                 ratio,
-                f"≤ {_BUDGET}, none heavy" if wanted is None else f"{', '.join(sorted(wanted))}",
-                ratio <= _BUDGET and not heavy if wanted is None else set(heavy) == wanted,
+                f"≤ {_BUDGET}, none heavy",
+                ratio <= _BUDGET and not heavy,
             )
         )
     section.lines.append(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -167,12 +169,12 @@ SCRIPT = """
 import json, sys
 from handlers.workflow import validate_event
 validate_event.handler(json.load(sys.stdin), None)
-print("x-ray" if "aws_xray_sdk" in sys.modules else "no x-ray")
+print("annotated" if "handlers.xray" in sys.modules else "not annotated")
 """
 
 
 def run_as_a_function(event: object, **environment: str) -> str:
-    """Run a handler in a process of its own, as Lambda does; its last line says whether the X-Ray SDK was loaded."""
+    """Run a handler in a process of its own, as Lambda does; its last line says whether a trace was annotated."""
     return run_in_the_bundle(SCRIPT, event, environment).splitlines()[-1]
 
 
@@ -187,9 +189,9 @@ TASK = {"execution_id": EXECUTION, "order_id": 12, "envelope": envelope(SAMPLES[
         {"_X_AMZN_TRACE_ID": SAMPLED},
     ],
 )
-def test_without_a_sampled_trace_nothing_is_loaded(environment: dict[str, str]) -> None:
+def test_without_a_sampled_trace_nothing_is_sent(environment: dict[str, str]) -> None:
     assert SAMPLES[0].name == COMPLETED
-    assert run_as_a_function(TASK, **environment) == "no x-ray"
+    assert run_as_a_function(TASK, **environment) == "not annotated"
 
 
 def test_a_sampled_trace_can_be_found_by_order_and_execution() -> None:
@@ -197,20 +199,27 @@ def test_a_sampled_trace_can_be_found_by_order_and_execution() -> None:
         daemon.bind(("127.0.0.1", 0))
         daemon.settimeout(10)
         address = f"127.0.0.1:{daemon.getsockname()[1]}"
-        assert run_as_a_function(TASK, _X_AMZN_TRACE_ID=SAMPLED, AWS_XRAY_DAEMON_ADDRESS=address) == "x-ray"
-        _, _, segment = daemon.recv(65536).partition(b"\n")
+        assert run_as_a_function(TASK, _X_AMZN_TRACE_ID=SAMPLED, AWS_XRAY_DAEMON_ADDRESS=address) == "annotated"
+        header, _, segment = daemon.recv(65536).partition(b"\n")
+    # https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-daemon
+    assert json.loads(header) == {"format": "json", "version": 1}
     sent = json.loads(segment)
+    assert sent["type"] == "subsegment"
+    assert sent["parent_id"] == "53995c3f42cd8ad8"
+    assert re.fullmatch("[0-9a-f]{16}", sent["id"])
+    assert abs(sent["end_time"] - time.time()) < 60
     assert sent["trace_id"] == "1-5759e988-bd862e3fe1be46a994272793"
     assert sent["annotations"] == {"execution_id": EXECUTION, "order_id": 12}
 
 
-def test_a_trace_that_cannot_be_annotated_loses_no_payment(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> None:
-        raise RuntimeError("the daemon's address is malformed")
-
-    monkeypatch.setattr(runtime, "_tracer", broken)
-    monkeypatch.setenv("_X_AMZN_TRACE_ID", SAMPLED)
-    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000")
+@pytest.mark.parametrize(
+    ("trace", "daemon"), [(SAMPLED, "malformed"), (SAMPLED, "127.0.0.1:0"), ("Sampled=1", "127.0.0.1:2000")]
+)
+def test_a_trace_that_cannot_be_annotated_loses_no_payment(
+    log: Log, monkeypatch: pytest.MonkeyPatch, trace: str, daemon: str
+) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", trace)
+    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", daemon)
     assert handler_that({"status": "done"})(INPUT, CONTEXT) == {"status": "done"}
     [warning] = [line for line in log.lines if line["level"] == "WARNING"]
     assert warning["order_id"] == 12

@@ -13,9 +13,9 @@ import boto3
 import msgspec
 import pymysql
 import pytest
-from moto import mock_aws
+from moto.server import ThreadedMotoServer
 
-from handlers import settings
+from handlers import secrets_manager, settings
 from local.database.mariadb import MariaDB
 from ticketing.database import Database
 from ticketing.errors import ConfigurationError, DatabaseUnavailable, StripeUnavailable
@@ -23,28 +23,38 @@ from ticketing.errors import ConfigurationError, DatabaseUnavailable, StripeUnav
 PutSecret = Callable[[str, object], None]
 
 
+@pytest.fixture(scope="module")
+def secrets_manager_address() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture
-def put_secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[PutSecret]:
+def put_secret(secrets_manager_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[PutSecret]:
     """Write a secret into Secrets Manager, and its ARN into the variable that names it."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    settings._secrets.cache_clear()
-    with mock_aws():
-        client = boto3.client("secretsmanager", region_name="eu-west-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", secrets_manager_address)
+    secrets_manager.forget_secrets()
+    client = boto3.client("secretsmanager", region_name="eu-west-1", endpoint_url=secrets_manager_address)
+    made: dict[str, str] = {}
 
-        def put(variable: str, value: object) -> None:
-            text = value if isinstance(value, str) else json.dumps(value)
-            known = [secret["Name"] for secret in client.list_secrets()["SecretList"]]
-            if variable in known:
-                client.put_secret_value(SecretId=variable, SecretString=text)
-            else:
-                client.create_secret(Name=variable, SecretString=text)
-            monkeypatch.setenv(variable, client.describe_secret(SecretId=variable)["ARN"])
+    def put(variable: str, value: object) -> None:
+        text = value if isinstance(value, str) else json.dumps(value)
+        if variable in made:
+            client.put_secret_value(SecretId=made[variable], SecretString=text)
+        else:
+            made[variable] = client.create_secret(Name=variable, SecretString=text)["ARN"]
+        monkeypatch.setenv(variable, made[variable])
 
-        yield put
-    settings._secrets.cache_clear()
+    yield put
+    for arn in made.values():
+        client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+    secrets_manager.forget_secrets()
 
 
 def database_secret(server: MariaDB, **other: object) -> dict[str, object]:
@@ -128,7 +138,7 @@ def test_secrets_manager_that_cannot_be_reached_may_be_there_later(
 ) -> None:
     put_secret("STRIPE_SECRET_ARN", {"api_key": "sk_test_1"})
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    with pytest.raises(StripeUnavailable, match="STRIPE_SECRET_ARN could not be fetched: EndpointConnectionError"):
+    with pytest.raises(StripeUnavailable, match="STRIPE_SECRET_ARN could not be fetched: ConnectionRefusedError"):
         settings.stripe_secret()
     monkeypatch.setenv("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:database")
     with pytest.raises(DatabaseUnavailable, match="DATABASE_SECRET_ARN could not be fetched"):
@@ -140,7 +150,7 @@ def test_a_secret_is_fetched_once_in_a_while(put_secret: PutSecret) -> None:
     assert settings.stripe_secret().api_key == "sk_test_1"
     put_secret("STRIPE_SECRET_ARN", {"api_key": "sk_test_2"})
     assert settings.stripe_secret().api_key == "sk_test_1"
-    settings._secrets.cache_clear()  # as after five minutes
+    secrets_manager.forget_secrets()  # as after five minutes
     assert settings.stripe_secret().api_key == "sk_test_2"
 
 
@@ -238,7 +248,7 @@ def test_a_password_may_have_any_characters(
         put_secret("DATABASE_SECRET_ARN", database_secret(mariadb, username="rotating", password=password))
         settings.connect_to_database().close()
         put_secret("DATABASE_SECRET_ARN", database_secret(mariadb, username="rotating", password=f"{password}!"))
-        settings._secrets.cache_clear()
+        secrets_manager.forget_secrets()
         with pytest.raises(DatabaseUnavailable, match="refuses the user or the password") as caught:
             settings.connect_to_database()
     assert password not in str(caught.value)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Final
 
-# Every checkout needs both, and a buyer waits for the first one. Loaded here they cost no more than within the call,
-# and less where Lambda gives the load of a module more processor than a call's share (figures: docs/decisions.md).
-import boto3  # noqa: F401
-import stripe  # noqa: F401
 from aws_lambda_powertools.metrics import MetricUnit
 
 from handlers import stripe_access
