@@ -23,9 +23,11 @@ run: setup ## The shop in the foreground until Ctrl-C; FRESH=1 begins with an em
 	@exec $(BIN)/python -m local run $(if $(FRESH),--fresh) $(if $(RATE_LIMIT),--rate-limit)
 
 test: lint ## Lint, then all tests; what takes long and repeats in a small, chosen form
+	@$(PYTHON) local/setup.py --browser
 	$(BIN)/python -m tests $(PYTEST_ARGS)
 
 test-all: lint ## Lint, then all tests in full size, with the branch coverage of functions/ measured (half an hour)
+	@$(PYTHON) local/setup.py --browser
 	$(BIN)/python -m tests --all $(PYTEST_ARGS)
 
 contract: setup ## Ask Stripe's test mode what we believe of it; STRIPE_SECRET_KEY=sk_test_…

@@ -1,5 +1,7 @@
 """Prepares a machine: the Python packages in `.venv`, and MariaDB. `python3 local/setup.py`; quick when all is there.
 
+`--browser`: Chromium instead, for the tests in a browser. They are skipped where it cannot be installed.
+
 Only the standard library is used: this runs before there is anything else.
 """
 
@@ -17,6 +19,7 @@ ENVIRONMENT = PROJECT / ".venv"
 LOCK_FILES = (PROJECT / "tests" / "requirements.txt",)
 STAMP = ENVIRONMENT / ".installed"
 OLDEST, NEWEST = (3, 11), (3, 13)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MARIADB_PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
 
 
@@ -26,6 +29,8 @@ class SetupError(Exception):
 
 def main() -> int:
     """Set everything up; returns 0, or 1 with an explanation."""
+    if "--browser" in sys.argv[1:]:
+        return install_browser()
     try:
         with one_at_a_time():
             if not is_up_to_date():
@@ -138,22 +143,42 @@ def install_mariadb() -> None:
         "  macOS:           brew install mariadb\n"
         "It need not run as a service: the local stack starts a server of its own."
     )
+    had_server = has_mariadb()
+    # The system's own server must not be started: policy-rc.d would be the way, but is not ours to write.
+    install_by_apt("mariadb-server", "MariaDB", by_hand)
+    if not had_server and not has_mariadb():
+        raise SetupError(by_hand)
+
+
+def install_browser() -> int:
+    """Install Chromium by apt where no browser of its kind is; returns 0 also where it cannot, and says so."""
+    if any(map(shutil.which, BROWSERS)):
+        return 0
+    try:
+        install_by_apt("chromium", "Chromium", "The tests in a browser are skipped: sudo apt-get install chromium")
+    except SetupError as error:
+        print(f"{error}", file=sys.stderr, flush=True)
+    return 0
+
+
+def install_by_apt(package: str, name: str, by_hand: str) -> None:
+    """Install a package of Debian's or Ubuntu's, where that is possible without asking for a password.
+
+    Raises:
+        SetupError: it is not; with what to do by hand.
+    """
     apt = shutil.which("apt-get")
     if apt is None:
         raise SetupError(by_hand)
     as_root: list[str] = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
     if as_root and (shutil.which("sudo") is None or subprocess.run([*as_root, "true"], check=False).returncode != 0):
         raise SetupError(by_hand)
-    print("Installing MariaDB …", flush=True)
+    print(f"Installing {name} …", flush=True)
     environment = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive"]
-    had_server = has_mariadb()
-    # The system's own server must not be started: policy-rc.d would be the way, but is not ours to write.
-    install = [*environment, apt, "install", "--yes", "--no-install-recommends", "--quiet=2", "mariadb-server"]
+    install = [*environment, apt, "install", "--yes", "--no-install-recommends", "--quiet=2", package]
     if subprocess.run(install, check=False).returncode != 0:
         run([*environment, apt, "update", "--quiet=2"], by_hand)
         run(install, by_hand)
-    if not had_server and not has_mariadb():
-        raise SetupError(by_hand)
 
 
 def run(command: Sequence[str], advice: str) -> None:

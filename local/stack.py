@@ -27,8 +27,10 @@ from local.aws.template import load_template
 from local.aws.user_pool import READY_USER, create_user_pool
 from local.database.mariadb import DEFAULT_PORT as DEFAULT_DATABASE_PORT
 from local.database.mariadb import DatabaseAddress, MariaDB
-from local.processes import free_port
+from local.database.sample_shop import events_on_sale
+from local.processes import LOOPBACK, free_port
 from local.signals import undisturbed
+from local.storefront import Storefront
 from local.stripe_stand_in import EventDestination, StripeStandIn
 from local.web_server import WebServer
 
@@ -66,7 +68,8 @@ class StackOptions:
         run_schedules: whether schedule rules (the reconciliation) fire.
         stripe_secret_key: a test key: the real Stripe is used, and no stand-in is started.
         stripe_webhook_secret: what the real Stripe's webhooks are signed with (`stripe listen` prints it).
-        frontend_origins: where browsers may call the API from; the first is where buyers return to.
+        frontend_origins: where other frontends may call the API from. The storefront is there anyway, and is where
+            buyers return to whose browser names no such origin.
         parameters: further parameters of the template.
         rate_limit: whether deploy/rate-limit.yaml stands before the API.
     """
@@ -306,23 +309,32 @@ class LocalStack:
         self._parts.enter_context(self.database)
         self._parts.enter_context(self.cloud)
         self._start_stripe()
+        # It listens before it answers: the functions must know the storefront's address.
+        api = WebServer(port=self.options.api_port)
+        self._parts.callback(api.stop)
+        self.api_url = api.url
         self.cognito = create_user_pool(
             self.client("cognito-idp"), region=self.cloud.region, endpoint_url=self.cloud.endpoint_url
         )
         self._deploy()
         self._subscribe_to_alerts()
         self.migrated = self._migrate()
-        api = WebServer(port=self.options.api_port)
-        self._parts.callback(api.stop)
         served: WSGIApplication = HttpApi(self.deployment.template.http_api, self.cloud.lambdas)
         if self.options.rate_limit:
             served = ClientRateLimit(
                 read_rate_limit(PROJECT / "deploy" / "rate-limit.yaml", secret=_PROXY_SECRET), served
             )
-        api.start(ApiPage(PROJECT / "docs" / "openapi.yaml", served))
-        self.api_url = api.url
+        api.start(self._storefront(served))
         self._write_file()
         self._parts.callback(self.file.unlink, missing_ok=True)
+
+    def _storefront(self, http_api: WSGIApplication) -> Storefront:
+        return Storefront(
+            ApiPage(PROJECT / "docs" / "openapi.yaml", http_api),
+            sign_in=self.cognito,
+            ready_user=asdict(READY_USER),
+            events=lambda: events_on_sale(self.database_address),
+        )
 
     def _start_stripe(self) -> None:
         if self.options.stripe_secret_key:
@@ -392,14 +404,18 @@ class LocalStack:
             "DatabaseMigrationSecretArn": self.cloud.create_secret("cachao/database-migrations", migration_secret),
             "DatabaseAdminSecretArn": self.cloud.create_secret("cachao/database-admin", admin_secret),
             "DatabaseTls": "off",
-            "FrontendOrigins": ",".join(self.options.frontend_origins),
-            "FrontendUrl": self.options.frontend_origins[0],
+            "FrontendOrigins": ",".join([*self.options.frontend_origins, *self._own_origins()]),
+            "FrontendUrl": self.api_url,
             "CognitoIssuer": self.cognito["issuer"],
             "CognitoClientIds": self.cognito["client_id"],
             "CognitoJwksUrl": self.cognito["jwks_url"],
             **({"ProxySecret": _PROXY_SECRET} if self.options.rate_limit else {}),
             **self.options.parameters,
         }
+
+    def _own_origins(self) -> list[str]:
+        """The storefront's, under both names of this machine."""
+        return [self.api_url, self.api_url.replace(LOOPBACK, "localhost")]
 
     def _subscribe_to_alerts(self) -> None:
         """Two queues: one for people and programs, one that `alerts()` reads."""

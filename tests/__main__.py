@@ -27,6 +27,7 @@ PARTS = {
     "operations": ("operations",),
     "doctor": ("operations/doctor",),
     "workflow": ("workflow", "faults", "fuzz"),
+    "browser": ("browser",),
     "local": ("local", "sale", "storm"),
     "ticketing": ("ticketing",),
     "handlers": ("handlers", "property"),

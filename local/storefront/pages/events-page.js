@@ -1,0 +1,55 @@
+import { tickets } from "./api.js";
+import { element, show, title } from "./dom.js";
+import { money, venueTime } from "./format.js";
+import { whatIsLeft } from "./left.js";
+import { poster } from "./poster.js";
+import { inWords } from "./problems.js";
+import { shop } from "./shop.js";
+
+export async function open() {
+  title("Events");
+  const { events } = await shop();
+  const list = element("ul", { class: "events" }, events.map(card));
+  show(
+    element("h1", {}, "What’s on"),
+    events.length ? list : element("p", {}, "Nothing is on sale just now."),
+  );
+}
+
+function card(event) {
+  const left = element("p", { class: "left", "aria-live": "polite" }, "…");
+  const price = element("p", { class: "price" });
+  tickets(event.id).then(
+    (list) => summarise(list, left, price),
+    (problem) => (left.textContent = inWords(problem).what),
+  );
+  return element(
+    "li",
+    {},
+    element(
+      "a",
+      { class: "event", href: `/events/${event.id}` },
+      poster(event),
+      element(
+        "div",
+        { class: "text" },
+        element("h2", {}, event.name),
+        element("p", { class: "when" }, venueTime(event.start)),
+        element("div", { class: "row" }, price, left),
+      ),
+    ),
+  );
+}
+
+function summarise(list, left, price) {
+  const open = list.filter((ticket) => ticket.max_per_order > 0);
+  const prices = open.map((ticket) => ticket.price);
+  const first = Math.min(...prices);
+  price.textContent = open.length ? `${prices.length > 1 ? "from " : ""}${first === 0 ? "free" : money(first)}` : "";
+  const all = open.length && open.every((ticket) => ticket.available !== null)
+    ? { ...open[0], available: open.reduce((sum, ticket) => sum + ticket.available, 0) }
+    : open[0];
+  const { text, kind } = open.length ? whatIsLeft(all) : { text: list.some((one) => one.is_active) ? "Sold out" : "Not on sale", kind: "none" };
+  left.textContent = text;
+  left.dataset.kind = kind;
+}
