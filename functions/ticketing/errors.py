@@ -52,7 +52,7 @@ class InvalidEvent(PermanentError):
 
 
 class UnexpectedResult(PermanentError):
-    """A step of the workflow gave what the next one does not understand: two versions of the shop, or a mistake in it."""
+    """A step of the workflow gave what the next one does not understand: it is of another version, or mistaken."""
 
 
 class OrderNotFound(PermanentError):
