@@ -328,7 +328,7 @@ class LocalStack:
         self._write_file()
         self._parts.callback(self.file.unlink, missing_ok=True)
 
-    def _storefront(self, http_api: WSGIApplication) -> Storefront:
+    def _storefront(self, http_api: "WSGIApplication") -> Storefront:
         return Storefront(
             ApiPage(PROJECT / "docs" / "openapi.yaml", http_api),
             sign_in=self.cognito,
