@@ -36,7 +36,8 @@ def open_sample_shop(address: DatabaseAddress) -> SampleShop:
     [event] = query(
         address,
         "INSERT INTO events (name, cognito_sub, start_date, end_date) VALUES ('Salsa Night', 'organizer',"
-        " UTC_TIMESTAMP() + INTERVAL 30 DAY, UTC_TIMESTAMP() + INTERVAL 31 DAY) RETURNING id",
+        " UTC_DATE() + INTERVAL 30 DAY + INTERVAL 21 HOUR, UTC_DATE() + INTERVAL 31 DAY + INTERVAL 3 HOUR)"
+        " RETURNING id",
     )
     [ticket] = query(
         address,

@@ -16,9 +16,8 @@ from local.stripe_stand_in import payments, sessions
 from local.stripe_stand_in.context import Context
 from local.stripe_stand_in.currencies import format_amount
 from local.stripe_stand_in.errors import ApiError
-from local.stripe_stand_in.instruments import compact
+from local.stripe_stand_in.hosted_form import COUNTRIES, DEFAULT_COUNTRY, mistake
 from local.stripe_stand_in.json_object import JsonObject
-from local.stripe_stand_in.parameters import is_email
 from local.stripe_stand_in.store import Record
 
 _HEADERS = {
@@ -54,7 +53,9 @@ def respond(context: Context, request: Request, session_id: str) -> Response:
     return _show(context, record)
 
 
-def _show(context: Context, record: Record, form: JsonObject | None = None, error: str = "") -> Response:
+def _show(
+    context: Context, record: Record, form: JsonObject | None = None, error: str = "", field: str | None = None
+) -> Response:
     session = record.body
     overdue = session["status"] == "open" and session["expires_at"] <= context.clock()
     if session["status"] == "expired" or overdue:
@@ -67,7 +68,7 @@ def _show(context: Context, record: Record, form: JsonObject | None = None, erro
         target = session["success_url"] and session["success_url"].replace("{CHECKOUT_SESSION_ID}", record.id)
         return _message("You're all done here", text, target, HTTPStatus.OK)
     status = HTTPStatus.PAYMENT_REQUIRED if error else HTTPStatus.OK
-    return _page("Checkout", "pay", _summary(record) + _form(record, form or {}, error), status)
+    return _page("Checkout", "pay", _summary(record) + _form(record, form or {}, error, field), status)
 
 
 def _submit(context: Context, request: Request, record: Record) -> Response:
@@ -76,15 +77,18 @@ def _submit(context: Context, request: Request, record: Record) -> Response:
         if record.body["cancel_url"]:
             return _redirect(record.body["cancel_url"])
         return _message("Cancelled", "Nothing was charged. You can close this page.", None, HTTPStatus.OK)
-    error = _mistake(record, form)
-    if error and record.status == "open":
-        return _show(context, record, form, error)
+    wrong = mistake(record.body, form, context.clock())
+    if wrong is not None and record.status == "open":
+        field, error = wrong
+        return _show(context, record, form, error, field)
     debit = form.get("method") == "sepa_debit"
     payer = payments.Payer(
         card=None if debit else form.get("card_number") or None,
         iban=form.get("iban") if debit else None,
         email=form.get("email") or None,
         name=form.get("name") or None,
+        country=form.get("country") or None,
+        postal_code=form.get("postal_code") or None,
     )
     try:
         result = payments.pay(context, record.id, payer)
@@ -94,17 +98,6 @@ def _submit(context: Context, request: Request, record: Record) -> Response:
         return _redirect(result.redirect_url)
     error = result.message if result.outcome == "declined" else ""
     return _show(context, sessions.find(context, record.id), form, error)
-
-
-def _mistake(record: Record, form: JsonObject) -> str:
-    """Return what is wrong with what the buyer typed, or nothing."""
-    if not record.body["customer_email"] and not is_email(form.get("email", "")):
-        return "Enter your email address, as name@example.com."
-    if record.body["amount_total"] == 0:
-        return ""
-    if form.get("method") == "sepa_debit":
-        return "" if compact(form.get("iban", "")) else "Enter your IBAN."
-    return "" if compact(form.get("card_number", "")) else "Enter your card number."
 
 
 def _redirect(url: str) -> Response:
@@ -121,8 +114,9 @@ def _summary(record: Record) -> str:
         f"<span>{_amount(item['amount_total'], item['currency'])}</span></li>"
         for item in record.private.get("line_items", [])
     )
+    heading = "Pay Cachao Tickets" if session["amount_total"] else "Your free order at Cachao Tickets"
     return (
-        f"<section aria-labelledby='what'><h1 id='what'>Pay Cachao Tickets</h1>"
+        f"<section aria-labelledby='what'><h1 id='what'>{heading}</h1>"
         f"<p class='total'>{_amount(session['amount_total'], session['currency'])}</p>"
         f"<ul class='items'>{items}</ul></section>"
     )
@@ -132,28 +126,38 @@ def _amount(minor: int, currency: str) -> str:
     return escape(format_amount(minor, currency))
 
 
-def _form(record: Record, form: JsonObject, error: str) -> str:
+def _form(record: Record, form: JsonObject, error: str, field: str | None) -> str:
     session = record.body
     alert = f"<p class='error' role='alert' id='error'>{escape(error)}</p>" if error else ""
     free = session["amount_total"] == 0
     email = session["customer_email"] or form.get("email", "")
     locked = " readonly" if session["customer_email"] else ""
     total = _amount(session["amount_total"], session["currency"])
-    methods = "" if free else _methods(session["payment_method_types"], form)
+    methods = "" if free else _methods(session["payment_method_types"], form, field)
     hints = "" if free else _hints(session["payment_method_types"])
-    described = " aria-describedby='error'" if error else ""
     return (
         f"<section class='panel' aria-labelledby='how'><h2 id='how'>{'Your order' if free else 'Payment'}</h2>{alert}"
-        f"<form method='post' novalidate{described}>"
+        f"<form method='post' novalidate>"
         "<label for='email'>Email</label>"
-        f"<input id='email' name='email' type='email' autocomplete='email' value='{escape(email)}'{locked}>"
+        f"<input id='email' name='email' type='email' autocomplete='email' value='{escape(email)}'"
+        f"{locked}{_invalid('email', field)}>"
         f"{methods}"
         f"<button class='go' name='action' value='pay'>{'Complete order' if free else f'Pay {total}'}</button>"
         f"<button class='stop' name='action' value='cancel'>Cancel</button></form>{hints}</section>"
     )
 
 
-def _methods(allowed: list[str], form: JsonObject) -> str:
+def _methods(allowed: list[str], form: JsonObject, field: str | None) -> str:
+    def text(name: str, label: str, autocomplete: str, *, numeric: bool = False, example: str = "") -> str:
+        # A card number never goes back into the page.
+        value = "" if name in {"card_number", "cvc"} else escape(form.get(name, ""))
+        mode = " inputmode='numeric'" if numeric else ""
+        hint = f" placeholder='{example}'" if example else ""
+        return (
+            f"<label for='{name}'>{label}</label><input id='{name}' name='{name}' type='text' value='{value}'"
+            f" autocomplete='{autocomplete}'{mode}{hint}{_invalid(name, field)}>"
+        )
+
     debit = "card" not in allowed or (form.get("method") == "sepa_debit" and "sepa_debit" in allowed)
     radios = tabs = ""
     names = {"card": ("method-card", "Card"), "sepa_debit": ("method-sepa", "SEPA Direct Debit")}
@@ -165,23 +169,31 @@ def _methods(allowed: list[str], form: JsonObject) -> str:
     return (
         "<fieldset><legend>Payment method</legend>"
         f"{radios}<div class='tabs'>{tabs}</div>"
-        f"<div class='by-card'>{_text_field('card_number', 'Card number', form, 'cc-number', numeric=True)}"
-        f"<div class='row'><div>{_text_field('expiry', 'Expiry (MM / YY)', form, 'cc-exp', numeric=True)}</div>"
-        f"<div>{_text_field('cvc', 'Security code', form, 'cc-csc', numeric=True)}</div></div></div>"
-        f"<div class='by-debit'>{_text_field('iban', 'IBAN', form, 'off')}"
+        f"<div class='by-card'>{text('card_number', 'Card number', 'cc-number', numeric=True)}"
+        f"<div class='row'><div>{text('expiry', 'Expiry', 'cc-exp', numeric=True, example='MM / YY')}</div>"
+        f"<div>{text('cvc', 'Security code', 'cc-csc', numeric=True, example='CVC')}</div></div></div>"
+        f"<div class='by-debit'>{text('iban', 'IBAN', 'off')}"
         "<p class='hint'>The result of a bank debit is known later.</p></div>"
-        f"{_text_field('name', 'Name', form, 'name')}</fieldset>"
+        f"{text('name', 'Name', 'name')}{_country(form, field)}"
+        f"<div class='postal-code'>{text('postal_code', 'Postal code', 'postal-code')}</div></fieldset>"
     )
 
 
-def _text_field(name: str, label: str, form: JsonObject, autocomplete: str, *, numeric: bool = False) -> str:
-    # A card number never goes back into the page.
-    value = "" if name in {"card_number", "cvc"} else escape(form.get(name, ""))
-    mode = " inputmode='numeric'" if numeric else ""
+def _country(form: JsonObject, field: str | None) -> str:
+    chosen = form.get("country") or DEFAULT_COUNTRY
+    options = "".join(
+        f"<option value='{code}'{' selected' if code == chosen else ''}>{name}</option>"
+        for code, name in sorted(COUNTRIES.items(), key=lambda country: country[1])
+    )
     return (
-        f"<label for='{name}'>{label}</label>"
-        f"<input id='{name}' name='{name}' type='text' value='{value}' autocomplete='{autocomplete}'{mode}>"
+        "<label for='country'>Country or region</label>"
+        f"<select id='country' name='country' autocomplete='country'{_invalid('country', field)}>{options}</select>"
     )
+
+
+def _invalid(name: str, field: str | None) -> str:
+    """Mark the field that is wrong, and put the buyer there."""
+    return " aria-invalid='true' aria-describedby='error' autofocus" if name == field else ""
 
 
 def _hints(allowed: Iterable[str]) -> str:
@@ -190,7 +202,7 @@ def _hints(allowed: Iterable[str]) -> str:
         for number, meaning in _HINTS
         if ("sepa_debit" if number.startswith("AT") else "card") in allowed
     )
-    text = "Any expiry date, security code and name will do."
+    text = "Any future expiry date, security code, name and country will do."
     return f"<details><summary>Test numbers</summary><table>{rows}</table><p>{text}</p></details>"
 
 

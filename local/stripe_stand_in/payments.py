@@ -55,6 +55,7 @@ class Payer:
     """What the buyer put into the hosted page. A card, or an IBAN; neither means the default test card.
 
     Attributes:
+        country: Two letters; without it that of the test cards, or of the IBAN.
         convert_to: The currency that adaptive pricing lets the buyer pay in, with `fx_rate` the number
             of units of it for one unit of the session's own.
         converts_session: As for sessions made before 2025-03-31: the session itself is in that currency, and
@@ -68,6 +69,8 @@ class Payer:
     convert_to: str | None = None
     fx_rate: str = "1.1"
     converts_session: bool = False
+    country: str | None = None
+    postal_code: str | None = None
 
 
 def pay(context: Context, session_id: str, payer: Payer) -> PayResult:
@@ -181,7 +184,9 @@ def _charge_record(charge: JsonObject, card: Card) -> Record:
 
 def _customer(record: Record, payer: Payer, country: str | None) -> JsonObject:
     email = record.body["customer_email"] or payer.email or DEFAULT_EMAIL
-    return customer_details(email, payer.name or DEFAULT_NAME, country)
+    return customer_details(
+        email, payer.name or DEFAULT_NAME, country and (payer.country or country), payer.postal_code
+    )
 
 
 def _convert(record: Record, currency: str, rate: Decimal, *, session_itself: bool) -> None:

@@ -135,11 +135,13 @@ def checkout_session(
     return session
 
 
-def customer_details(email: str | None, name: str | None = None, country: str | None = None) -> JsonObject:
+def customer_details(
+    email: str | None, name: str | None = None, country: str | None = None, postal_code: str | None = None
+) -> JsonObject:
     """Return what Checkout learned of the buyer."""
     address = None
     if country is not None:
-        address = dict.fromkeys(["city", "line1", "line2", "postal_code", "state"]) | {"country": country}
+        address = dict.fromkeys(["city", "line1", "line2", "state"]) | {"country": country, "postal_code": postal_code}
     return {
         "address": address,
         "business_name": None,

@@ -17,6 +17,14 @@ DECLINED_CARD: Final = "4000000000009995"
 _WALKERS_TRIES: Final = 3
 _WALK_AWAY: Final = ("link", "back", "silence")
 _NOTHING_FREE: Final = {"held", "not_enough_left", "too_many_held"}
+_CARD: Final = {
+    "action": "pay",
+    "method": "card",
+    "expiry": "12 / 34",
+    "cvc": "123",
+    "name": "A Buyer",
+    "country": "AT",
+}
 _ORIGIN: Final = "http://localhost:5173"
 # The shop says a minute, which a sale in a hurry does not have.
 _AGAIN_SECONDS: Final = 0.7
@@ -103,10 +111,10 @@ class Buyer:
     def _pay(self) -> float | None:
         if self._is_declined_first:
             self._is_declined_first = False
-            if self._submit(action="pay", method="card", card_number=DECLINED_CARD).status != 402:
+            if self._submit(**_CARD, card_number=DECLINED_CARD).status != 402:
                 self._problem("a declined card was taken")
             return _PAGE_SECONDS
-        paid = self._submit(action="pay", method="card", card_number=GOOD_CARD)
+        paid = self._submit(**_CARD, card_number=GOOD_CARD)
         session_id = str(self._made["session_id"])
         if paid.status != 303 or f"payment=success&session_id={session_id}" not in paid.location:
             # The hold ended meanwhile: he begins again.

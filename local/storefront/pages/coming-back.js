@@ -68,7 +68,7 @@ export async function showWaitingCheckout(place, event) {
   if (order.status === "pending" && order.checkout_url) {
     place.replaceChildren(
       element("div", { class: "notice", role: "status", "data-status": "pending" },
-        element("p", {}, element("strong", {}, `${count(order.quantity, "ticket")} for ${money(order.total_amount, order.currency)} still held for you.`)),
+        element("p", {}, element("strong", {}, `${count(order.quantity, "ticket")} for ${money(order.total_amount, order.currency)}: still held for you`)),
         element("p", {}, "You have not paid yet. Go on where you were, or order something else below: then these are given back."),
         element("p", { class: "buttons" }, element("a", { class: "button small", href: order.checkout_url }, "Go on to payment")),
       ),

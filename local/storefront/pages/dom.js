@@ -8,13 +8,17 @@ export function element(tag, attributes = {}, ...children) {
     if (typeof value === "function") made.addEventListener(name.slice(2), value);
     else made.setAttribute(name, value === true ? "" : String(value));
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  made.append(...present(children));
   return made;
+}
+
+function present(children) {
+  return children.flat().filter((child) => child !== null && child !== undefined && child !== false);
 }
 
 /** Put these into the page's main part, in the place of what is there. */
 export function show(...children) {
-  document.querySelector("#main").replaceChildren(...children);
+  document.querySelector("#main").replaceChildren(...present(children));
 }
 
 /** Name the page in the browser's tab. */

@@ -15,6 +15,7 @@ from local.stripe_stand_in.client import ControlClient, ControlError, pay_comman
 from tests.local.stripe_stand_in.support import Bus, Clock
 
 Make = Callable[..., Any]
+GOOD = "4242 4242 4242 4242"
 DECLINED = "4000 0000 0000 9995"
 
 
@@ -34,14 +35,15 @@ class _Page(HTMLParser):
         self.tags.append(tag)
         if tag == "label":
             self.labels.add(attributes.get("for") or "")
-        if tag == "input":
+        if tag in {"input", "select"}:
             self.fields[attributes.get("id") or ""] = attributes
         if tag in {"script", "img", "link", "iframe"}:
             self.loads.append(tag)
 
 
 def _post(url: str, **form: str) -> requests.Response:
-    return requests.post(url, data={"action": "pay", "method": "card"} | form, allow_redirects=False, timeout=5)
+    filled = {"action": "pay", "method": "card", "expiry": "12 / 34", "cvc": "123", "name": "Ana", "country": "AT"}
+    return requests.post(url, data=filled | form, allow_redirects=False, timeout=5)
 
 
 def test_the_page_says_what_is_bought_and_loads_nothing(new_session: Make) -> None:
@@ -91,6 +93,13 @@ def test_a_declined_card_is_told_and_can_be_tried_again(client: stripe.StripeCli
     ("form", "message"),
     [
         ({"card_number": ""}, "Enter your card number."),
+        ({"card_number": GOOD, "expiry": "13 / 34"}, "Enter when your card expires"),
+        ({"card_number": GOOD, "expiry": "12 / 20"}, "Your card has expired."),
+        ({"card_number": GOOD, "cvc": "12"}, "security code, three or four digits"),
+        ({"card_number": GOOD, "name": ""}, "Enter your name."),
+        ({"card_number": GOOD, "country": "XX"}, "Choose your country."),
+        ({"card_number": GOOD, "country": "US"}, "Enter your postal code."),
+        ({"method": "sepa_debit", "iban": "AT611904300234573201", "name": ""}, "Enter your name."),
         ({"method": "sepa_debit", "iban": ""}, "Enter your IBAN."),
         ({"method": "sepa_debit", "iban": "DE00"}, "The IBAN you provided is invalid"),
     ],
@@ -98,6 +107,16 @@ def test_a_declined_card_is_told_and_can_be_tried_again(client: stripe.StripeCli
 def test_a_mistake_is_told(new_session: Make, form: dict[str, str], message: str) -> None:
     answer = _post(new_session().url, **form)
     assert (answer.status_code, message in answer.text) == (402, True)
+
+
+def test_the_buyers_country_and_postal_code_are_told_to_the_shop(
+    stand_in: StripeStandIn, bus: Bus, new_session: Make
+) -> None:
+    assert _post(new_session().url, card_number=GOOD, country="US", postal_code="10001").status_code == 303
+    assert stand_in.wait_until_delivered()
+    [paid] = bus.objects("checkout.session.completed")
+    address = paid["customer_details"]["address"]
+    assert (address["country"], address["postal_code"]) == ("US", "10001")
 
 
 def test_the_email_is_asked_for_where_the_shop_gave_none(
@@ -123,7 +142,11 @@ def test_a_bank_debit_is_a_choice_of_the_page(client: stripe.StripeClient, new_s
 
 def test_a_free_order_asks_for_no_card(client: stripe.StripeClient, new_session: Make) -> None:
     session = new_session(unit_amount=0)
-    assert "Complete order" in requests.get(session.url, timeout=5).text
+    page = requests.get(session.url, timeout=5).text
+    assert "Complete order" in page
+    assert "Your free order" in page
+    assert "Pay " not in page
+    assert set(_Page(page).fields) == {"email"}
     assert _post(session.url).status_code == 303
     assert client.v1.checkout.sessions.retrieve(session.id).payment_status == "no_payment_required"
 
