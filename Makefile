@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo run test test-all contract lint format unit workflow bench storm sale lock certificates build parameters picture clean
+.PHONY: help setup demo run test test-all contract lint format unit workflow bench storm sale lock certificates build cost parameters picture clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -68,6 +68,9 @@ certificates: ## Fetch the CA bundle of Amazon RDS, before `sam build`
 
 build: certificates ## What `sam deploy` sends: the CA bundle, then sam build
 	sam build
+
+cost: setup ## Compute docs/cost.md: dollars a month, and which limit is met first
+	@$(BIN)/python -m local.cost
 
 parameters: setup ## Write docs/parameters.md anew from template.yaml
 	@$(BIN)/python -m local.parameter_table

@@ -27,6 +27,8 @@ def test_a_paid_event_makes_a_paid_counted_order(run: Run, alerts: Alerts, datab
     for changed, counted in ((True, "counted"), (False, "already_counted")):
         ended = run(event)
         assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+        # As Step Functions bills it, and docs/cost.md computes it.
+        assert len(ended.states) == 9
         assert ended.output == {
             "result": "OrderPaid",
             "order_id": order_id,
