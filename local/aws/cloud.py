@@ -296,6 +296,7 @@ class LocalCloud:
         moto_patches.lambda_tasks.apply(self._replacements, invoke=self._lambdas.invoke, endpoint_url=self._server.url)
         moto_patches.event_bridge.apply(self._replacements, self._deliveries)
         moto_patches.user_pools.apply(self._replacements)
+        moto_patches.stack_resources.apply(self._replacements)
         self._schedules = ScheduleRunner(events_backends[self.account_id][self.region], self._deliveries)
         moto = DomainDispatcherApplication(create_backend_app)
         self._server.start(WholeBodies(LoopbackCallersOnly(InvokeApi(self._lambdas, moto))))

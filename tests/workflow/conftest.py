@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local.aws.cloud import LocalCloud
 from tests.conftest import PARTNER_BUS
@@ -45,11 +46,9 @@ def run(cloud: LocalCloud) -> Run:
     """Put an envelope on the bus that its source belongs to, and wait for the execution that it starts."""
 
     def put_and_wait(envelope: dict[str, Any]) -> Ended:
-        before = {execution["executionArn"] for execution in cloud.executions()}
+        before = started(cloud)
         put(cloud, envelope)
-        [arn] = [
-            execution["executionArn"] for execution in cloud.executions() if execution["executionArn"] not in before
-        ]
+        [arn] = started(cloud)[len(before) :]
         return ended(cloud, arn)
 
     return put_and_wait
@@ -67,6 +66,13 @@ def start(cloud: LocalCloud) -> Callable[[Any], Ended]:
         return ended(cloud, arn)
 
     return start_and_wait
+
+
+def started(cloud: LocalCloud) -> list[str]:
+    """Give the ARNs of all executions that ever started, the oldest first; moto is asked, not its API: that is slow."""
+    machines = stepfunctions_parser_backends[cloud.account_id][cloud.region]
+    machine = machines.describe_state_machine(cloud.deployment.outputs["StateMachineArn"])
+    return [execution.execution_arn for execution in machine.executions]
 
 
 def put(cloud: LocalCloud, envelope: dict[str, Any]) -> None:

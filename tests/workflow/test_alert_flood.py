@@ -16,7 +16,7 @@ from local.aws.cloud import LocalCloud
 from local.stripe_stand_in import StripeStandIn
 from tests.conftest import PARTNER_BUS
 from tests.factories import envelope, session_of
-from tests.workflow.conftest import Ended, Run, ended, grow_old, put
+from tests.workflow.conftest import Ended, Run, ended, grow_old, put, started
 from tests.workflow.scenarios import Scene
 from ticketing.database import Database
 
@@ -42,7 +42,7 @@ def refuse(*_arguments: object, **_named: object) -> None:
 
 def fail(scene: Scene, how_many: int) -> list[int]:
     """Let payments of cancelled orders fail, all at once; give the orders."""
-    cloud, before = scene.cloud, {execution["executionArn"] for execution in scene.cloud.executions()}
+    cloud, before = scene.cloud, set(started(scene.cloud))
     orders = [scene.pending(hold=False, status="cancelled") for _ in range(how_many)]
     for order in orders:
         put(cloud, envelope("checkout.session.completed", session_of(order)))
@@ -103,11 +103,11 @@ def test_the_summary_leaves_alone_what_is_being_told_right_now(scene: Scene, ale
 
 def test_both_doors_at_once_are_one_alert(scene: Scene, alerts: Alerts) -> None:
     event = envelope("checkout.session.completed", session_of(scene.pending(), amount_total=1))
-    before = {execution["executionArn"] for execution in scene.cloud.executions()}
+    before = started(scene.cloud)
     for source in (f"{PARTNER_BUS}", "stripe.com"):
         put(scene.cloud, {**event, "source": source})
     scene.cloud.wait_until_idle()
-    both = [ended(scene.cloud, e["executionArn"]) for e in scene.cloud.executions() if e["executionArn"] not in before]
+    both = [ended(scene.cloud, arn) for arn in started(scene.cloud)[len(before) :]]
     assert [(one.status, one.error) for one in both] == [("FAILED", "AmountMismatch")] * 2
     assert summarize(scene) == {}
     assert len(alerts()) == 1

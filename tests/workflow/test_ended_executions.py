@@ -19,7 +19,7 @@ from local.aws.lambda_pool import Invocation
 from local.aws.lambda_workers import Proceed
 from local.stripe_stand_in import StripeStandIn
 from tests.factories import envelope, session_of
-from tests.workflow.conftest import Run, put
+from tests.workflow.conftest import Run, put, started
 from tests.workflow.scenarios import Scene
 from ticketing.database import Database
 
@@ -41,13 +41,13 @@ def hanging(scene: Scene, end: threading.Event) -> Iterator[dict[str, Any]]:
         end.wait(30)
         return InvokeResult(b"{}")
 
-    before = {execution["executionArn"] for execution in scene.cloud.executions()}
+    before = started(scene.cloud)
     order = scene.pending()
     with scene.answering("MarkOrderPaidFunction", hang):
         try:
             put(scene.cloud, envelope("checkout.session.completed", session_of(order)))
             assert reached.wait(30)
-            [arn] = [e["executionArn"] for e in scene.cloud.executions() if e["executionArn"] not in before]
+            [arn] = started(scene.cloud)[len(before) :]
             yield order | {"execution": arn}
         finally:
             end.set()
@@ -118,7 +118,7 @@ def tell(scene: Scene, **detail: Any) -> str:
 def ended_execution(scene: Scene) -> dict[str, Any]:
     """The detail of a payment's execution that succeeded, as if it had been aborted."""
     execution = scene.cloud.client("stepfunctions").describe_execution
-    arn = execution(executionArn=scene.cloud.executions()[0]["executionArn"])["executionArn"]
+    arn = execution(executionArn=started(scene.cloud)[-1])["executionArn"]
     return {"executionArn": arn, "name": arn.rpartition(":")[2], "status": "ABORTED", "input": None}
 
 

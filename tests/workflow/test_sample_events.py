@@ -15,7 +15,7 @@ from local.sample_events.cases import COMPLETED, SAMPLES, Sample
 from local.sample_events.forms import entries
 from tests.conftest import PARTNER_BUS
 from tests.factories import row_of
-from tests.workflow.conftest import Ended, ended
+from tests.workflow.conftest import Ended, ended, started
 from ticketing.database import Database
 
 # All over the partner bus; over the default bus, where only the envelope differs, one that passes and one that fails.
@@ -37,14 +37,14 @@ def _orders(database: Database) -> None:
 
 def send(cloud: LocalCloud, form: str, name: str) -> Ended | None:
     """Put a file's event on a bus, the partner bus by its real name; None: it started nothing."""
-    before = {execution["executionArn"] for execution in cloud.executions()}
+    before = started(cloud)
     envelope = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     entry: Any = entries(envelope, PARTNER_BUS if form == "partner" else None)
     answer = cloud.client("events").put_events(Entries=entry)
     assert answer["FailedEntryCount"] == 0, answer
-    started = [e["executionArn"] for e in cloud.executions() if e["executionArn"] not in before]
-    assert len(started) <= 1
-    return ended(cloud, started[0]) if started else None
+    since = started(cloud)[len(before) :]
+    assert len(since) <= 1
+    return ended(cloud, since[0]) if since else None
 
 
 def send_what_comes_before(cloud: LocalCloud, form: str, sample: Sample) -> None:

@@ -17,7 +17,7 @@ from local.aws.http_api import HttpApi
 from local.stripe_stand_in import SessionSeed, StripeStandIn
 from local.stripe_stand_in.faults import FaultKind
 from tests.factories import PARTNER_SOURCE, create_order, envelope, names_of, row_of, stripe_event
-from tests.workflow.conftest import Ended, Run, ended
+from tests.workflow.conftest import Ended, Run, ended, started
 from ticketing.database import Database
 
 Alerts = Callable[[], list[dict[str, Any]]]
@@ -39,9 +39,9 @@ def deliver(cloud: LocalCloud, event: dict[str, Any]) -> int:
 
 def by_webhook(cloud: LocalCloud, event: dict[str, Any]) -> Ended:
     """The one execution that it starts."""
-    before = {execution["executionArn"] for execution in cloud.executions()}
+    before = started(cloud)
     assert deliver(cloud, event) == HTTPStatus.OK
-    [arn] = {execution["executionArn"] for execution in cloud.executions()} - before
+    [arn] = started(cloud)[len(before) :]
     return ended(cloud, arn)
 
 

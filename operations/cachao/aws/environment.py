@@ -62,6 +62,7 @@ class Environment:
         self._stack_name = stack
         self._local = local
         self._clients: dict[str, Any] = {}
+        self._resources: dict[str, str] = {}
 
     @property
     def is_local(self) -> bool:
@@ -134,20 +135,11 @@ class Environment:
         """The stack's parameters."""
         return {given["ParameterKey"]: given["ParameterValue"] for given in self.stack.get("Parameters", [])}
 
-    @functools.cached_property
-    def resources(self) -> dict[str, str]:
-        """Physical ids of the stack's resources, by logical id."""
-        pages = self.client("cloudformation").get_paginator("list_stack_resources")
-        return {
-            resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "")
-            for page in pages.paginate(StackName=self.stack["StackName"])
-            for resource in page["StackResourceSummaries"]
-        }
-
     def forget(self) -> None:
         """Ask anew what the stack is: it may be deployed while somebody looks on."""
-        for known in ("stack", "account_id", "outputs", "parameters", "resources"):
+        for known in ("stack", "account_id", "outputs", "parameters"):
             vars(self).pop(known, None)
+        self._resources.clear()
 
     @property
     def state_machine_arn(self) -> str:
@@ -189,13 +181,28 @@ class Environment:
         Raises:
             Problem: the stack has no such resource.
         """
-        if not self.resources.get(logical_id):
+        if logical_id not in self._resources:
+            self._resources[logical_id] = self._physical_id(logical_id)
+        return self._resources[logical_id]
+
+    def _physical_id(self, logical_id: str) -> str:
+        # One is asked for: a list of all the stack's resources has several pages.
+        try:
+            found = self.client("cloudformation").describe_stack_resource(
+                StackName=self.stack["StackName"], LogicalResourceId=logical_id
+            )
+            physical_id = str(found["StackResourceDetail"].get("PhysicalResourceId", ""))
+        except ClientError as error:
+            if error_code(error) != "ValidationError":
+                raise
+            physical_id = ""
+        if not physical_id:
             raise Problem(
                 f"The stack {self.stack['StackName']} has no {logical_id}.",
                 advice="Deploy this version of template.yaml (docs/deploy.md).",
                 exit_code=CANNOT_REACH,
             )
-        return self.resources[logical_id]
+        return physical_id
 
     def client(self, service: str) -> Any:  # noqa: ANN401 -- boto3-stubs cannot say which by a variable
         """Give a boto3 client, safe to use from several threads; the same one when asked again."""

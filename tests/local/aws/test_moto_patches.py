@@ -284,3 +284,15 @@ def test_plain_moto_lets_anybody_in_and_says_of_no_address_that_it_is_verified(p
     claims = jwt.decode(token, options={"verify_signature": False})
     assert "email_verified" not in claims
     assert claims["email"] == claims["sub"]
+
+
+def test_plain_moto_stumbles_over_a_resource_whose_condition_is_not_met(plain: None) -> None:
+    queue = {"Type": "AWS::SQS::Queue"}
+    cloudformation = client("cloudformation")
+    template = {
+        "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
+        "Resources": {"First": queue | {"Condition": "Never"}, "Second": queue},
+    }
+    cloudformation.create_stack(StackName="shop", TemplateBody=json.dumps(template))
+    with pytest.raises((ClientError, AttributeError)):
+        cloudformation.describe_stack_resource(StackName="shop", LogicalResourceId="Second")

@@ -23,7 +23,7 @@ from tests.conftest import PARTNER_BUS, TEMPLATE
 from tests.factories import create_order, envelope, row_of, session_of
 from tests.operations.conftest import Cachao, paid_event, set_total
 from tests.operations.doctor.patients import Causes, Patient, Says, refused, unknowns
-from tests.workflow.conftest import Ended, Run, put
+from tests.workflow.conftest import Ended, Run, put, started
 
 
 def policy(iam: Any, role: str, name: str) -> dict[str, Any]:
@@ -314,10 +314,10 @@ class Held:
 
     def put(self, event: dict[str, Any]) -> str:
         """Start one; gives its ARN."""
-        before = {execution["executionArn"] for execution in self.patient.cloud.executions()}
+        before = started(self.patient.cloud)
         put(self.patient.cloud, event)
-        [arn] = {execution["executionArn"] for execution in self.patient.cloud.executions()} - before
-        return str(arn)
+        [arn] = started(self.patient.cloud)[len(before) :]
+        return arn
 
     def abort(self, arn: str) -> None:
         """Stop one by hand."""

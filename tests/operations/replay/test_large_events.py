@@ -12,7 +12,7 @@ from local.stripe_stand_in import SessionSeed, StripeStandIn
 from tests.conftest import PARTNER_BUS
 from tests.factories import PARTNER_SOURCE, create_order, envelope, names_of, row_of, session_of
 from tests.operations.conftest import Cachao
-from tests.workflow.conftest import put
+from tests.workflow.conftest import put, started
 from ticketing.database import Database
 
 # EventBridge's 1 MB, with some room for the envelope.
@@ -35,9 +35,9 @@ def test_it_waits_and_is_started_as_a_thin_one(
     row = row_of(database, "ticket_orders", create_order(database))
     seed = SessionSeed(2000, session_id=row["stripe_checkout_session_id"], metadata=names_of(row))
     stripe_stand_in.seed_session(seed)
-    before = len(cloud.executions())
+    before = len(started(cloud))
     put(cloud, large(row, size, source=source))
-    assert len(cloud.executions()) == before
+    assert len(started(cloud)) == before
     answer = cachao("replay", "--dead-letters", "--yes", json=True)
     assert [replay["status"] for replay in answer.data["replays"]] == ["SUCCEEDED"]
     assert row_of(database, "ticket_orders", row["id"])["status"] == "paid"

@@ -11,7 +11,7 @@ import pytest
 from local.aws.cloud import LocalCloud
 from tests.factories import create_order, row_of
 from tests.operations.conftest import Cachao, paid_event, set_total
-from tests.workflow.conftest import Ended, Run
+from tests.workflow.conftest import Ended, Run, started
 from ticketing.database import Database
 
 
@@ -75,13 +75,13 @@ def test_an_execution_that_outlasts_the_waiting_ends_with_4(
 
 
 def test_nothing_is_done_without_a_yes(cachao: Cachao, mismatched: tuple[int, Ended], cloud: LocalCloud) -> None:
-    before = len(cloud.executions())
+    before = len(started(cloud))
     answer = cachao("replay", mismatched[1].name)
     assert answer.exit_code == 2
     assert "starts replay-1-…" in answer.text
     assert "Start 1 new execution in" in answer.notes
     assert "Nothing was done" in answer.notes
-    assert len(cloud.executions()) == before
+    assert len(started(cloud)) == before
 
 
 @pytest.mark.parametrize("words", [[], ["x", "--failed"], ["--failed", "--dead-letters"], ["--failed", "--order", 1]])

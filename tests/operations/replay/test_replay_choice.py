@@ -18,14 +18,14 @@ from cachao.replay import plans, preview
 from local.aws.cloud import LocalCloud
 from tests.factories import create_order, dispute_of, envelope, row_of
 from tests.operations.conftest import Cachao, paid_event, set_total
-from tests.workflow.conftest import Ended, Run
+from tests.workflow.conftest import Ended, Run, started
 from ticketing.database import Database
 
 Alerts = Callable[[], list[dict[str, Any]]]
 
 
 def number_of_executions(cloud: LocalCloud) -> int:
-    return len(cloud.executions())
+    return len(started(cloud))
 
 
 # --- Named ones ----------------------------------------------------------------------------------------------------
