@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.testing
 from moto.sqs import sqs_backends
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from cachao.aws import environment as places
@@ -31,7 +31,7 @@ Cachao = Callable[..., Answer]
 def _what_never_changes_is_made_once() -> Iterator[None]:
     """Let all runs of a command share the parser of its arguments and boto3's session: a third of their time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(typer.testing, "_get_command", functools.cache(typer.testing._get_command))
+        patch.setattr("typer.testing._get_command", functools.cache(get_command))
         patch.setattr(places, "_local_session", functools.cache(places._local_session))
         yield
 

@@ -60,7 +60,7 @@ TABLE: Final = table()
 
 
 @pytest.fixture
-def calls(on_aws: None, monkeypatch: pytest.MonkeyPatch) -> Recorded:
+def calls(on_aws: None, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Recorded:
     recorded: Recorded = set()
     original = Environment.client
     heard: set[int] = set()
@@ -72,7 +72,7 @@ def calls(on_aws: None, monkeypatch: pytest.MonkeyPatch) -> Recorded:
 
             def record(model: OperationModel, params: dict[str, Any], **_: object) -> None:
                 function = re.search(r"/functions/([^/]+)/invocations", str(params.get("url_path", "")))
-                named = {found: name for name, found in self.resources.items()} if function else {}
+                named = {found: name for name, found in cloud.deployment.physical_ids.items()}
                 recorded.add((action_of(made, model.name), named[function[1]] if function else ""))
 
             made.meta.events.register("before-call.*.*", record)
