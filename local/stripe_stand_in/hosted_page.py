@@ -217,8 +217,8 @@ def _page(title: str, layout: str, body: str, status: HTTPStatus) -> Response:
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>{escape(title)} - test mode</title><style>{_style()}</style></head>"
-        "<body><p class='banner'><strong>Test mode.</strong> This page stands in for Stripe's;"
-        f" no money moves.</p><main class='{layout}'>{body}</main></body></html>"
+        "<body><header class='banner'><strong>Test mode.</strong> This page stands in for Stripe's;"
+        f" no money moves.</header><main class='{layout}'>{body}</main></body></html>"
     )
     return Response(text, status=int(status), headers=_HEADERS, content_type="text/html; charset=utf-8")
 

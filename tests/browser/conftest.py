@@ -15,17 +15,18 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 from local.setup import BROWSERS
 from tests.browser.shop import Event, Shop
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PATIENCE_MS, Visitor
 from tests.local.conftest import wait_until
 from tests.local.running import Running
 
 MakeEvent = Callable[..., Event]
 NewVisitor = Callable[..., Visitor]
 _ROOT: Final = 0
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import Any, Final
 from local.database.mariadb import DatabaseAddress
 from local.database.sample_shop import query
 from local.stripe_stand_in.client import ControlClient
+from tests.local.conftest import wait_until
 from tests.local.running import Running
 
 TicketType = tuple[str, str, int | None]
@@ -65,3 +66,11 @@ class Shop:
     def orders(self, event: Event) -> list[dict[str, Any]]:
         """All orders of an event, oldest first."""
         return self.query("SELECT * FROM ticket_orders WHERE event_id = %s ORDER BY id", event.id)
+
+    def wait_for_status(self, session_id: str, status: str) -> None:
+        """Wait until the order of a session is so."""
+        assert wait_until(lambda: self._status(session_id) == status, 30), self._status(session_id)
+
+    def _status(self, session_id: str) -> str:
+        [order] = self.query("SELECT status FROM ticket_orders WHERE stripe_checkout_session_id = %s", session_id)
+        return str(order["status"])

@@ -7,6 +7,8 @@ import { whatIsLeft } from "./left.js";
 import { inWords, isOfCode, problemBox } from "./problems.js";
 import { signedInAs, withToken } from "./sign-in.js";
 
+const TRY_AGAIN = new Set(["held", "too_many_held", "payment_provider_error", "try_again", "too_many_requests", "offline", "internal_error", "idempotency_conflict"]);
+
 /** Make the form; gives its `node`, `update(tickets)` for what is left by now, and `ready()` for a buyer who came back. */
 export function checkoutForm(event, list) {
   let attempt = null; // the key of what is being asked, so that a repeat after a lost answer is the same order
@@ -90,8 +92,8 @@ export function checkoutForm(event, list) {
     codeProblem.textContent = "";
   }
 
-  async function send(submitted) {
-    submitted?.preventDefault();
+  function send(submitted) {
+    submitted.preventDefault();
     if (busy) return;
     problems.replaceChildren();
     clearCode();
@@ -103,6 +105,12 @@ export function checkoutForm(event, list) {
     const ticket = selected();
     const wish = { quantity: Number(quantity.value), email: email.value.trim() };
     if (code.value.trim()) wish.discount_code = code.value.trim();
+    ask(ticket, wish);
+  }
+
+  async function ask(ticket, wish) {
+    if (busy) return;
+    problems.replaceChildren();
     const asked = JSON.stringify([ticket.id, wish, signedInAs()]);
     if (attempt?.asked !== asked) attempt = { asked, key: crypto.randomUUID() };
     busy = true;
@@ -114,12 +122,13 @@ export function checkoutForm(event, list) {
       keepCheckout(event.id, made.session_id);
       location.assign(made.checkout_url);
     } catch (problem) {
+      if (problem.code === "idempotency_conflict") attempt = null;
       ready();
-      await tell(problem, ticket);
+      await tell(problem, ticket, wish);
     }
   }
 
-  async function tell(problem, ticket) {
+  async function tell(problem, ticket, wish) {
     if (isOfCode(problem)) {
       const { what, advice } = inWords(problem);
       codeProblem.textContent = `${what} ${advice}`;
@@ -137,21 +146,23 @@ export function checkoutForm(event, list) {
     if (now) update(now);
     const left = problem.code === "not_enough_left" ? problem.details.available ?? 0 : 0;
     if (left > 0 && selected()?.id === ticket.id) {
-      others.push(element("button", { type: "button", class: "small", onclick: () => takeWhatIsLeft(left) }, `Take the ${count(left, "ticket")} left`));
+      others.push(element("button", { type: "button", class: "small", onclick: () => takeWhatIsLeft(ticket, wish, left) }, `Take the ${count(left, "ticket")} left`));
     }
-    const canAgain = !["sold_out", "not_on_sale", "invalid_token", "not_enough_left", "not_found"].includes(problem.code);
-    problems.replaceChildren(problemBox(problem, { again: canAgain ? () => send() : null, others }));
+    const canAgain = TRY_AGAIN.has(problem.code);
+    problems.replaceChildren(problemBox(problem, { again: canAgain ? () => ask(ticket, wish) : null, others }));
   }
 
-  function takeWhatIsLeft(left) {
+  function takeWhatIsLeft(ticket, wish, left) {
     quantity.value = String(left);
     total();
-    send();
+    ask(ticket, { ...wish, quantity: left });
   }
 
   function update(now) {
+    // Not drawn anew for nothing: an open list of quantities would close.
+    if (busy || JSON.stringify(now) === JSON.stringify(list)) return;
     list = now;
-    if (!busy) draw();
+    draw();
   }
 
   draw();

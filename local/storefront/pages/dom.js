@@ -26,8 +26,8 @@ export function title(text) {
   document.title = `${text} · Cachao`;
 }
 
-/** Call `then` when the page is seen again after it was left, also out of the browser's memory by its back button. */
+/** Call `then` when the page is seen again after it was left: `true` where it comes out of the browser's memory. */
 export function onReturn(then) {
-  window.addEventListener("pageshow", (event) => event.persisted && then());
-  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && then());
+  window.addEventListener("pageshow", (event) => event.persisted && then(true));
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && then(false));
 }

@@ -59,8 +59,9 @@ async function sell(event, news, body) {
     const now = await tickets(event.id).catch(() => null);
     if (now) form.update(now);
   };
-  onReturn(() => {
-    form.ready();
+  onReturn((fromMemory) => {
+    // It was left on the way to the payment.
+    if (fromMemory) form.ready();
     look();
     showWaitingCheckout(news, event);
   });

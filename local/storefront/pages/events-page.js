@@ -1,7 +1,7 @@
 import { tickets } from "./api.js";
 import { element, show, title } from "./dom.js";
 import { money, venueTime } from "./format.js";
-import { whatIsLeft } from "./left.js";
+import { whatIsLeftOfAll } from "./left.js";
 import { poster } from "./poster.js";
 import { inWords } from "./problems.js";
 import { shop } from "./shop.js";
@@ -46,10 +46,7 @@ function summarise(list, left, price) {
   const prices = open.map((ticket) => ticket.price);
   const first = Math.min(...prices);
   price.textContent = open.length ? `${prices.length > 1 ? "from " : ""}${first === 0 ? "free" : money(first)}` : "";
-  const all = open.length && open.every((ticket) => ticket.available !== null)
-    ? { ...open[0], available: open.reduce((sum, ticket) => sum + ticket.available, 0) }
-    : open[0];
-  const { text, kind } = open.length ? whatIsLeft(all) : { text: list.some((one) => one.is_active) ? "Sold out" : "Not on sale", kind: "none" };
+  const { text, kind } = whatIsLeftOfAll(list);
   left.textContent = text;
   left.dataset.kind = kind;
 }

@@ -11,7 +11,7 @@ const STATES = {
   pending: "Not paid yet",
   processing: "Your bank is working on it",
   refunded: "Refunded",
-  expired: "Not paid in time",
+  expired: "Not paid",
   failed: "The payment did not succeed",
   cancelled: "Cancelled",
 };
