@@ -31,7 +31,7 @@ PARTS = {
     "local": ("local", "sale", "storm"),
     "ticketing": ("ticketing",),
     "handlers": ("handlers", "property"),
-    "project": ("bench", "contract", "docs"),
+    "project": ("bench", "contract", "docs", "schedules"),
 }
 _ALL_PASSED = 0
 _TELL_EVERY_SECONDS = 30.0

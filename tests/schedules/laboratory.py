@@ -1,0 +1,277 @@
+"""Brings tasks, worlds and the scheduler together: explores a scenario, checks each schedule, says how to see it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+from unittest import mock
+
+import pymysql
+
+from local.database.mariadb import MariaDB
+from tests.schedules import checks, explore
+from tests.schedules.explore import RunIt
+from tests.schedules.gates import GatedClock, Kill
+from tests.schedules.innodb import InnoDB
+from tests.schedules.scheduler import Choose, Job, Run, ScheduleError, Scheduler
+from tests.schedules.tasks import NOT_REPEATED, run_task
+from tests.schedules.worlds import Rows, World, make_world
+from ticketing.database import FOR_REQUESTS, Database, connector
+
+# They wait by looking again and again; and one checkout of a hundred, by chance, tidies up.
+_CLOCKS = ("checkout.checkout", "checkout.obstacles", "reconciliation.repair")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Tasks that meet in a world. `kills`: by task, where its connection ends."""
+
+    world: str
+    tasks: tuple[str, ...]
+    kills: tuple[tuple[int, Kill], ...] = ()
+
+    def __str__(self) -> str:
+        ends = dict(self.kills)
+        tasks = (f"{name}{ends[i]}" if i in ends else name for i, name in enumerate(self.tasks))
+        return f"{self.world}:{'+'.join(tasks)}"
+
+
+@dataclass
+class Failure:
+    """A schedule that broke something."""
+
+    scenario: Scenario
+    choices: list[int]
+    problems: list[str]
+    steps: list[str]
+
+    @property
+    def schedule(self) -> str:
+        return spelled(self.choices)
+
+    def __str__(self) -> str:
+        lines = [f"{self.scenario}: {'; '.join(self.problems)}", "The shortest schedule that shows it:", *self.steps]
+        command = f".venv/bin/python -m tests.schedules --scenario '{self.scenario}' --schedule '{self.schedule}'"
+        return "\n".join([*lines, f"Again: {command}"])
+
+
+@dataclass
+class Tally:
+    """How many schedules were run, and how long it took."""
+
+    schedules: int = 0
+    cut: int = 0
+    by_transactions: int = 0
+    random: int = 0
+    waits: int = 0
+    scenarios: int = 0
+    steps: int = 0
+    outcomes: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.scenarios} scenarios: {self.schedules} schedules that differ, {self.random} at random,"
+            f" {self.by_transactions} of whole transactions to compare with; {self.cut} begun and cut, since another"
+            f" one shows the same; {self.steps} steps, {self.waits} waits for locks, {self.outcomes} outcomes;"
+            f" {self.seconds:.1f} s"
+        )
+
+
+@dataclass
+class Found:
+    """Of a scenario: the outcomes of whole transactions, and of all schedules."""
+
+    serial: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+
+
+class Laboratory:
+    """A database whose rows are restored before each schedule, and threads that run tasks on it.
+
+    Args:
+        server: the database server; the database is `name`, its tables are made.
+    """
+
+    def __init__(self, server: MariaDB, name: str) -> None:
+        address = replace(server.address, name=name, user=server.functions_user)
+
+        def as_root(client_flag: int = 0) -> pymysql.Connection[pymysql.cursors.Cursor]:
+            return pymysql.connect(
+                host=server.host, port=server.port, user="root", password=server.password, database=name,
+                autocommit=True, charset="utf8mb4", client_flag=client_flag,
+            )  # fmt: skip
+
+        connect = connector(**asdict(address), ca_file=None, timeouts=FOR_REQUESTS)
+        self._rows = Rows(as_root)
+        self._scheduler = Scheduler(connect, InnoDB(as_root))
+        self._database = Database(connect)
+        self._worlds: dict[str, World] = {}
+        self.tally = Tally()
+        self._patches: list[Any] = [
+            *(mock.patch(f"ticketing.{module}.time", GatedClock()) for module in _CLOCKS),
+            mock.patch("ticketing.checkout.checkout.secrets.randbelow", return_value=1),
+        ]
+        for patch in self._patches:
+            patch.start()
+
+    def close(self) -> None:
+        """End all connections and threads."""
+        for patch in self._patches:
+            patch.stop()
+        self._scheduler.close()
+        self._database.close()
+        self._rows.close()
+
+    def explore(self, scenario: Scenario, *, walks: int = 0, seed: int = 0) -> Failure | None:
+        """Run all schedules of a scenario that differ, and some at random; gives the first that breaks something."""
+        began = time.monotonic()
+        self.tally.scenarios += 1
+        try:
+            return self._explore(scenario, walks, seed)
+        except ScheduleError as error:
+            return Failure(scenario, [], [str(error)], [])
+        finally:
+            self.tally.seconds += time.monotonic() - began
+
+    def _explore(self, scenario: Scenario, walks: int, seed: int) -> Failure | None:
+        found = Found()
+        run_it = self.runner(scenario)
+        for run in explore.by_transactions(run_it, self.is_inside):
+            self.tally.by_transactions += 1
+            wrong = self._check(scenario, run, found, serial=True)
+            if wrong:
+                return self._failure(scenario, run, found)
+        for run in self._schedules(run_it, walks, seed):
+            if run.cut:
+                continue
+            if self._check(scenario, run, found, serial=False):
+                return self._failure(scenario, run, found)
+        self.tally.outcomes += len(found.seen)
+        return None
+
+    def _schedules(self, run_it: RunIt, walks: int, seed: int) -> Iterator[Run]:
+        for run in explore.every_schedule(run_it):
+            if run.cut:
+                self.tally.cut += 1
+            else:
+                self.tally.schedules += 1
+            yield run
+        for number in range(walks):
+            self.tally.random += 1
+            yield explore.random_walk(run_it, seed + number)
+
+    def is_inside(self, task: int) -> bool:
+        """Tell whether a task has a transaction open."""
+        return self._scheduler.is_inside(task)
+
+    def runner(self, scenario: Scenario) -> RunIt:
+        """Give what runs one schedule of a scenario, from the world's beginning."""
+        world = self.world(scenario.world)
+        kills = dict(scenario.kills)
+
+        def run_it(choose: Choose) -> Run:
+            self._rows.restore(world)
+            stripe = world.stripe.copy()
+            jobs = [
+                Job(lambda slot, name=name: run_task(name, world, stripe, slot), kills.get(place))  # type: ignore[misc]
+                for place, name in enumerate(scenario.tasks)
+            ]
+            run = self._scheduler.run(jobs, choose)
+            self.tally.waits += run.waits
+            self.tally.steps += len(run.events)
+            return run
+
+        return run_it
+
+    def world(self, name: str) -> World:
+        """Give a world, made when it is first asked for."""
+        if name not in self._worlds:
+            self._worlds[name] = make_world(name, self._database, self._rows)
+        return self._worlds[name]
+
+    def problems(self, scenario: Scenario, run: Run, found: Found, *, serial: bool = False) -> list[str]:
+        """Say what is wrong after a schedule that was run just now."""
+        wrong = [f"{type(e).__name__}: {e}" for e in run.errors]
+        if run.deadlocks:
+            wrong.append(f"{run.deadlocks} deadlocks")
+        if wrong:
+            return wrong
+        world = self.world(scenario.world)
+        books = checks.read_books(self._rows)
+        wrong = checks.problems(books, world, scenario.tasks, run.outcomes)
+        outcome = f"{books.outcome}\nanswers: {run.outcomes}"
+        if serial:
+            found.serial.add(outcome)
+        elif not wrong and outcome not in found.serial and not any(dict(scenario.kills)):
+            wrong.append(f"no order of whole transactions leads to this:\n{_difference(outcome, found.serial)}")
+        if not wrong and outcome not in found.seen:
+            found.seen.add(outcome)
+            wrong = self._repeat(scenario, world, run.outcomes)
+        return wrong
+
+    def _check(self, scenario: Scenario, run: Run, found: Found, *, serial: bool) -> list[str]:
+        return self.problems(scenario, run, found, serial=serial)
+
+    def _repeat(self, scenario: Scenario, world: World, outcomes: Sequence[str]) -> list[str]:
+        """All of it once more, one after the other: that may finish what was left, and must break nothing."""
+        tasks = [name for name in scenario.tasks if name not in NOT_REPEATED]
+        if not tasks:
+            return []
+        stripe = world.stripe.copy()
+        jobs = [Job(lambda slot, name=name: run_task(name, world, stripe, slot)) for name in tasks]  # type: ignore[misc]
+        seen = []
+        for _ in range(2):
+            run = self._scheduler.run(jobs, explore.given([]))
+            books = checks.read_books(self._rows)
+            wrong = [*map(str, run.errors), *checks.problems(books, world, scenario.tasks, outcomes)]
+            if wrong:
+                return [f"after a repeat: {line}" for line in wrong]
+            seen.append(books.outcome)
+        return [] if seen[0] == seen[1] else [f"each repeat changes something:\n{_difference(seen[1], {seen[0]})}"]
+
+    def _failure(self, scenario: Scenario, run: Run, found: Found) -> Failure:
+        run_it = self.runner(scenario)
+
+        def fails(again: Run) -> bool:
+            return bool(self.problems(scenario, again, Found(serial=found.serial)))
+
+        choices = explore.shortest(run_it, run.choices, fails)
+        again = run_it(explore.given(choices))
+        wrong = self.problems(scenario, again, Found(serial=found.serial)) or ["it does not fail each time"]
+        return Failure(scenario, choices or again.choices[:1], wrong, steps_of(scenario, again))
+
+
+def steps_of(scenario: Scenario, run: Run) -> list[str]:
+    """Say who did what, a line each."""
+    lines = []
+    for event in run.events:
+        waits = " (waits)" if event.waited else ""
+        lines.append(f"  {letter(event.task)} {scenario.tasks[event.task]:<12} {event.step.text[:100]}{waits}")
+    return lines
+
+
+def letter(task: int) -> str:
+    return chr(ord("A") + task)
+
+
+def spelled(choices: Sequence[int]) -> str:
+    """A schedule as text: A2B5A is two steps of the first task, five of the second, and then the first goes on."""
+    runs: list[tuple[int, int]] = []
+    for task in choices:
+        if runs and runs[-1][0] == task:
+            runs[-1] = (task, runs[-1][1] + 1)
+        else:
+            runs.append((task, 1))
+    return "".join(f"{letter(task)}{times}" for task, times in runs)
+
+
+def _difference(outcome: str, others: set[str]) -> str:
+    """The lines that no other outcome has; or else those of the nearest."""
+    lines = outcome.splitlines()
+    known = Counter(line for other in others for line in other.splitlines())
+    new = [line for line in lines if line not in known]
+    return "\n".join(new or lines)

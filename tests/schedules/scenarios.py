@@ -1,0 +1,83 @@
+"""Which tasks meet in which world: every pair, the dangerous triples, and each task alone and with itself."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from tests.schedules.laboratory import Scenario
+
+# What may come in each world. A task meets each other one, and itself: events come twice, and tasks are tried again.
+MEET: dict[str, tuple[str, ...]] = {
+    "open": (
+        "checkout", "checkout_dear", "click", "back", "back_same", "pays", "expired", "leave", "move", "move_other",
+        "sweep",
+    ),
+    "told": (
+        "checkout", "back", "payment", "second", "count_seats", "count_use", "expired", "failed", "processing",
+        "refund", "charge", "refund_a", "refund_b", "dispute", "leave", "move", "sweep",
+    ),
+    "paid": (
+        "checkout", "payment", "second", "count_seats", "count_use", "uncounted", "expired", "refund", "refund_a",
+        "refund_b", "dispute", "move", "give_money_back",
+    ),
+    "counted": (
+        "checkout", "payment", "second", "count_seats", "count_use", "failed", "refund", "charge", "refund_a",
+        "refund_b", "dispute", "leave", "move", "move_other", "give_money_back",
+    ),
+    "twice": ("second", "refund", "refund_second", "dispute", "give_duplicate_back", "give_money_back", "count_seats"),
+    "expired": ("checkout", "checkout_dear", "payment", "second", "expired", "refund", "leave", "move"),
+    "cancelled": ("ended", "expired", "payment", "leave", "checkout", "refund"),
+    "cancelled_counted": ("ended", "payment", "refund", "dispute", "checkout"),
+    "half_refunded": ("refund_a", "refund_b", "charge", "dispute", "second", "give_money_back"),
+    "lost": ("dispute", "refund", "second", "give_money_back"),
+}  # fmt: skip
+
+# Of three at once those in which money or a seat is at stake.
+TRIPLES: tuple[Scenario, ...] = (
+    # The last seat, for two buyers, and somebody gives one back.
+    Scenario("open", ("checkout_dear", "checkout_dear", "expired")),
+    Scenario("open", ("checkout", "checkout_dear", "leave")),
+    # A payment, the expiry of its session, and its refund.
+    Scenario("told", ("payment", "expired", "refund")),
+    Scenario("told", ("payment", "failed", "refund")),
+    Scenario("expired", ("payment", "checkout_dear", "refund")),
+    # Two payments and a refund.
+    Scenario("told", ("payment", "second", "refund")),
+    Scenario("told", ("payment", "payment", "refund")),
+    Scenario("counted", ("second", "refund", "refund_second")),
+    # Two parts of a refund and the charge that says their sum.
+    Scenario("counted", ("refund_a", "refund_b", "charge")),
+    # Paid, counted by two, and given back.
+    Scenario("paid", ("count_seats", "count_use", "refund")),
+    Scenario("paid", ("count_seats", "uncounted", "refund")),
+)
+
+
+def pairs() -> Iterator[Scenario]:
+    """Every two tasks of a world, also a task and itself."""
+    for world, tasks in MEET.items():
+        for pair in itertools.combinations_with_replacement(tasks, 2):
+            yield Scenario(world, pair)
+
+
+def everything() -> list[Scenario]:
+    """All of them."""
+    return [*pairs(), *TRIPLES]
+
+
+# In `make test`.
+CHOSEN: tuple[Scenario, ...] = (
+    Scenario("open", ("checkout", "checkout")),
+    Scenario("open", ("click", "click")),
+    Scenario("open", ("leave", "pays")),
+    Scenario("told", ("payment", "expired")),
+    Scenario("told", ("payment", "payment")),
+    Scenario("told", ("payment", "second")),
+    Scenario("told", ("payment", "refund")),
+    Scenario("paid", ("count_seats", "refund")),
+    Scenario("paid", ("count_seats", "count_seats")),
+    Scenario("counted", ("refund_a", "refund_b")),
+    Scenario("counted", ("move", "move_other")),
+    Scenario("cancelled_counted", ("ended", "ended")),
+)

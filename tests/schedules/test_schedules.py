@@ -1,0 +1,19 @@
+"""No order of statements of two or three tasks breaks the books, sells a seat twice, or waits in a circle.
+
+All scenarios in `make test-all` and `make schedules`; in `make test` those in which most has gone wrong so far.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.schedules.laboratory import Laboratory, Scenario
+from tests.schedules.scenarios import CHOSEN, everything
+from tests.sizes import size
+
+
+@pytest.mark.parametrize("scenario", size(CHOSEN, everything()), ids=str)
+@pytest.mark.timeout(600)
+def test_no_schedule_breaks_anything(lab: Laboratory, scenario: Scenario) -> None:
+    failure = lab.explore(scenario, walks=size(0, 3), seed=len(str(scenario)))
+    assert failure is None, str(failure)
