@@ -29,6 +29,7 @@ from cachao.event import event
 from cachao.executions import executions
 from cachao.migrate import migrate
 from cachao.orders import orders
+from cachao.policy.command import policy
 from cachao.prepare_database import prepare_database
 from cachao.problems import explain
 from cachao.reconcile import reconcile
@@ -145,6 +146,7 @@ for _command in (
     prepare_database,
     migrate,
     sample_shop,
+    policy,
 ):
     app.command()(_command)
 app.add_typer(buyer, name="buyer")

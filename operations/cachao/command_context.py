@@ -17,6 +17,11 @@ class CommandContext:
         self._choice = choice
         self.output = output
 
+    @property
+    def names_a_stack(self) -> bool:
+        """Whether the operator said which stack is meant; otherwise it may be the local one of this folder."""
+        return self._choice.local or self._choice.stack is not None
+
     @functools.cached_property
     def environment(self) -> Environment:
         """The stack that the operator means.

@@ -113,7 +113,7 @@ def _of_answer(error: ClientError) -> Problem:
     if code in _ACCESS_DENIED:
         return Problem(
             f"Your credentials may not do this ({operation}): {message}",
-            advice="Ask your administrator for that permission; docs/runbook.md lists what cachao needs.",
+            advice="Ask your administrator for that permission; cachao policy COMMAND prints all that a command needs.",
             exit_code=CANNOT_REACH,
         )
     if code in _BAD_CREDENTIALS:

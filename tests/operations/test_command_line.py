@@ -43,6 +43,7 @@ COMMANDS = [
     "reconcile",
     "counts",
     "migrate",
+    "policy",
 ]
 
 

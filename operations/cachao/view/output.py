@@ -78,11 +78,15 @@ class Output:
     def answer(self, data: object, *shown: RenderableType) -> None:
         """Give the answer: `data` as JSON where that was asked for, else what is to be shown."""
         if self.as_json:
-            text = msgspec.json.format(msgspec.json.encode(data, enc_hook=str), indent=2)
-            sys.stdout.write(safe_json(text.decode()) + "\n")
+            self.document(data)
             return
         for part in shown:
             self._print(part)
+
+    def document(self, data: object) -> None:
+        """Give an answer that is JSON, whatever was asked for."""
+        text = msgspec.json.format(msgspec.json.encode(data, enc_hook=str), indent=2)
+        sys.stdout.write(safe_json(text.decode()) + "\n")
 
     def _print(self, part: RenderableType) -> None:
         if isinstance(part, Table):

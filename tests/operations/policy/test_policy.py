@@ -1,0 +1,405 @@
+"""`cachao policy` is held against the calls that the commands make: none is missing in it, and none is in vain.
+
+Recorded where boto3 sends them, on the local cloud reached as AWS is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cachao.aws.environment import Choice, Environment, find
+from cachao.cli import app
+from cachao.policy import places
+from cachao.policy.document import document
+from cachao.policy.needs import ALWAYS, NEEDS, Need
+from local.aws.cloud import LocalCloud
+from local.aws.lambda_answers import function_error
+from tests.factories import create_order, create_ticket, row_of
+from tests.operations.conftest import Cachao, paid_event
+from tests.operations.connect.site import Site
+from tests.operations.doctor.patients import Patient
+from tests.operations.doctor.test_doctor_rules import OWN, another_rule, other_machine
+from tests.operations.policy.recorded import Recorder, allows
+from tests.operations.replay.test_replay import send_dead_letter
+from tests.operations.test_commands import doubly_paid, late_order
+from tests.operations.test_new_shop import _without_new_users
+from tests.workflow.conftest import Ended
+from ticketing.database import Database
+
+__all__ = ["_without_new_users", "doubly_paid", "other_machine"]
+
+# Which actions there are, and of what kind of resource: AWS's own list, as cfn-lint has it.
+AWS: Final = json.loads((files("cfnlint") / "data" / "AdditionalSpecs" / "Policies.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def recorder(on_aws: None, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    recorder = Recorder(cloud)
+    original = Environment.client
+
+    def client(self: Environment, service: str) -> Any:
+        made = original(self, service)
+        recorder.listen(made)
+        return made
+
+    monkeypatch.setattr(Environment, "client", client)
+    return recorder
+
+
+class Stage:
+    """Runs commands on a local cloud that is reached as AWS is; what they need is made when it is first asked for."""
+
+    def __init__(self, recorder: Recorder, cloud: LocalCloud, request: pytest.FixtureRequest) -> None:
+        self.recorder = recorder
+        self.cloud = cloud
+        self.database: Database = request.getfixturevalue("database")
+        self.given: Callable[[str], Any] = request.getfixturevalue
+
+    def run(self, *words: object) -> None:
+        result = CliRunner().invoke(app, [*map(str, words), "--region", self.cloud.region])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+
+    @cached_property
+    def stack(self) -> places.Stack:
+        return places.deployed(find(Choice(stack="cachao-local", region=self.cloud.region)))
+
+    @cached_property
+    def failed(self) -> tuple[int, Ended]:
+        found: tuple[int, Ended] = self.given("mismatched")
+        return found
+
+    @cached_property
+    def paid(self) -> int:
+        return int(self.given("doubly_paid")[0])
+
+    def dead_letters(self, order_id: int, **fields: Any) -> None:
+        self.given("dead_letters")
+        send_dead_letter(self.cloud, json.dumps(paid_event(self.database, order_id, **fields)))
+        send_dead_letter(self.cloud, "no event")
+
+
+Scenario = Callable[[Stage], None]
+SCENARIOS: Final[dict[str, Scenario]] = {}
+
+
+def scenario(*said: str) -> Callable[[Scenario], Scenario]:
+    def keep(play: Scenario) -> Scenario:
+        SCENARIOS.update(dict.fromkeys(said, play))
+        return play
+
+    return keep
+
+
+@pytest.mark.parametrize("said", NEEDS)
+def test_a_command_makes_the_calls_that_are_written_and_no_others(
+    said: str, recorder: Recorder, cloud: LocalCloud, request: pytest.FixtureRequest
+) -> None:
+    stage = Stage(recorder, cloud, request)
+    SCENARIOS[said](stage)
+    made = set(recorder.calls)
+    assert {call for call in made if not allows(document((*ALWAYS, *NEEDS[said]), stage.stack), call)} == set()
+    in_vain = [
+        (need.place.called, action)
+        for need in (*ALWAYS, *NEEDS[said])
+        for action in need.actions
+        if not any(allows(document([Need(need.place, (action,))], stage.stack), call) for call in made)
+    ]
+    assert in_vain == []
+
+
+@scenario("executions")
+def _executions(stage: Stage) -> None:
+    assert stage.failed
+    stage.run("executions", "--failed")
+
+
+@scenario("executions --order")
+def _executions_of_an_order(stage: Stage) -> None:
+    # Of the executions that changed it one failed: the second payment.
+    stage.run("executions", "--order", stage.paid)
+
+
+@scenario("orders", "disputes")
+def _lists(stage: Stage) -> None:
+    stage.run("orders")
+    stage.run("orders", "--csv")
+    stage.run("disputes")
+
+
+@scenario("show")
+def _show(stage: Stage) -> None:
+    order_id, ended = stage.failed
+    for words in ((order_id,), (ended.name,), (ended.name[:20],), ("cs_test_unknown",)):
+        stage.run("show", *words)
+
+
+@scenario("show --picture")
+def _show_a_picture(stage: Stage) -> None:
+    _show(stage)
+    stage.run("show", stage.failed[1].name, "--picture", "way.svg")
+
+
+@scenario("watch")
+def _watch(stage: Stage) -> None:
+    with one_that_waits(stage):
+        stage.run("watch", "--for", "0.4", "--every", "0.2")
+
+
+@contextmanager
+def one_that_waits(stage: Stage) -> Iterator[None]:
+    """An execution that runs as long as this does: its step is asked for."""
+    begun, over = threading.Event(), threading.Event()
+
+    def wait(invocation: Any, proceed: Callable[[Any], Any]) -> Any:
+        if invocation.function.logical_id == "ValidateEventFunction":
+            begun.set()
+            over.wait(60)
+        return proceed(invocation)
+
+    stage.cloud.lambdas.interceptors.append(wait)
+    stage.cloud.client("stepfunctions").start_execution(
+        stateMachineArn=stage.cloud.deployment.outputs["StateMachineArn"],
+        name=f"waits-{uuid.uuid4()}",
+        input=json.dumps(paid_event(stage.database, create_order(stage.database))),
+    )
+    assert begun.wait(60)
+    try:
+        yield
+    finally:
+        over.set()
+
+
+@scenario("replay")
+def _replay(stage: Stage) -> None:
+    stage.run("replay", stage.failed[1].name, "--yes")
+    stage.run("replay", "--failed", "--yes")
+
+
+@scenario("replay --order")
+def _replay_for_another_order(stage: Stage) -> None:
+    order_id, ended = stage.failed
+    stage.run("replay", ended.name, "--order", order_id, "--yes")
+    stage.run("replay", ended.name[:20], "--order", order_id, "--yes")
+
+
+@scenario("replay --dead-letters")
+def _replay_dead_letters(stage: Stage) -> None:
+    stage.dead_letters(create_order(stage.database))
+    stage.run("replay", "--dead-letters", "--yes")
+
+
+@scenario("event")
+def _event(stage: Stage) -> None:
+    Path("event.json").write_text(json.dumps(paid_event(stage.database, create_order(stage.database))))
+    stage.run("event", "event.json", "--yes")
+
+
+@scenario("refund")
+def _refund(stage: Stage) -> None:
+    stage.run("refund", stage.paid, "--yes")
+
+
+@scenario("refund --seats")
+def _refund_seats(stage: Stage) -> None:
+    stage.run("refund", stage.paid, "--seats", 1, "--yes")
+
+
+@scenario("refund --event")
+def _refund_an_event(stage: Stage) -> None:
+    stage.run("refund", "--ticket", create_ticket(stage.database), "--yes")
+
+
+CORRECTIONS: Final[dict[str, Callable[[Stage], tuple[object, ...]]]] = {
+    "move": lambda stage: (create_order(stage.database), "--ticket", create_ticket(stage.database)),
+    "change": lambda stage: (create_order(stage.database), "--quantity", 2),
+    "take-back": lambda stage: (create_order(stage.database),),
+    "mark-paid": lambda stage: (create_order(stage.database), "--without-stripe"),
+    "correct": lambda stage: (create_order(stage.database), "--email", "jenny@example.com"),
+    "limit": lambda stage: ("--ticket", create_ticket(stage.database), "--to", 7),
+}
+
+
+for _said, _words in CORRECTIONS.items():
+    SCENARIOS[_said] = lambda stage, said=_said, words=_words: stage.run(said, *words(stage), "--yes")  # type: ignore[misc]
+
+
+@scenario("reconcile")
+def _reconcile(stage: Stage) -> None:
+    late_order(stage.database, stage.given("stripe_stand_in"), status="expired")
+    stage.run("reconcile", "--yes")
+
+
+@scenario("counts")
+def _counts(stage: Stage) -> None:
+    create_ticket(stage.database, held_quantity=1)
+    stage.run("counts", "--all", "--yes")
+
+
+@scenario("prepare-database")
+def _prepare_database(stage: Stage) -> None:
+    stage.run("prepare-database", "--dry-run")
+    stage.given("_without_new_users")
+    stage.run("prepare-database", "--yes")
+
+
+@scenario("sample-shop")
+def _sample_shop(stage: Stage) -> None:
+    stage.run("sample-shop", "--yes")
+
+
+@scenario("migrate")
+def _migrate(stage: Stage) -> None:
+    stage.run("migrate")
+
+
+@scenario("migrate --dry-run")
+def _migrate_dry(stage: Stage) -> None:
+    stage.run("migrate", "--dry-run")
+
+
+@scenario("buyer export")
+def _export(stage: Stage) -> None:
+    email = row_of(stage.database, "ticket_orders", stage.paid)["email"]
+    stage.dead_letters(stage.paid, customer_email=email)
+    stage.run("buyer", "export", email)
+
+
+@scenario("buyer forget")
+def _forget(stage: Stage) -> None:
+    email = row_of(stage.database, "ticket_orders", stage.paid)["email"]
+    stage.dead_letters(stage.paid, customer_email=email)
+    stage.run("buyer", "forget", email, "--yes")
+
+
+@scenario("connect")
+def _connect(stage: Stage) -> None:
+    site: Site = stage.given("site")
+    stage.run("connect", "--yes")
+    site.deploy(site.made[0].source)
+    stage.run("connect", "--yes")
+
+
+@scenario("connect --webhook")
+def _connect_a_webhook(stage: Stage) -> None:
+    stage.given("address")
+    stage.run("connect", "--webhook", "--yes")
+
+
+@scenario("doctor")
+def _doctor(stage: Stage) -> None:
+    """Once well, once with all broken that is looked at by other calls."""
+    patient: Patient = stage.given("patient")
+    assert stage.failed
+    stage.dead_letters(create_order(stage.database))
+    machine = stage.given("other_machine")
+    function = f"arn:aws:lambda:{stage.cloud.region}:{stage.cloud.account_id}:function:gone"
+    with another_rule(patient, OWN, machine, function), managed_policy(patient, "StartWorkflowRole"):
+        stage.run("doctor")
+    with one_that_waits(stage):
+        stage.cloud.lambdas.interceptors.append(lambda *_: function_error(None, "Task timed out after 15.00 seconds"))
+        stage.run("doctor")
+
+
+@contextmanager
+def managed_policy(patient: Patient, role: str) -> Iterator[None]:
+    iam, name = patient.client("iam"), patient.id(role)
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    arn = iam.create_policy(PolicyName="attached-by-hand", PolicyDocument=json.dumps(document))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+    try:
+        yield
+    finally:
+        iam.detach_role_policy(RoleName=name, PolicyArn=arn)
+        iam.delete_policy(PolicyArn=arn)
+
+
+@scenario("policy")
+def _policy(stage: Stage) -> None:
+    stage.run("policy", "doctor")
+
+
+def commands(command: Any, name: str = "") -> Iterator[str]:
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield name
+    else:
+        for word, one in below.items():
+            yield from commands(one, f"{name} {word}".strip())
+
+
+def test_every_command_is_written_down_and_nothing_else() -> None:
+    assert {re.sub(r" --.*", "", said) for said in NEEDS} == set(commands(typer.main.get_command(app)))
+    assert set(SCENARIOS) == set(NEEDS)
+
+
+@pytest.mark.parametrize("said", NEEDS)
+def test_every_statement_is_one_that_iam_knows(said: str) -> None:
+    for statement in document(NEEDS[said], places.imagined())["Statement"]:
+        for action in statement["Action"]:
+            service, _, name = action.partition(":")
+            kinds = AWS[service]["Actions"][name.lower()].get("Resources", [])
+            forms = [form for kind in kinds for form in AWS[service]["Resources"].get(kind, {}).get("ARNFormats", [])]
+            if not kinds:
+                assert statement["Resource"] == ["*"], action
+            for arn in statement["Resource"] if forms else []:
+                assert any(re.fullmatch(_pattern(form), arn) for form in forms), (action, arn)
+
+
+def _pattern(form: str) -> str:
+    """A regular expression of AWS's form of an ARN."""
+    return re.sub(r"\$\{(?:Partition|Region|Account)\}", r"[a-zA-Z0-9-]+", form)
+
+
+def printed(cachao: Cachao, *words: str) -> dict[str, set[str]]:
+    answer = cachao("policy", *words)
+    assert answer.exit_code == 0, answer.notes
+    assert answer.data["Version"] == "2012-10-17"
+    return {action: set(one["Resource"]) for one in answer.data["Statement"] for action in one["Action"]}
+
+
+def test_without_a_stack_it_has_names_to_be_replaced_and_asks_nobody(
+    cachao: Cachao, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Environment, "client", None)
+    found = printed(cachao, "take-back", "refund --seats")
+    assert found == {
+        "cloudformation:DescribeStacks": {"arn:aws:cloudformation:REGION:ACCOUNT:stack/STACK/*"},
+        "cloudformation:DescribeStackResource": {"arn:aws:cloudformation:REGION:ACCOUNT:stack/STACK/*"},
+        "lambda:InvokeFunction": {"arn:aws:lambda:REGION:ACCOUNT:function:STACK-CorrectOrderFunction-*"},
+    }
+
+
+def test_a_command_is_all_its_ways_and_each_way_is_one(cachao: Cachao) -> None:
+    in_all = printed(cachao, "replay")
+    assert in_all.keys() - printed(cachao, "replay --order").keys() >= {"sqs:DeleteMessage"}
+    assert len(in_all["lambda:InvokeFunction"]) == 1
+    assert printed(cachao, "buyer") == printed(cachao, "buyer forget")
+    assert printed(cachao, "--all").keys() >= in_all.keys()
+
+
+def test_of_a_stack_it_has_the_stacks_own_names(cachao: Cachao, cloud: LocalCloud) -> None:
+    found = printed(cachao, "doctor", "replay", "--local")
+    ids = cloud.deployment.physical_ids
+    assert found["states:StartExecution"] == {cloud.deployment.outputs["StateMachineArn"]}
+    assert found["sns:ListSubscriptionsByTopic"] == {ids["AlertTopic"]}
+    assert not any("STACK" in arn or "REGION" in arn for arns in found.values() for arn in arns)
+
+
+@pytest.mark.parametrize("words", [[], ["--all", "doctor"], ["nonsense"]])
+def test_what_is_no_command_is_refused_with_those_that_there_are(cachao: Cachao, words: list[str]) -> None:
+    answer = cachao("policy", *words)
+    assert (answer.exit_code, answer.text) == (2, "")
+    assert "refund --seats" in answer.notes
