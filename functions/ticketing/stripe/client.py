@@ -87,11 +87,15 @@ def client(
     """
     import stripe  # noqa: PLC0415 -- see the module's docstring
 
+    from ticketing.stripe.http_client import PooledHttpClient  # noqa: PLC0415 -- it imports stripe
+
+    # It would look at the machine for each request, and tell Stripe of it.
+    stripe.enable_telemetry = False
     return stripe.StripeClient(
         api_key,
         base_addresses={"api": api_base.rstrip("/")},
         max_network_retries=network_retries,
-        http_client=stripe.RequestsClient(timeout=(connect_seconds, read_seconds)),
+        http_client=PooledHttpClient(api_base, connect_seconds=connect_seconds, read_seconds=read_seconds),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import quote
 
 from ticketing.errors import StripeUnavailable
 from ticketing.stripe.client import StripeRefused, stripe_errors
@@ -62,7 +63,8 @@ class StripeSessions:
         """
         try:
             with stripe_errors(f"expire Checkout Session {session_id}"):
-                self._client.v1.checkout.sessions.expire(session_id)
+                # Raw, because a buyer waits, and nothing is read of the answer.
+                self._client.raw_request("post", f"/v1/checkout/sessions/{quote(session_id, safe='')}/expire")
         except StripeRefused:
             return False
         return True
