@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import stripe
 from moto.events.models import events_backends
 from typer.testing import CliRunner
 
@@ -21,6 +20,7 @@ from local.stripe_stand_in import EventDestination, StripeStandIn
 from local.web_server import WebServer
 from tests.conftest import PARTNER_BUS
 from tests.operations.answer import Answer
+from ticketing.stripe.http_client import PooledHttpClient
 
 WEBHOOK_FUNCTION = "ReceiveStripeWebhookFunction"
 
@@ -129,7 +129,7 @@ def address(site: Site) -> Iterator[str]:
 @pytest.fixture
 def kill_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let the process end right after so many requests that change something at Stripe; 0: never."""
-    original = stripe.RequestsClient.request
+    original = PooledHttpClient.request
     left = [0]
 
     def request(self: Any, method: str, *arguments: Any, **named: Any) -> Any:
@@ -140,7 +140,7 @@ def kill_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
                 raise Killed
         return answer
 
-    monkeypatch.setattr(stripe.RequestsClient, "request", request)
+    monkeypatch.setattr(PooledHttpClient, "request", request)
 
     def set_left(requests: int) -> None:
         left[0] = requests
