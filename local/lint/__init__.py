@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from local.lint import dataflow, deployment, doors, resilience, structure
+from local.lint import dataflow, deployment, entry_points, resilience, structure
 from local.lint.findings import Finding
 from local.lint.subject import Subject, UnreadableTemplateError, load
 
@@ -39,9 +39,9 @@ CHECKS: Final[tuple[Callable[[Subject], Iterator[Finding]], ...]] = (
     dataflow.check_unused_variables,
     deployment.check_substitutions,
     deployment.check_permissions,
-    doors.check_doors,
-    doors.check_event_types,
-    doors.check_delivery,
+    entry_points.check_entry_points,
+    entry_points.check_event_types,
+    entry_points.check_delivery,
 )
 
 

@@ -30,10 +30,10 @@ class _BoundedRequest(Request):
 
 
 class App:
-    """Routes a request to one of the three doors."""
+    """Routes a request to one of the three applications."""
 
     def __init__(self, api: Api, control: Control, context: Context, is_stopped: Callable[[], bool]) -> None:
-        """Take the three doors; the hosted page works on the context itself."""
+        """Take the three applications; the hosted page works on the context itself."""
         self._api = api
         self._control = control
         self._context = context

@@ -25,7 +25,7 @@ class RequestInfo:
         return {"id": self.id, "idempotency_key": self.idempotency_key}
 
 
-class Door(Protocol):
+class Target(Protocol):
     """What takes events."""
 
     def takes(self, event_type: str, *, connected: bool) -> bool:
@@ -46,7 +46,7 @@ class Context:
         settle_delay: Seconds until a delayed payment is known to have succeeded or failed.
         destinations: The event destinations; the first is there from the beginning, the others were made by the API.
         make_source: Makes a new destination's partner event source in AWS, as Stripe does.
-        doors: Returns where events go now, by the names that their deliveries have.
+        targets: Returns where events go now, by the names that their deliveries have.
         refundable: How much the balance still allows to refund, in minor units; None: any amount.
         webhook_endpoints: Those that tests put there are listed only; those that the API made get events, too.
     """
@@ -60,7 +60,7 @@ class Context:
     api_version: str
     settle_delay: float
     make_source: Callable[[EventDestination], None]
-    doors: Callable[[], Mapping[str, Door]]
+    targets: Callable[[], Mapping[str, Target]]
     webhook_endpoints: list[WebhookEndpoint] = field(default_factory=list)
     refundable: int | None = None
 

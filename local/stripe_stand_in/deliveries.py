@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from local.stripe_stand_in.context import Context, Door
+from local.stripe_stand_in.context import Context, Target
 from local.stripe_stand_in.event_destinations import EventDestination, Payload, wants
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.store import Store
@@ -112,9 +112,9 @@ class EventBus:
         self.deliver(envelope(event, self.destination))
 
 
-def doors_of(
+def targets_of(
     context: Context, deliver: Callable[[JsonObject], None] | None, webhook: Webhook | None
-) -> dict[str, Door]:
+) -> dict[str, Target]:
     """Return where events go now, by name: `event_bus` and `webhook`, and what the API made by its id.
 
     Args:
@@ -122,17 +122,17 @@ def doors_of(
         deliver: Takes the envelopes; None: nobody does.
         webhook: Where events are forwarded to without an endpoint; None: nowhere.
     """
-    doors: dict[str, Door] = {}
+    targets: dict[str, Target] = {}
     if deliver is not None:
         first, *made = list(context.destinations)
-        doors |= {"event_bus": EventBus(first, deliver)}
-        doors |= {destination.id: EventBus(destination, deliver) for destination in made}
+        targets |= {"event_bus": EventBus(first, deliver)}
+        targets |= {destination.id: EventBus(destination, deliver) for destination in made}
     if webhook is not None:
-        doors["webhook"] = webhook
+        targets["webhook"] = webhook
     for endpoint in list(context.webhook_endpoints):
         if endpoint.secret is not None and endpoint.status == "enabled":
-            doors[endpoint.id] = Webhook(endpoint.url, endpoint.secret, types=endpoint.enabled_events)
-    return doors
+            targets[endpoint.id] = Webhook(endpoint.url, endpoint.secret, types=endpoint.enabled_events)
+    return targets
 
 
 def in_form(event: JsonObject, payload: Payload) -> JsonObject:
@@ -171,7 +171,7 @@ class Deliverer:
 
     Args:
         store: Where the pending deliveries are.
-        doors: Returns the doors of this run, by name; what is pending for one that it does not have waits for a run
+        targets: Returns the targets of this run, by name; what is pending for one that it does not have waits for a run
             that has it.
         first_wait: Seconds until an event that was not taken is sent again; it doubles each time.
         threads: How many deliveries run at once; with more than one the order is lost, as at Stripe.
@@ -180,14 +180,14 @@ class Deliverer:
     def __init__(
         self,
         store: Store,
-        doors: Callable[[], Mapping[str, Door]],
+        targets: Callable[[], Mapping[str, Target]],
         threads: int = 1,
         *,
         first_wait: float = FIRST_WAIT_SECONDS,
     ) -> None:
         """Take what to deliver and where to; see the class."""
         self._store = store
-        self._doors = doors
+        self._targets = targets
         self._first_wait = first_wait
         self._changed = threading.Condition()
         self._claimed: set[int] = set()
@@ -230,20 +230,20 @@ class Deliverer:
         return True
 
     def report(self) -> list[JsonObject]:
-        """Return every delivery, oldest first: event, door, state, attempts and the last error."""
+        """Return every delivery, oldest first: event, target, state, attempts and the last error."""
         with self._store.transaction() as connection:
             rows = connection.execute(
-                "SELECT event_id, event_type, door, state, attempts, last_error FROM deliveries ORDER BY id",
+                "SELECT event_id, event_type, target, state, attempts, last_error FROM event_deliveries ORDER BY id",
             ).fetchall()
-        names = ("event_id", "event_type", "door", "state", "attempts", "last_error")
+        names = ("event_id", "event_type", "target", "state", "attempts", "last_error")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def redeliver(self, event_id: str) -> int:
         """Queue an event's deliveries once more; returns how many. Stripe does so at times, unasked."""
         with self._store.transaction() as connection:
             count = connection.execute(
-                "INSERT INTO deliveries (event_id, event_type, door)"
-                " SELECT DISTINCT event_id, event_type, door FROM deliveries WHERE event_id = ?",
+                "INSERT INTO event_deliveries (event_id, event_type, target)"
+                " SELECT DISTINCT event_id, event_type, target FROM event_deliveries WHERE event_id = ?",
                 (event_id,),
             ).rowcount
         self.wake()
@@ -252,13 +252,14 @@ class Deliverer:
     def _pending(self) -> int:
         with self._store.transaction() as connection:
             (count,) = connection.execute(
-                "SELECT count(*) FROM deliveries WHERE state = 'pending' AND door IN (SELECT value FROM json_each(?))",
+                "SELECT count(*) FROM event_deliveries"
+                " WHERE state = 'pending' AND target IN (SELECT value FROM json_each(?))",
                 (self._names(),),
             ).fetchone()
         return int(count)
 
     def _names(self) -> str:
-        return json.dumps(list(self._doors()))
+        return json.dumps(list(self._targets()))
 
     def _run(self) -> None:
         while True:
@@ -284,9 +285,9 @@ class Deliverer:
             if self._stopping:
                 return None
             rows = connection.execute(
-                "SELECT id, event_id, door, attempts, coalesce(first_attempt_at, 0) FROM deliveries"
+                "SELECT id, event_id, target, attempts, coalesce(first_attempt_at, 0) FROM event_deliveries"
                 " WHERE state = 'pending' AND next_attempt_at <= ?"
-                " AND door IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
+                " AND target IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
                 (time.time(), self._names(), len(self._claimed) + 1),
             ).fetchall()
             for row in rows:
@@ -295,12 +296,12 @@ class Deliverer:
                     return (int(row[0]), str(row[1]), str(row[2]), int(row[3]), float(row[4]))
         return None
 
-    def _attempt(self, delivery_id: int, event_id: str, door: str, attempts: int, first: float) -> None:
+    def _attempt(self, delivery_id: int, event_id: str, target: str, attempts: int, first: float) -> None:
         try:
             try:
-                self._send(event_id, door)
+                self._send(event_id, target)
             except Exception as error:  # noqa: BLE001 - whatever the callback raises, the event is kept
-                self._failed(delivery_id, event_id, door, attempts + 1, first, error)
+                self._failed(delivery_id, event_id, target, attempts + 1, first, error)
             else:
                 self._mark(delivery_id, attempts + 1, first, state="delivered")
         finally:
@@ -308,18 +309,18 @@ class Deliverer:
         with self._changed:
             self._changed.notify_all()
 
-    def _send(self, event_id: str, door: str) -> None:
+    def _send(self, event_id: str, target: str) -> None:
         record = self._store.find(event_id)
         if record is None:
             raise LookupError(f"The event {event_id} is gone from the store")
-        if (taker := self._doors().get(door)) is not None:
+        if (taker := self._targets().get(target)) is not None:
             taker.send(record.body)
 
     def _failed(
         self,
         delivery_id: int,
         event_id: str,
-        door: str,
+        target: str,
         attempts: int,
         first: float,
         error: Exception,
@@ -327,14 +328,14 @@ class Deliverer:
         now = time.time()
         reason = f"{type(error).__name__}: {error}"[:500]
         if first and now - first > GIVE_UP_AFTER_SECONDS:
-            logger.error("Event %s: gave up delivering to the %s after 3 days: %s", event_id, door, reason)
+            logger.error("Event %s: gave up delivering to the %s after 3 days: %s", event_id, target, reason)
             self._mark(delivery_id, attempts, first, state="given_up", error=reason)
             return
         wait = min(self._first_wait * 2 ** min(attempts - 1, 20), LONGEST_WAIT_SECONDS)
         logger.warning(
             "Event %s: delivery to the %s failed (attempt %d), next one in %.1f s: %s",
             event_id,
-            door,
+            target,
             attempts,
             wait,
             reason,
@@ -353,7 +354,7 @@ class Deliverer:
     ) -> None:
         with self._store.transaction() as connection:
             connection.execute(
-                "UPDATE deliveries SET attempts = ?, first_attempt_at = ?, state = ?, last_error = ?,"
+                "UPDATE event_deliveries SET attempts = ?, first_attempt_at = ?, state = ?, last_error = ?,"
                 " next_attempt_at = ? WHERE id = ?",
                 (attempts, first or time.time(), state, error, next_attempt_at, delivery_id),
             )

@@ -153,7 +153,7 @@ def ping(context: Context, destination_id: str) -> JsonObject:
     }
     context.store.insert(Record("ping", body, status=body["type"]))
     name = "event_bus" if destination is context.destination else destination.id
-    if destination.status == "enabled" and name in context.doors():
+    if destination.status == "enabled" and name in context.targets():
         events.queue(context, body, [name])
     return body
 

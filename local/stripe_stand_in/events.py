@@ -77,27 +77,27 @@ def emit(
     }
     event |= {"account": origin.account} if origin.account else {}
     event |= {"context": origin.context} if origin.context else {}
-    doors = _doors(context, event_type, connected=origin.is_connected)
-    event["pending_webhooks"] = sum(door == "webhook" or door.startswith("we_") for door in doors)
+    targets = _targets(context, event_type, connected=origin.is_connected)
+    event["pending_webhooks"] = sum(target == "webhook" or target.startswith("we_") for target in targets)
     kind: Kind = "connected_event" if origin.is_connected else "event"
     with context.store.transaction():
         context.store.insert(Record(kind, event, status=event_type))
-        queue(context, event, doors)
+        queue(context, event, targets)
     return event
 
 
-def queue(context: Context, event: JsonObject, doors: Iterable[str]) -> None:
+def queue(context: Context, event: JsonObject, targets: Iterable[str]) -> None:
     """Queue an event's deliveries, in the transaction that stored it."""
     with context.store.transaction() as connection:
         connection.executemany(
-            "INSERT INTO deliveries (event_id, event_type, door) VALUES (?, ?, ?)",
-            [(event["id"], event["type"], door) for door in doors],
+            "INSERT INTO event_deliveries (event_id, event_type, target) VALUES (?, ?, ?)",
+            [(event["id"], event["type"], target) for target in targets],
         )
     context.wake()
 
 
-def _doors(context: Context, event_type: str, *, connected: bool) -> list[str]:
-    return [name for name, door in context.doors().items() if door.takes(event_type, connected=connected)]
+def _targets(context: Context, event_type: str, *, connected: bool) -> list[str]:
+    return [name for name, target in context.targets().items() if target.takes(event_type, connected=connected)]
 
 
 def retrieve(context: Context, event_id: str) -> JsonObject:

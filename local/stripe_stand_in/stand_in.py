@@ -13,7 +13,7 @@ from local.stripe_stand_in.api import Api
 from local.stripe_stand_in.app import App
 from local.stripe_stand_in.context import API_VERSION, Context
 from local.stripe_stand_in.control import Control
-from local.stripe_stand_in.deliveries import FIRST_WAIT_SECONDS, Deliverer, Webhook, doors_of
+from local.stripe_stand_in.deliveries import FIRST_WAIT_SECONDS, Deliverer, Webhook, targets_of
 from local.stripe_stand_in.event_destinations import EventDestination, Payload
 from local.stripe_stand_in.faults import Faults
 from local.stripe_stand_in.rate_limit import RateLimit
@@ -94,7 +94,7 @@ class StripeStandIn(World):
                 payload=webhook_payload,
             )
         deliverer = Deliverer(
-            self._store, lambda: doors_of(context, deliver, webhook), delivery_threads, first_wait=first_wait
+            self._store, lambda: targets_of(context, deliver, webhook), delivery_threads, first_wait=first_wait
         )
         context = Context(
             store=self._store,
@@ -106,7 +106,7 @@ class StripeStandIn(World):
             api_version=api_version,
             settle_delay=settle_delay,
             make_source=make_source,
-            doors=lambda: doors_of(context, deliver, webhook),
+            targets=lambda: targets_of(context, deliver, webhook),
         )
         super().__init__(context, deliverer, Faults(), RateLimit(rate_limit))
         self._timekeeper = Timekeeper(self.run_due)

@@ -37,18 +37,18 @@ CREATE TABLE IF NOT EXISTS objects (
 CREATE INDEX IF NOT EXISTS objects_newest ON objects (kind, created, sequence);
 CREATE INDEX IF NOT EXISTS objects_of_payment ON objects (payment_intent) WHERE payment_intent IS NOT NULL;
 CREATE INDEX IF NOT EXISTS objects_due ON objects (due) WHERE due IS NOT NULL;
-CREATE TABLE IF NOT EXISTS deliveries (
+CREATE TABLE IF NOT EXISTS event_deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     event_id TEXT NOT NULL,
     event_type TEXT NOT NULL,
-    door TEXT NOT NULL,
+    target TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'pending',
     attempts INTEGER NOT NULL DEFAULT 0,
     first_attempt_at REAL,
     next_attempt_at REAL NOT NULL DEFAULT 0,
     last_error TEXT
 );
-CREATE INDEX IF NOT EXISTS deliveries_pending ON deliveries (next_attempt_at, id) WHERE state = 'pending';
+CREATE INDEX IF NOT EXISTS event_deliveries_pending ON event_deliveries (next_attempt_at, id) WHERE state = 'pending';
 CREATE TABLE IF NOT EXISTS idempotency_keys (
     api_key TEXT NOT NULL,
     idempotency_key TEXT NOT NULL,

@@ -26,7 +26,7 @@ class World:
 
     Args:
         context: The stand-in's state.
-        deliverer: Brings events to their doors.
+        deliverer: Brings events to their targets.
         faults: Faults on purpose.
         rate_limit: The rate limit of the API.
     """
@@ -208,11 +208,11 @@ class World:
         return self._deliverer.wait(timeout)
 
     def deliveries(self) -> list[JsonObject]:
-        """Return every delivery: event_id, event_type, door, state, attempts, last_error."""
+        """Return every delivery: event_id, event_type, target, state, attempts, last_error."""
         return self._deliverer.report()
 
     def redeliver(self, event_id: str) -> int:
-        """Deliver an event once more, as Stripe does unasked at times; returns to how many doors."""
+        """Deliver an event once more, as Stripe does unasked at times; returns to how many targets."""
         return self._deliverer.redeliver(event_id)
 
     def fail_next(

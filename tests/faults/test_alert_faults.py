@@ -109,7 +109,7 @@ def test_a_topic_that_never_takes_it_hides_no_failure(
 ) -> None:
     topic.refusals = _FOR_GOOD
     result = _run(cloud, task, database)
-    # The alarm on failed executions is the second door.
+    # The alarm on failed executions is the second line.
     assert result.status == "FAILED"
     assert result.error == (_SCENARIOS[task][2] or "SNS.ThrottledException"), result.error
     assert alerts() == []

@@ -89,8 +89,8 @@ def test_a_sample_is_read_as_its_index_says(sample: Sample, form: Form) -> None:
 
 @each_form
 @each_sample
-def test_a_sample_goes_through_its_own_door_only(sample: Sample, form: Form) -> None:
-    let_in = {door for door, pattern in rules().items() if pattern.matches_event(envelope(sample, form))}
+def test_a_sample_goes_through_its_own_entry_point_only(sample: Sample, form: Form) -> None:
+    let_in = {entry_point for entry_point, pattern in rules().items() if pattern.matches_event(envelope(sample, form))}
     assert let_in == ({form} if sample.event_type in HANDLED_EVENTS else set())
 
 

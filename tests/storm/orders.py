@@ -96,7 +96,7 @@ def _events_of(index: int, order: Row) -> Iterator[dict[str, Any]]:
 
 
 def _envelope(event_type: str, session: dict[str, Any]) -> dict[str, Any]:
-    # Half of the events come over either door.
+    # Half of the events come by either entry point.
     made = envelope(event_type, session)
     return made | {"source": "stripe.com"} if int(session["metadata"]["order_id"]) % 2 else made
 

@@ -323,7 +323,7 @@ def one_of_many(scene: Scene) -> Ended:
     return closed(scene)
 
 
-def by_both_doors(scene: Scene) -> Ended:
+def by_both_entry_points(scene: Scene) -> Ended:
     event = envelope("checkout.session.completed", session_of(scene.pending(), amount_total=1))
     scene.run(event)
     return scene.run({**event, "source": "stripe.com"})
@@ -387,5 +387,5 @@ SCENARIOS: dict[str, tuple[Callable[[Scene], Ended], str, str | None]] = {
     "alert cannot be noted": (alert_cannot_be_noted, "FAILED", "OrderNotFound"),
     "alert cannot be counted": (alert_cannot_be_counted, "FAILED", "OrderNotFound"),
     "two failures of one error, one alert": (one_of_many, "FAILED", "PaymentForClosedOrder"),
-    "one failure by both doors, one alert": (by_both_doors, "FAILED", "AmountMismatch"),
+    "one failure by both entry points, one alert": (by_both_entry_points, "FAILED", "AmountMismatch"),
 }

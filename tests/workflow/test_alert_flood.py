@@ -1,4 +1,4 @@
-"""Many failures of one error are one alert and a summary; both doors are one alert; and none is lost."""
+"""Many failures of one error are one alert and a summary; both entry points are one alert; and none is lost."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_summary_leaves_alone_what_is_being_told_right_now(scene: Scene, ale
     assert len(alerts()) == 1
 
 
-def test_both_doors_at_once_are_one_alert(scene: Scene, alerts: Alerts) -> None:
+def test_both_entry_points_at_once_are_one_alert(scene: Scene, alerts: Alerts) -> None:
     event = envelope("checkout.session.completed", session_of(scene.pending(), amount_total=1))
     before = started(scene.cloud)
     for source in (f"{PARTNER_BUS}", "stripe.com"):
@@ -140,7 +140,7 @@ def test_where_the_counting_fails_each_alert_goes_out(
     assert sorted(int(alert["MessageAttributes"]["order"]["Value"]) for alert in alerts()) == sorted(orders)
 
 
-def test_what_was_started_by_hand_is_no_second_door(
+def test_what_was_started_by_hand_is_no_second_entry_point(
     scene: Scene, start: Callable[[Any], Ended], alerts: Alerts
 ) -> None:
     event = envelope("checkout.session.completed", session_of(scene.pending(), amount_total=1))

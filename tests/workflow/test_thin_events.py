@@ -76,7 +76,7 @@ def test_a_thin_event_pays_its_order(
 
 
 @pytest.mark.parametrize("large", [False, True])
-def test_the_webhook_door_takes_it_and_makes_what_is_too_large_thin(
+def test_the_webhook_endpoint_takes_it_and_makes_what_is_too_large_thin(
     cloud: LocalCloud, database: Database, stripe_stand_in: StripeStandIn, alerts: Alerts, *, large: bool
 ) -> None:
     order, session = paid_at_stripe(database, stripe_stand_in)

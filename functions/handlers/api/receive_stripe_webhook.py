@@ -1,4 +1,4 @@
-"""POST /webhooks/stripe: Stripe's second door. Checks the signature and puts the event on our own event bus.
+"""POST /webhooks/stripe: Stripe's webhook endpoint. Checks the signature and puts the event on our own event bus.
 
 From there it starts the very same workflow as an event that came over the partner bus. Stripe is told 200 only when
 EventBridge has the event; anything else makes Stripe send it again, for up to three days.

@@ -37,9 +37,9 @@ _ENTRIES: Final = {
     DisputePhase.WON: "dispute_won",
     DisputePhase.LOST: "dispute_lost",
 }
-# The same event in another execution so soon is the other door's. A replay tells again, and so does what comes later:
-# nobody knows whether the first one's mail went out.
-_OTHER_DOOR: Final = timedelta(minutes=5)
+# The same event in another execution so soon came by the other entry point. A replay alerts again, and so does what
+# comes later: nobody knows whether the first one's mail was sent.
+_OTHER_ENTRY_POINT: Final = timedelta(minutes=5)
 # Longer than Stripe takes to answer. Of two fetched states that were asked for so close together, nobody knows which
 # is the newer one, except by what can follow what.
 _ASKED_TOGETHER: Final = timedelta(seconds=20)
@@ -218,7 +218,7 @@ def _is_due(known: _Known | None, phase: DisputePhase, event_id: str, now: datet
         return False
     if known.alerted_execution_id == history.execution_id() or history.is_replay():
         return True  # its task is repeated: nobody knows whether the first answer arrived
-    return known.alerted_at is None or now - known.alerted_at > _OTHER_DOOR
+    return known.alerted_at is None or now - known.alerted_at > _OTHER_ENTRY_POINT
 
 
 def _note_alert(tx: Transaction, dispute: DisputeEvent, phase: DisputePhase) -> None:

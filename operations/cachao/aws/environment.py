@@ -153,7 +153,7 @@ class Environment:
 
     @property
     def event_source_name(self) -> str:
-        """Stripe's partner event source, which is also the name of its bus; empty without a partner door."""
+        """Stripe's partner event source, which is also the name of its bus; empty without a partner event source."""
         return self.parameters.get("StripeEventSourceName", "")
 
     @property

@@ -9,7 +9,7 @@ import typer
 from cachao.aws import stripe_access
 from cachao.aws.environment import Environment
 from cachao.command_context import CommandContext
-from cachao.connect import destinations, partner_door, proof, webhook_door
+from cachao.connect import destinations, partner_source, proof, webhook_endpoint
 from cachao.connect.steps import Report
 from cachao.problems import CANNOT_REACH, USAGE, Problem, explain
 from cachao.view.output import escape
@@ -53,9 +53,9 @@ def connect(
     with output.errors.status("looking at Stripe", spinner="dots") as status:
         report = Report(dry_run, lambda says: status.update(escape(says)))
         client = _client(environment)
-        door = _Webhook(environment, client) if webhook else _Partner(environment, client)
+        entry_point = _Webhook(environment, client) if webhook else _Partner(environment, client)
         try:
-            planned = door.plan()
+            planned = entry_point.plan()
         except (ConfigurationError, StripeRefused) as refusal:
             raise _not_allowed(refusal) from None
     if dry_run:
@@ -69,15 +69,15 @@ def connect(
         return
     question = ", ".join([*planned, "test the path with an unpaid Checkout Session once it is deployed"])
     output.confirm(f"For {environment.name}, in Stripe's {_mode(environment)} mode: {question}?", yes=yes)
-    _run(context, door, report, wait)
+    _run(context, entry_point, report, wait)
 
 
-def _run(context: CommandContext, door: _Partner | _Webhook, report: Report, wait: float) -> None:
+def _run(context: CommandContext, entry_point: _Partner | _Webhook, report: Report, wait: float) -> None:
     """Do it, and tell what was done, whatever stops it."""
     try:
         with context.output.errors.status("connecting", spinner="dots") as status:
             report.told = lambda says: status.update(escape(says))
-            door.connect(report, wait)
+            entry_point.connect(report, wait)
     except Exception as error:
         problem = _not_allowed(error) if isinstance(error, ConfigurationError | StripeRefused) else explain(error)
         if problem is None:
@@ -88,35 +88,35 @@ def _run(context: CommandContext, door: _Partner | _Webhook, report: Report, wai
 
 
 class _Partner:
-    """The partner door."""
+    """The partner event source."""
 
     def __init__(self, environment: Environment, client: stripe.StripeClient) -> None:
         self._environment, self._client = environment, client
 
     def plan(self) -> list[str]:
         self._found = destinations.look(self._environment, self._client)
-        return partner_door.plan(self._environment, self._found)
+        return partner_source.plan(self._environment, self._found)
 
     def connect(self, report: Report, wait: float) -> None:
-        source = partner_door.connect(self._environment, self._client, self._found, report, wait_seconds=wait)
+        source = partner_source.connect(self._environment, self._client, self._found, report, wait_seconds=wait)
         if source is not None:
             proof.prove(self._environment, self._client, source, report, wait_seconds=wait)
 
 
 class _Webhook:
-    """The webhook door."""
+    """The webhook endpoint."""
 
     def __init__(self, environment: Environment, client: stripe.StripeClient) -> None:
         self._environment, self._client = environment, client
 
     def plan(self) -> list[str]:
-        self._found = webhook_door.look(self._environment, self._client)
-        return webhook_door.plan(self._environment, self._found)
+        self._found = webhook_endpoint.look(self._environment, self._client)
+        return webhook_endpoint.plan(self._environment, self._found)
 
     def connect(self, report: Report, wait: float) -> None:
-        webhook_door.connect(self._environment, self._client, self._found, report)
+        webhook_endpoint.connect(self._environment, self._client, self._found, report)
         proof.prove(self._environment, self._client, OWN_SOURCE, report, wait_seconds=wait)
-        webhook_door.remove_old(self._client, self._found, report)
+        webhook_endpoint.remove_old(self._client, self._found, report)
 
 
 def _client(environment: Environment) -> stripe.StripeClient:

@@ -1,4 +1,4 @@
-"""Stripe's event destination for the partner door: finds the stack's, mends it, or makes one.
+"""Stripe's event destination for the partner event source: finds the stack's, mends it, or makes one.
 
 https://docs.stripe.com/api/v2/core/event-destinations
 """

@@ -80,7 +80,7 @@ def _look_at(environment: Environment, link: str, name: str, pattern: str) -> It
             link,
             "left_over_rule",
             f"{_told(waits_for, name)} {starts}",
-            "From an older set-up? Stripe's own events never pass it, and those of the webhook door are handled"
+            "From an older set-up? Stripe's own events never pass it, and those of the webhook endpoint are handled"
             f" twice. {todo}",
         )
 

@@ -18,7 +18,7 @@ _STORE: Final = "Store it anew (docs/deploy.md, Secrets); functions read it with
 
 
 def check(environment: Environment) -> Iterator[Finding]:
-    """Whether the secret exists, has an API key of the configured mode, and what the webhook door needs."""
+    """Whether the secret exists, has an API key of the configured mode, and what the webhook endpoint needs."""
     arn = stripe_access.secret_arn(environment)
     try:
         secret = stripe_access.read_secret(environment)
@@ -56,7 +56,7 @@ def _problems(environment: Environment, secret: Any, key: str) -> Iterator[Findi
         yield _broken(
             "webhook_secret_missing",
             "Events come only by webhook, but the secret has no webhook_signing_secret: each is refused.",
-            "Put the signing secret of Stripe's webhook endpoint (whsec_…) into it (docs/deploy.md, The webhook door).",
+            "Put the endpoint's signing secret (whsec_…) into it (docs/deploy.md, The webhook endpoint).",
         )
 
 

@@ -1,4 +1,4 @@
-"""Stripe's webhook endpoint, where there is no partner door: it is then the only way by which events come.
+"""Stripe's webhook endpoint, where there is no partner event source: it is then the only way by which events come.
 
 https://docs.stripe.com/api/webhook_endpoints
 """
@@ -29,7 +29,7 @@ _WHERE: Final = "In Stripe: Workbench → Webhooks."
 
 
 def check(environment: Environment) -> Iterator[Finding]:
-    """Whether Stripe sends events of all types to this API. Beside a partner door nothing depends on it."""
+    """Whether Stripe sends events of all types to this API. Beside a partner event source nothing depends on it."""
     if environment.event_source_name:
         return
     if environment.is_local and "ApiUrl" not in environment.outputs:
@@ -59,8 +59,8 @@ def check(environment: Environment) -> Iterator[Finding]:
     yield _broken(
         "webhook_missing",
         f"Stripe has no webhook endpoint {wanted}. {f'It has: {others}.' if others else 'It has none at all.'}",
-        f"{_WHERE} Add one with this address and all event types (docs/deploy.md, The webhook door). Is the key of the"
-        " same account and mode?",
+        f"{_WHERE} Add one with this address and all event types (docs/deploy.md, The webhook endpoint). Is the key"
+        " of the same account and mode?",
     )
 
 

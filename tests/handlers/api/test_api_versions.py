@@ -1,4 +1,4 @@
-"""Five of Stripe's API versions, each event type in each one's shape, through each door: one reading, the same rows.
+"""Five of Stripe's API versions, each event type in each one's shape, by each entry point: one reading, one result.
 
 Thin where the version has it, which is the newest only; the object is then in the shape that the client asks for.
 
@@ -45,7 +45,7 @@ _MORE: Final = frozenset(
     }
 )
 CASES: Final = [sample for sample in SAMPLES if sample.name in HANDLED_EVENTS | _MORE]
-DOORS: Final = ("partner", "default", "webhook")
+ENTRY_POINTS: Final = ("partner", "default", "webhook")
 _TABLES: Final = ("ticket_orders", "tickets", "order_payments", "order_refunds", "order_disputes", "order_history")
 
 
@@ -110,10 +110,10 @@ def test_a_payment_counts_whatever_is_said_of_what_the_buyer_saw(details: object
     assert (said.outcome, said.charged) == ("paid", "40.00 EUR")
 
 
-def through(door: str, sample: Sample, event: dict[str, Any], api: Api, taken: list[dict[str, Any]]) -> Any:
-    """Give the envelope with which an event comes out of a door."""
-    if door != "webhook":
-        return in_form(partner_envelope(sample.name, event), "partner" if door == "partner" else "default")
+def through(entry_point: str, sample: Sample, event: dict[str, Any], api: Api, taken: list[dict[str, Any]]) -> Any:
+    """Give the envelope with which an event comes out of an entry point."""
+    if entry_point != "webhook":
+        return in_form(partner_envelope(sample.name, event), "partner" if entry_point == "partner" else "default")
     body = json.dumps(event)
     signature = stripe_package.WebhookSignature.generate_signature_header(body, SIGNING_SECRET)
     reply = api.call("POST /webhooks/stripe", raw=body, headers={"Stripe-Signature": signature})
@@ -125,7 +125,7 @@ def through(door: str, sample: Sample, event: dict[str, Any], api: Api, taken: l
 
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What the webhook door puts on the bus."""
+    """What the webhook endpoint puts on the bus."""
     entries: list[dict[str, Any]] = []
 
     def put_events(**given: Any) -> dict[str, Any]:
@@ -142,19 +142,19 @@ def ids_of(event: dict[str, Any]) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("sample", CASES, ids=lambda sample: sample.name)
-def test_a_thin_event_has_the_same_reading_through_every_door(
+def test_a_thin_event_has_the_same_reading_through_every_entry_point(
     sample: Sample, api: Api, taken: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = event_of(sample, NEWEST)
     monkeypatch.setattr(validate_event, "_fetch", fetcher(event))
     wanted = reading(partner_envelope(sample.name, event))
-    for door in DOORS:
-        said = reading(through(door, sample, notification(event), api, taken))
+    for entry_point in ENTRY_POINTS:
+        said = reading(through(entry_point, sample, notification(event), api, taken))
         assert said.pop("event_id") == ids_of(event)[1]
         if wanted["object"] == "dispute":
             # What it says of the money is of the event's time, its state of when it was fetched.
             assert abs(said.pop("fetched_at") - time.time()) < 60
-        assert {**said, "event_id": event["id"]} == wanted, door
+        assert {**said, "event_id": event["id"]} == wanted, entry_point
 
 
 def fetcher(event: dict[str, Any]) -> FetchObject:
@@ -176,13 +176,13 @@ def reading(envelope: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("sample", CASES, ids=lambda sample: sample.name)
-def test_one_reading_whatever_version_and_door(sample: Sample, api: Api, taken: list[dict[str, Any]]) -> None:
+def test_one_reading_whatever_version_and_entry_point(sample: Sample, api: Api, taken: list[dict[str, Any]]) -> None:
     readings = {}
     for release in releases_of(sample):
         event = event_of(sample, release)
-        for door in DOORS:
-            envelope = through(door, sample, event, api, taken)
-            readings[release, door] = reading(envelope)
+        for entry_point in ENTRY_POINTS:
+            envelope = through(entry_point, sample, event, api, taken)
+            readings[release, entry_point] = reading(envelope)
     assert readings[NEWEST, "partner"]["outcome"] == sample.outcome
     assert {cell: reading for cell, reading in readings.items() if reading != readings[NEWEST, "partner"]} == {}
 

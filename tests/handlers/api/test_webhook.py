@@ -1,4 +1,4 @@
-"""The webhook door: signed events only, and 200 only when EventBridge has the event."""
+"""The webhook endpoint: signed events only, and 200 only when EventBridge has the event."""
 
 from __future__ import annotations
 
@@ -154,12 +154,12 @@ def test_a_secret_out_of_reach_makes_stripe_send_it_again(
     assert (reply.status, reply.code) == (503, "try_again")
 
 
-def test_a_door_without_a_signing_secret_is_none(
+def test_an_endpoint_without_a_signing_secret_is_none(
     api: Api, bus: Stubber, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(receive_stripe_webhook, "stripe_secret", lambda: StripeSecret(api_key="sk_test_x"))
     body = json.dumps(EVENT)
-    # No 500: anybody could raise the API's alarm where only the partner door is used.
+    # No 500: anybody could raise the API's alarm where only the partner event source is used.
     assert deliver(api, body, signed(body, secret="")).status == 404
     assert "WebhookSignaturesRefused" not in capsys.readouterr().out
 

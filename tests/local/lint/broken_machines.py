@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from local.lint import Subject, dataflow, deployment, doors, resilience, structure
+from local.lint import Subject, dataflow, deployment, entry_points, resilience, structure
 from local.lint.machine import all_states
 
 Break = Callable[[Subject], None]
@@ -494,15 +494,15 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
             "does not know arn:aws:states:::sqs:sendMessage",
         ),
     ],
-    doors.check_doors: [
+    entry_points.check_entry_points: [
         (
-            "no partner door",
+            "no partner event source",
             put_in_template("PartnerPaymentRule", "EventBusName", value="default"),
             "TicketPaymentStateMachine",
             "no rule on the partner bus",
         ),
         (
-            "no own door",
+            "no entry point of our own",
             put_in_template("DefaultBusPaymentRule", "EventBusName", value="other"),
             "TicketPaymentStateMachine",
             "no rule on default",
@@ -521,7 +521,7 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
         ),
         ("shut", put_in_template("PartnerPaymentRule", "State", value="DISABLED"), "PartnerPaymentRule", "not enabled"),
     ],
-    doors.check_event_types: [
+    entry_points.check_event_types: [
         (
             "one missing",
             without_detail_type("PartnerPaymentRule", "checkout.session.expired"),
@@ -532,7 +532,7 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
         ("one twice", twice_detail_type, "PartnerPaymentRule", "names an event type twice"),
         ("not equal", reversed_detail_types, "TicketPaymentStateMachine", "differ in detail-type"),
     ],
-    doors.check_delivery: [
+    entry_points.check_delivery: [
         (
             "no retries",
             drop_from_template("PartnerPaymentRule", *TARGET, "RetryPolicy"),

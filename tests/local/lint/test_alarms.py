@@ -62,7 +62,7 @@ def _counted_in(file: Path) -> Iterator[str]:
 
 
 def widgets(kind: str, *, partner: bool = True) -> list[dict[str, Any]]:
-    """The dashboard's widgets of a kind, where the partner door is there, or is not."""
+    """The dashboard's widgets of a kind, where the partner event source is there, or is not."""
     text, names = RESOURCES["PaymentsDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     for name, value in names.items():
         if "Fn::Select" in value:
@@ -82,7 +82,7 @@ def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def queries_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
-    """What an alarm asks, also what only the partner door makes it ask."""
+    """What an alarm asks, also what only the partner event source makes it ask."""
     return [query["Fn::If"][1] if "Fn::If" in query else query for query in alarm["Metrics"]]
 
 

@@ -1,4 +1,4 @@
-"""What the template's parameters change: the doors, the bus, the automatic refund."""
+"""What the template's parameters change: the entry_points, the bus, the automatic refund."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def conditions(template: Template) -> dict[str, bool]:
 
 
 @pytest.mark.parametrize(
-    ("changes", "makes_the_bus", "has_the_door"),
+    ("changes", "makes_the_bus", "has_the_source"),
     [
         ({}, True, True),
         ({"CreatePartnerEventBus": "false"}, False, True),
@@ -58,12 +58,12 @@ def conditions(template: Template) -> dict[str, bool]:
         ({"StripeEventSourceName": "", "CreatePartnerEventBus": "false"}, False, False),
     ],
 )
-def test_the_partner_door(changes: dict[str, str], makes_the_bus: bool, has_the_door: bool) -> None:
+def test_the_partner_event_source(changes: dict[str, str], makes_the_bus: bool, has_the_source: bool) -> None:
     template = loaded(**changes)
     resources, holds = template.body["Resources"], conditions(template)
     assert holds[resources["PartnerEventBus"]["Condition"]] is makes_the_bus
     rule = resources["PartnerPaymentRule"]
-    assert holds[rule["Condition"]] is has_the_door
+    assert holds[rule["Condition"]] is has_the_source
     # On the bus that this stack makes (so that it is made first), else on the one that has the source's name.
     assert rule["Properties"]["EventBusName"] == {
         "Fn::If": ["CreatesPartnerBus", {"Ref": "PartnerEventBus"}, {"Ref": "StripeEventSourceName"}]

@@ -8,7 +8,7 @@ import stripe
 
 from local.stripe_stand_in import StripeStandIn
 from tests.local.stripe_stand_in.support import Bus, Clock, client_of
-from tests.local.stripe_stand_in.webhook import Door
+from tests.local.stripe_stand_in.webhook import ReceivingEndpoint
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def new_session(client: stripe.StripeClient, parameters: Callable[..., Any]) -> 
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    endpoint = Door()
+def endpoint() -> Iterator[ReceivingEndpoint]:
+    endpoint = ReceivingEndpoint()
     endpoint.start()
     yield endpoint
     endpoint.stop()

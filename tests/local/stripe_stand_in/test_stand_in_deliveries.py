@@ -14,7 +14,7 @@ import stripe
 from local.stripe_stand_in import EventDestination, SessionSeed, StripeStandIn
 from local.stripe_stand_in.store import Store
 from tests.local.stripe_stand_in.support import Bus
-from tests.local.stripe_stand_in.webhook import SECRET, Door
+from tests.local.stripe_stand_in.webhook import SECRET, ReceivingEndpoint
 
 
 def _pay_one(stand_in: StripeStandIn) -> str:
@@ -30,12 +30,12 @@ def _wait(condition: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-def test_a_webhooks_signature_holds(door: Door) -> None:
-    with StripeStandIn(webhook_url=door.url, webhook_signing_secret=SECRET) as stand_in:
+def test_a_webhooks_signature_holds(endpoint: ReceivingEndpoint) -> None:
+    with StripeStandIn(webhook_url=endpoint.url, webhook_signing_secret=SECRET) as stand_in:
         session_id = _pay_one(stand_in)
         assert stand_in.wait_until_delivered()
 
-    events = [stripe.Webhook.construct_event(body, signature, SECRET) for body, signature in door.received]
+    events = [stripe.Webhook.construct_event(body, signature, SECRET) for body, signature in endpoint.received]
     assert {event.type for event in events} == {
         "checkout.session.completed",
         "charge.succeeded",
@@ -44,25 +44,25 @@ def test_a_webhooks_signature_holds(door: Door) -> None:
     completed = next(event for event in events if event.type == "checkout.session.completed")
     assert completed.data.object["id"] == session_id
     assert completed.pending_webhooks == 1
-    body, signature = door.received[0]
+    body, signature = endpoint.received[0]
     with pytest.raises(stripe.SignatureVerificationError):
         stripe.Webhook.construct_event(body.replace(b"3000", b"1"), signature, SECRET)
 
 
 @pytest.mark.parametrize("status", [500, 302])
-def test_a_webhook_that_refuses_gets_the_event_again(door: Door, status: int) -> None:
-    door.status = status
+def test_a_webhook_that_refuses_gets_the_event_again(endpoint: ReceivingEndpoint, status: int) -> None:
+    endpoint.status = status
     with StripeStandIn(
-        webhook_url=door.url,
+        webhook_url=endpoint.url,
         webhook_signing_secret=SECRET,
         webhook_events=["checkout.session.completed"],
         first_wait=0.01,
     ) as stand_in:
         _pay_one(stand_in)
-        _wait(lambda: len(door.received) >= 2)
+        _wait(lambda: len(endpoint.received) >= 2)
         [delivery] = stand_in.deliveries()
         assert (delivery["state"], delivery["last_error"]) == ("pending", f"RuntimeError: HTTP status {status}")
-        door.status = 200
+        endpoint.status = 200
         assert stand_in.wait_until_delivered()
 
 
@@ -132,7 +132,7 @@ def test_a_destination_that_does_not_take_them_gets_no_events(bus: Bus, destinat
     assert bus.envelopes == []
 
 
-@pytest.mark.parametrize("statement", ["SELECT id, event_id", "UPDATE deliveries", "COMMIT"])
+@pytest.mark.parametrize("statement", ["SELECT id, event_id", "UPDATE event_deliveries", "COMMIT"])
 def test_a_full_disk_ends_no_delivery(bus: Bus, monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
     with StripeStandIn(bus, first_wait=0.01) as stand_in:
         disk = _Disk(stand_in._store._connection, statement)

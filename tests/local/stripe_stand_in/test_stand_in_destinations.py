@@ -8,7 +8,7 @@ import stripe
 
 from local.stripe_stand_in import EventDestination, SessionSeed, StripeStandIn
 from tests.local.stripe_stand_in.support import Bus, client_of
-from tests.local.stripe_stand_in.webhook import Door
+from tests.local.stripe_stand_in.webhook import ReceivingEndpoint
 
 HERE: Any = {"aws_account_id": "123456789012", "aws_region": "eu-west-1"}
 WANTED: Any = {
@@ -84,24 +84,26 @@ def test_a_destination_that_stripe_would_refuse_is_refused(
 
 
 def test_an_endpoint_gets_signed_events_and_shows_its_secret_once(
-    stand_in: StripeStandIn, client: stripe.StripeClient, door: Door
+    stand_in: StripeStandIn, client: stripe.StripeClient, endpoint: ReceivingEndpoint
 ) -> None:
     endpoints = client.v1.webhook_endpoints
-    made = endpoints.create({"url": door.url, "enabled_events": ["checkout.session.expired"], "metadata": {"a": "b"}})
+    made = endpoints.create(
+        {"url": endpoint.url, "enabled_events": ["checkout.session.expired"], "metadata": {"a": "b"}}
+    )
     assert made.secret is not None
     assert "secret" not in endpoints.retrieve(made.id).to_dict()
     assert [found.id for found in endpoints.list().data] == [made.id]
     [session, later] = stand_in.seed_sessions([SessionSeed(3000, status="open"), SessionSeed(3000, status="open")])
     client.v1.checkout.sessions.expire(session)
     assert stand_in.wait_until_delivered()
-    [(body, signature)] = door.received
+    [(body, signature)] = endpoint.received
     event = stripe.Webhook.construct_event(body, signature, made.secret)
     assert event.data.object.id == session
     assert json.loads(body)["pending_webhooks"] == 1
     assert endpoints.update(made.id, {"disabled": True}).status == "disabled"
     client.v1.checkout.sessions.expire(later)
     assert stand_in.wait_until_delivered()
-    assert len(door.received) == 1
+    assert len(endpoint.received) == 1
     assert endpoints.delete(made.id).deleted is True
     with pytest.raises(stripe.InvalidRequestError, match="No such webhook endpoint"):
         endpoints.delete(made.id)

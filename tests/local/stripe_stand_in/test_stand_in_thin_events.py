@@ -17,7 +17,7 @@ from local.stripe_stand_in import (
 )
 from local.stripe_stand_in.ids import thin_event_id
 from tests.local.stripe_stand_in.support import Bus, Clock, client_of
-from tests.local.stripe_stand_in.webhook import SECRET, Door
+from tests.local.stripe_stand_in.webhook import SECRET, ReceivingEndpoint
 
 COMPLETED = "checkout.session.completed"
 
@@ -96,14 +96,14 @@ def test_every_kind_of_object_can_be_fetched(bus: Bus) -> None:
     assert dispute["status"] == "warning_needs_response"
 
 
-def test_a_thin_event_comes_by_webhook(door: Door) -> None:
+def test_a_thin_event_comes_by_webhook(endpoint: ReceivingEndpoint) -> None:
     with StripeStandIn(
-        webhook_url=door.url, webhook_signing_secret=SECRET, webhook_payload="thin", webhook_events=THIN_SHOP_EVENTS
+        webhook_url=endpoint.url, webhook_signing_secret=SECRET, webhook_payload="thin", webhook_events=THIN_SHOP_EVENTS
     ) as stand_in:
         session = stand_in.seed_session(SessionSeed(3000, status="open"))
         stand_in.pay(session)
         assert stand_in.wait_until_delivered()
-        [(body, signature)] = door.received
+        [(body, signature)] = endpoint.received
         client = client_of(stand_in)
         notification: Any = client.parse_event_notification(body, signature, SECRET)
         assert notification.related_object.id == session

@@ -9,7 +9,7 @@ from local.stripe_stand_in.server import Server
 SECRET = "whsec_of_the_tests"
 
 
-class Door:
+class ReceivingEndpoint:
     """Answers with `status`; at first 200."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from cachao.aws.environment import Environment
 from cachao.cli import app
-from cachao.connect import partner_door, proof
+from cachao.connect import partner_source, proof
 from local.aws.cloud import LocalCloud
 from local.aws.http_api import HttpApi
 from local.stripe_stand_in import EventDestination, StripeStandIn
@@ -81,14 +81,14 @@ class Site:
 
 @pytest.fixture
 def site(cloud: LocalCloud, on_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """Deployed without a partner door; Stripe's first destination is somebody else's, and sends to another account."""
+    """Deployed without a partner event source; Stripe's first destination is another shop's, of another account."""
     original_parameters: Any = vars(Environment)["parameters"].func
     original_outputs: Any = vars(Environment)["outputs"].func
     changed = {"StripeEventSourceName": ""}
     outputs: dict[str, str] = {}
     monkeypatch.setattr(Environment, "parameters", property(lambda self: original_parameters(self) | changed))
     monkeypatch.setattr(Environment, "outputs", property(lambda self: original_outputs(self) | outputs))
-    for module in (partner_door, proof):
+    for module in (partner_source, proof):
         monkeypatch.setattr(module, "_LOOK_EVERY_SECONDS", 0.05)
     elsewhere = EventDestination(aws_account_id="999999999999")
     backend = events_backends[cloud.account_id][cloud.region]

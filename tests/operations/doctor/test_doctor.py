@@ -41,7 +41,7 @@ def test_a_healthy_chain_is_fine_link_by_link(patient: Patient, cachao: Cachao) 
     assert "Nothing is broken." in text
 
 
-def test_a_stack_with_the_webhook_door_only_has_fewer_links_to_break(
+def test_a_stack_with_the_webhook_endpoint_only_has_fewer_links_to_break(
     patient: Patient, cachao: Cachao, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Environment, "event_source_name", "")

@@ -131,7 +131,7 @@ def test_a_live_key_for_test_payments_is_named(patient: Patient, causes: Causes,
 
 @pytest.fixture
 def endpoint(patient: Patient, environment: Environment, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookEndpoint]:
-    """The only door is the webhook, and Stripe has a healthy endpoint for it."""
+    """The only entry point is the webhook, and Stripe has a healthy endpoint for it."""
     monkeypatch.setattr(Environment, "event_source_name", "")
     environment.outputs["ApiUrl"] = API
     made = WebhookEndpoint(url=f"{API}/webhooks/stripe")
@@ -207,7 +207,7 @@ def test_a_webhook_without_its_signing_secret_is_named(endpoint: WebhookEndpoint
     assert set(causes(stripe_secret.LINK)) == {"webhook_secret_missing"}
 
 
-def test_beside_a_partner_door_nothing_depends_on_a_webhook(patient: Patient, environment: Environment) -> None:
+def test_beside_a_partner_event_source_nothing_depends_on_a_webhook(patient: Patient, environment: Environment) -> None:
     assert list(examine(environment, [webhook_endpoint.LINK])) == []
 
 

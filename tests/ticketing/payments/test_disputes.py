@@ -175,7 +175,7 @@ def test_evidence_that_was_sent_is_no_news(database: Database) -> None:
     assert dispute_row(database, order)["status"] == "under_review"
 
 
-def test_a_repeated_task_and_a_replay_tell_again_and_the_other_door_does_not(database: Database) -> None:
+def test_a_repeated_task_and_a_replay_tell_again_and_the_other_entry_point_does_not(database: Database) -> None:
     order = paid_order(database)
     event = dispute_event(database, order, CREATED)
 
@@ -183,7 +183,7 @@ def test_a_repeated_task_and_a_replay_tell_again_and_the_other_door_does_not(dat
         history.written_by(execution)
         return record_dispute(database, order, event).told is not None
 
-    assert [told("one"), told("one"), told("the other door's")] == [True, True, False]
+    assert [told("one"), told("one"), told("the other entry point's")] == [True, True, False]
     assert told("arn:aws:states:eu-west-1:123456789012:execution:TicketPayment:replay-1-one") is True
     with database.transaction() as tx:
         tx.change("UPDATE order_disputes SET alerted_at = alerted_at - INTERVAL 6 MINUTE")

@@ -253,7 +253,7 @@ def test_an_event_of_the_other_mode_is_refused(event_type: str, ours: bool) -> N
 
 
 @pytest.mark.parametrize("source", ["stripe.com", "aws.partner/stripe.com/ed_test_x", "aws.partner/stripe.com/ed_1"])
-def test_both_doors_are_open(source: str) -> None:
+def test_both_entry_points_are_open(source: str) -> None:
     assert read(COMPLETED, session(), source=source).outcome == "paid"
 
 

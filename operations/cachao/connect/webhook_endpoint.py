@@ -1,4 +1,4 @@
-"""The webhook door: Stripe's webhook endpoint for this API, and its signing secret in the Stripe secret.
+"""Stripe's webhook endpoint for this API, and its signing secret in the Stripe secret.
 
 Stripe shows a signing secret once, when it makes the endpoint. The secret therefore also keeps the endpoint's id: an
 endpoint of ours that is not named there is one whose signing secret nobody has, because a run was killed; it is
@@ -52,7 +52,7 @@ def look(environment: Environment, client: stripe.StripeClient) -> Endpoints:
         raise Problem(
             "The local stack has no public address for Stripe.",
             advice="stripe listen --forward-to http://127.0.0.1:8000/webhooks/stripe (docs/deploy.md, The webhook"
-            " door).",
+            " endpoint).",
         )
     url = environment.output("ApiUrl").rstrip("/") + _PATH
     with stripe_errors("list webhook endpoints"):

@@ -1,4 +1,4 @@
-"""The partner door: Stripe's event destination, the partner source in this account, its bus."""
+"""The partner event source: Stripe's event destination, the partner source in this account, its bus."""
 
 from __future__ import annotations
 

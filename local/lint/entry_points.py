@@ -1,4 +1,4 @@
-"""Do both doors onto the workflow let in the same events, and lose none?"""
+"""Do both entry points onto the workflow let in the same events, and lose none?"""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ _OWN_PATTERN: Final = [OWN_SOURCE]
 Rule = Mapping[str, Any]
 
 
-def check_doors(subject: Subject) -> Iterator[Finding]:
+def check_entry_points(subject: Subject) -> Iterator[Finding]:
     """There is a rule on the partner bus for what Stripe sends, and one on `default` for what we put there."""
     rules = _rules(subject)
     for bus, source, is_own in (("the partner bus", _PARTNER_PATTERN, False), ("default", _OWN_PATTERN, True)):
         there = [name for name, rule in rules.items() if (rule.get("EventBusName", "default") == "default") == is_own]
         if not there:
             yield subject.in_template(
-                subject.machine_id, "door", f"no rule on {bus} starts it", f"add one with source {source}"
+                subject.machine_id, "entry point", f"no rule on {bus} starts it", f"add one with source {source}"
             )
         for name in there:
             if _pattern(rules[name]).get("source") != source:
                 yield subject.in_template(
-                    name, "door", f"its source on {bus} is {_pattern(rules[name]).get('source')}", f"match {source}"
+                    name,
+                    "entry point",
+                    f"its source on {bus} is {_pattern(rules[name]).get('source')}",
+                    f"match {source}",
                 )
     for name, rule in rules.items():
         if rule.get("State", "ENABLED") != "ENABLED":
-            yield subject.in_template(name, "door", "it is not enabled", "set State: ENABLED")
+            yield subject.in_template(name, "entry point", "it is not enabled", "set State: ENABLED")
 
 
 def check_event_types(subject: Subject) -> Iterator[Finding]:
@@ -55,7 +58,7 @@ def check_event_types(subject: Subject) -> Iterator[Finding]:
         yield subject.in_template(
             subject.machine_id,
             "event-types",
-            f"the doors {', '.join(lists)} differ in detail-type",
+            f"the entry points {', '.join(lists)} differ in detail-type",
             "make the lists equal",
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cachao.connect import ownership, proof, webhook_door
+from cachao.connect import ownership, proof, webhook_endpoint
 from local.stripe_stand_in import WebhookEndpoint
 from tests.operations.connect.site import Killed, Site
 from ticketing.stripe.event_types import HANDLED_EVENTS
@@ -108,7 +108,7 @@ def test_a_secret_that_may_not_be_written_is_told_and_the_next_run_starts_anew(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(webhook_door, "_store", _refuse)
+        patch.setattr(webhook_endpoint, "_store", _refuse)
         first = site.connect("--webhook")
     assert first.exit_code == 3
     assert first.data["steps"][0]["says"].startswith("Made the webhook endpoint")
