@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.schedules import explore
 from tests.schedules.laboratory import Laboratory, Scenario
 from tests.schedules.scenarios import CHOSEN, everything
 from tests.sizes import size
@@ -17,3 +18,10 @@ from tests.sizes import size
 def test_no_schedule_breaks_anything(lab: Laboratory, scenario: Scenario) -> None:
     failure = lab.explore(scenario, walks=size(0, 3), seed=len(str(scenario)))
     assert failure is None, str(failure)
+
+
+# What schedules have found, so that it stays mended: what was answered then, and what must be.
+def test_the_same_buyer_at_once_gets_one_checkout_and_no_refusal(lab: Laboratory) -> None:
+    """The last seat went to his own first request, which the second came to know only at the seats: `sold_out`."""
+    run = lab.runner(Scenario("told", ("back", "back")))(explore.given([0] * 7 + [1]))
+    assert run.outcomes == ["order new", "order new"]

@@ -156,19 +156,14 @@ def place(
     opener = opener_of(request, terms)
     ticket = _ticket_on_sale(tx, request, opener, now, beside)
     _check_opener(ticket, opener, request.quantity)
-    code = discount_codes.normalised(request.discount_code)
-    usable = None if code is None else discount_codes.find_usable(tx, event_id=request.event_id, code=code, now=now)
-    price = pricing.price_order(
-        base_price=ticket["price"],
-        quantity=request.quantity,
-        discount=_date_discount(ticket) if usable is None else usable.discount,
-        currency=terms.currency,
-    )
-    # What is committed already says no: then nobody's row needs to be locked. The hold below decides.
-    _check_left(ticket, request.quantity)
-    _hold_seats(tx, request)
-    if usable is not None and not holds.take_code_use(tx, code_id=usable.code_id):
-        raise CodeRefused("code_used_up")
+    try:
+        usable, price = _take(tx, request, terms, ticket, now)
+    except (NotEnoughSeats, CodeRefused):
+        # Another request of the same buyer may have taken them since the first look: then he has them.
+        earlier = checkouts.find_earlier(tx, opener, ticket_id=request.ticket_id, beside=beside)
+        if earlier is not None:
+            raise EarlierFound(earlier) from None
+        raise
     mark = new_mark()
     order_id = _insert(
         tx,
@@ -198,6 +193,26 @@ def place(
         order_mark=mark,
         cancel_token=token,
     )
+
+
+def _take(
+    tx: Transaction, request: CheckoutRequest, terms: CheckoutTerms, ticket: Row, now: datetime
+) -> tuple[discount_codes.UsableCode | None, Price]:
+    """Hold the seats and the code's use, and say what they cost."""
+    code = discount_codes.normalised(request.discount_code)
+    usable = None if code is None else discount_codes.find_usable(tx, event_id=request.event_id, code=code, now=now)
+    price = pricing.price_order(
+        base_price=ticket["price"],
+        quantity=request.quantity,
+        discount=_date_discount(ticket) if usable is None else usable.discount,
+        currency=terms.currency,
+    )
+    # What is committed already says no: then nobody's row needs to be locked. The hold below decides.
+    _check_left(ticket, request.quantity)
+    _hold_seats(tx, request)
+    if usable is not None and not holds.take_code_use(tx, code_id=usable.code_id):
+        raise CodeRefused("code_used_up")
+    return usable, price
 
 
 def _check_opener(ticket: Row, opener: Opener, quantity: int) -> None:
