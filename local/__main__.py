@@ -101,10 +101,9 @@ def print_addresses(stack: "LocalStack") -> None:
     print()
     for name, value in rows:
         print(f"  {name:<14} {value}")
-    event_id, ticket_id = something_to_buy(stack.database_address)
-    print("\nBuy a ticket, open the checkout_url that comes back, and pay with 4242 4242 4242 4242:\n")
-    print(f"  curl -X POST {stack.api_url}/events/{event_id}/tickets/{ticket_id}/checkout \\")
-    print('    -H \'Content-Type: application/json\' -d \'{"quantity": 1, "email": "you@example.com"}\'')
+    event_id, _ = something_to_buy(stack.database_address)
+    print(f"\nFirst, buy a ticket:  {stack.api_url}/events/{event_id}  (all events: {stack.api_url}/)")
+    print("Pay with 4242 4242 4242 4242, any future date, any code; the payment page lists other test cards.")
     print("\nLook on with .venv/bin/cachao watch, ask with .venv/bin/cachao doctor.")
     print("The database is kept until `make run FRESH=1`; executions are forgotten when this stops.")
     print("Ctrl-C stops everything.", flush=True)

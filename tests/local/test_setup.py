@@ -123,3 +123,29 @@ def test_where_mariadb_cannot_be_installed_it_is_explained(
     with pytest.raises(setup.SetupError, match="sudo apt-get install mariadb-server"):
         setup.install_mariadb()
     assert commands == []
+
+
+def test_chromium_is_installed_where_no_browser_of_its_kind_is(
+    commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup.os, "geteuid", lambda: 0)  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        setup.shutil,  # type: ignore[attr-defined]
+        "which",
+        lambda name, **_: None if name in setup.BROWSERS else f"/usr/bin/{name}",
+    )
+    assert setup.install_browser() == 0
+    [command] = commands
+    assert command.endswith(" chromium")
+    monkeypatch.setattr(setup.shutil, "which", lambda name, **_: f"/usr/bin/{name}")  # type: ignore[attr-defined]
+    assert setup.install_browser() == 0
+    assert len(commands) == 1
+
+
+def test_where_chromium_cannot_be_installed_the_tests_go_on_without(
+    commands: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(setup.shutil, "which", lambda *_, **__: None)  # type: ignore[attr-defined]
+    assert setup.install_browser() == 0
+    assert "The tests in a browser are skipped: sudo apt-get install chromium" in capsys.readouterr().err
+    assert commands == []
