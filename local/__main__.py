@@ -87,6 +87,7 @@ def print_addresses(stack: "LocalStack") -> None:
     mysql = f"mariadb --host={database.host} --port={database.port} --user={database.user} --password {database.name}"
     rows = [
         ("API", f"{stack.api_url}  (to read: {stack.describe()['api_page_url']})"),
+        ("Operators", f"{stack.describe()['operations_url']}  (executions, orders, alerts, as they come)"),
         ("AWS", f"{stack.cloud.endpoint_url}  (region {stack.cloud.region}, any credentials)"),
         ("MariaDB", f"{mysql}  (password: see {stack.file.name})"),
         ("Stripe", stack.stripe_url),

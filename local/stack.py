@@ -28,6 +28,9 @@ from local.aws.user_pool import READY_USER, create_user_pool
 from local.database.mariadb import DEFAULT_PORT as DEFAULT_DATABASE_PORT
 from local.database.mariadb import DatabaseAddress, MariaDB
 from local.database.sample_shop import events_on_sale
+from local.journal import Journal
+from local.operators_page import PATH as OPERATORS_PAGE
+from local.operators_page import OperatorsPage
 from local.processes import LOOPBACK, free_port
 from local.signals import undisturbed
 from local.storefront import Storefront
@@ -137,6 +140,7 @@ class LocalStack:
         self._template_file = template_file
         self._parts = ExitStack()
         self._alerts: list[Alert] = []
+        self._alert_journal = Journal(self.directory / "alerts.jsonl")
         self.database = MariaDB(
             self.directory / "mariadb",
             port=self.options.database_port,
@@ -283,6 +287,7 @@ class LocalStack:
         return {
             "api_url": self.api_url,
             "api_page_url": f"{self.api_url}{API_PAGE}",
+            "operations_url": f"{self.api_url}{OPERATORS_PAGE}/",
             "aws_endpoint_url": self.cloud.endpoint_url,
             "region": self.cloud.region,
             "account_id": self.cloud.account_id,
@@ -298,6 +303,7 @@ class LocalStack:
             "outputs": dict(self.deployment.outputs),
             "functions": {name: function.name for name, function in self.deployment.functions.items()},
             "logs_dir": str(self.logs_directory),
+            "alerts_file": str(self._alert_journal.path),
             "pid": os.getpid(),
         }
 
@@ -306,6 +312,8 @@ class LocalStack:
         self._parts.enter_context(DirectoryLock(self.directory / "lock"))
         if self.options.fresh:
             shutil.rmtree(self.database.directory, ignore_errors=True)
+            shutil.rmtree(self.logs_directory, ignore_errors=True)
+            self._alert_journal.path.unlink(missing_ok=True)
         self._parts.enter_context(self.database)
         self._parts.enter_context(self.cloud)
         self._start_stripe()
@@ -324,7 +332,9 @@ class LocalStack:
             served = ClientRateLimit(
                 read_rate_limit(PROJECT / "deploy" / "rate-limit.yaml", secret=_PROXY_SECRET), served
             )
-        api.start(self._storefront(served))
+        page = OperatorsPage(self.describe(), self._storefront(served))
+        self._parts.callback(page.close)
+        api.start(page)
         self._write_file()
         self._parts.callback(self.file.unlink, missing_ok=True)
 
@@ -418,7 +428,9 @@ class LocalStack:
         return [self.api_url, self.api_url.replace(LOOPBACK, "localhost")]
 
     def _subscribe_to_alerts(self) -> None:
-        """Two queues: one for people and programs, one that `alerts()` reads."""
+        """Two queues: one for people and programs, one that `alerts()` reads; and the file that outlives us."""
+        self._alert_journal.load()  # what a kill left half written is taken off
+        self.cloud.keep_messages(self.deployment.outputs["AlertTopicArn"], self._alert_journal.append)
         self.alert_queue_url = self._subscribe("alerts")
         self._own_alert_queue_url = self._subscribe("alerts-of-the-stack")
 

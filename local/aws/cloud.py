@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -196,6 +196,10 @@ class LocalCloud:
     def make_partner_source(self, name: str) -> None:
         """Make a partner event source, as Stripe does; a bus of its name makes it active."""
         moto_patches.event_bridge.make_source(name, account_id=self.account_id, region=self.region)
+
+    def keep_messages(self, topic_arn: str, keep: Callable[[Mapping[str, Any]], None]) -> None:
+        """Hand each message that is published to a topic to `keep`: `at`, `subject`, `message`, `attributes`."""
+        moto_patches.topics.keep_messages(self._replacements, topic_arn, keep)
 
     def deploy(self, template: Template) -> Deployment:
         """Deploy a template as a CloudFormation stack.

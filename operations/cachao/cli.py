@@ -29,6 +29,7 @@ from cachao.event import event
 from cachao.executions import executions
 from cachao.migrate import migrate
 from cachao.orders import orders
+from cachao.page.command import page
 from cachao.policy.command import policy
 from cachao.prepare_database import prepare_database
 from cachao.problems import explain
@@ -132,6 +133,7 @@ for _command in (
     disputes,
     show,
     watch,
+    page,
     replay,
     event,
     refund,

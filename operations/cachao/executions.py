@@ -12,7 +12,7 @@ from cachao.aws import executions as executions_of_workflow
 from cachao.aws.executions import LOOKED_THROUGH, Execution
 from cachao.command_context import CommandContext
 from cachao.problems import BROKEN, USAGE, FunctionFailed, Problem
-from cachao.replay.repairs import Repairs
+from cachao.replay.repairs import Repairs, look_for
 from cachao.view import executions as execution_view
 from cachao.view import orders as order_view
 from cachao.view.output import escape
@@ -101,7 +101,7 @@ class Listed:
 
 def _answer(context: CommandContext, listed: Listed, *, as_csv: bool) -> None:
     found = listed.found
-    repairs = Repairs(context.environment, found)
+    repairs = look_for(context.environment, found)
     told = _told(listed, repairs)
     if as_csv:
         write_csv(context.output, _COLUMNS, ([one.get(name) for name in _COLUMNS] for one in told))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
 import typer
 
+from cachao.aws.environment import Environment
 from cachao.command_context import CommandContext
 from cachao.problems import CANNOT_REACH, USAGE, Problem
 from cachao.view.output import coloured, escape, moment, pluralize, table
@@ -18,7 +20,7 @@ from cachao.view.spreadsheet import refuse_json_and_csv, write_csv
 from cachao.view.time_spans import parse_since
 from ticketing.orders.status import OrderStatus
 
-_STATUSES: Final = (
+STATUSES: Final = (
     OrderStatus.PENDING,
     OrderStatus.PROCESSING,
     OrderStatus.PAID,
@@ -38,10 +40,49 @@ _AMOUNT = re.compile(r"\d{1,8}(\.\d{1,2})?\Z", re.ASCII)
 _LONGEST_ADDRESS: Final = 255
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """Which orders an operator wants to see, as it is written: see the options of `cachao orders`."""
+
+    status: str | None = None
+    since: str = "2d"
+    until: str | None = None
+    email: str | None = None
+    total: str | None = None
+    limit: int | None = None
+
+
+def find_orders(environment: Environment, wish: Wish) -> dict[str, Any]:
+    """Give `orders`, newest first; `more`, whether there are others; `looked_back_to` where not all were looked at.
+
+    Raises:
+        Problem: the wish is none, the database is away, or the deployed function is too old.
+    """
+    limit = wish.limit or _SHOWN
+    if limit > _PAGE:
+        raise Problem(f"At most {_PAGE} are shown.", advice="Say --csv for a file with all of them.", exit_code=USAGE)
+    return _ask(environment, {**_question(wish), "limit": limit})
+
+
+def _question(wish: Wish) -> dict[str, Any]:
+    if wish.status is not None and wish.status not in STATUSES:
+        raise Problem(f"{wish.status!r} is not a status.", advice=f"They are {', '.join(STATUSES)}.", exit_code=USAGE)
+    begin, end = parse_since(wish.since), None if wish.until is None else parse_since(wish.until)
+    if end is not None and end <= begin:
+        raise Problem("--until must be after --since.", exit_code=USAGE)
+    return {
+        "since": begin.isoformat(),
+        "until": None if end is None else end.isoformat(),
+        "status": wish.status,
+        "email": _address(wish.email),
+        "total": _amount(wish.total),
+    }
+
+
 def orders(  # noqa: PLR0913 -- each is an option
     ctx: typer.Context,
     *,
-    status: Annotated[str | None, typer.Option(help=f"Only with this status: {', '.join(_STATUSES)}.")] = None,
+    status: Annotated[str | None, typer.Option(help=f"Only with this status: {', '.join(STATUSES)}.")] = None,
     since: Annotated[str, typer.Option(help="Only orders made since: 30m, 12h, 2d, or a date (UTC).")] = "2d",
     until: Annotated[str | None, typer.Option(help="Only orders made before; written like --since.")] = None,
     email: Annotated[str | None, typer.Option(help="Only orders of this e-mail address (it is not shown).")] = None,
@@ -66,26 +107,12 @@ def orders(  # noqa: PLR0913 -- each is an option
         cachao orders --since 2026-11-01 --until 2026-12-01 --csv > orders.csv
     """
     context: CommandContext = ctx.obj
-    if status is not None and status not in _STATUSES:
-        raise Problem(f"{status!r} is not a status.", advice=f"They are {', '.join(_STATUSES)}.", exit_code=USAGE)
-    begin, end = parse_since(since), None if until is None else parse_since(until)
-    if end is not None and end <= begin:
-        raise Problem("--until must be after --since.", exit_code=USAGE)
-    question = {
-        "since": begin.isoformat(),
-        "until": None if end is None else end.isoformat(),
-        "status": status,
-        "email": _address(email),
-        "total": _amount(total),
-    }
+    wish = Wish(status=status, since=since, until=until, email=email, total=total, limit=limit)
     if as_csv:
         refuse_json_and_csv(context.output)
-        _export(context, question, limit)
+        _export(context, _question(wish), limit)
         return
-    limit = limit or _SHOWN
-    if limit > _PAGE:
-        raise Problem(f"At most {_PAGE} are shown.", advice="Say --csv for a file with all of them.", exit_code=USAGE)
-    result = _ask(context, {**question, "limit": limit})
+    result = find_orders(context.environment, wish)
     found = result["orders"]
     context.output.answer(result, _table(found) if found else "There are none.")
     if result["looked_back_to"] is not None:
@@ -95,10 +122,10 @@ def orders(  # noqa: PLR0913 -- each is an option
             f" --until {time + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}, or ask by --email; --csv looks at all."
         )
     if result["more"]:
-        context.output.note(f"There are more than these {limit}: use --limit NUMBER, or a shorter --since.")
+        context.output.note(f"There are more than these {len(found)}: use --limit NUMBER, or a shorter --since.")
     if not found:
         context.output.note(
-            f"Looked at was what was made since {moment(begin)} UTC: a longer --since looks further back."
+            f"Looked at was what was made since {moment(parse_since(since))} UTC: a longer --since looks further back."
         )
 
 
@@ -125,7 +152,7 @@ def _pages(context: CommandContext, question: dict[str, Any], limit: int | None)
     """Give all that there are, page by page, at most `limit`."""
     left = limit
     while True:
-        result = _ask(context, {**question, "limit": _PAGE if left is None else min(left, _PAGE)})
+        result = _ask(context.environment, {**question, "limit": _PAGE if left is None else min(left, _PAGE)})
         found = result["orders"]
         yield found
         if left is not None:
@@ -140,9 +167,9 @@ def _pages(context: CommandContext, question: dict[str, Any], limit: int | None)
             return
 
 
-def _ask(context: CommandContext, question: dict[str, Any]) -> dict[str, Any]:
+def _ask(environment: Environment, question: dict[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] | None
-    result = context.environment.invoke("InspectOrderFunction", {"orders": question}).get("orders")
+    result = environment.invoke("InspectOrderFunction", {"orders": question}).get("orders")
     if result is None:
         raise Problem(
             "The deployed InspectOrderFunction cannot list orders: its version is older.",

@@ -100,17 +100,30 @@ def show(
     environment, how = context.environment, How(picture, full, last)
     if picture is not None:
         pictures.check(picture)
-    if wanted.isascii() and wanted.isdigit():
-        _show_known(context, _of_number(environment, wanted), how)
-    elif _STRIPE_ID.match(wanted):
-        _show_known(context, _of_stripe_id(environment, wanted), how)
+    if is_order_or_stripe_id(wanted):
+        _show_known(context, look_up(environment, wanted), how)
     else:
         _show_execution(context, executions.get(environment, wanted, note=context.output.note), how)
 
 
+def is_order_or_stripe_id(wanted: str) -> bool:
+    """Tell whether that is an order's number or an id of Stripe's, and not an execution."""
+    return (wanted.isascii() and wanted.isdigit()) or _STRIPE_ID.match(wanted) is not None
+
+
+def look_up(environment: Environment, wanted: str) -> Known:
+    """Give what is known of an order, or of an id of Stripe's.
+
+    Raises:
+        Problem: neither the database nor the logs have it.
+    """
+    of = _of_number if wanted.isdigit() else _of_stripe_id
+    return of(environment, wanted)
+
+
 def _show_execution(context: CommandContext, execution: Execution, how: How) -> None:
     timeline = executions.timeline(context.environment, execution)
-    original = _original(context.environment, execution, [])
+    original = original_of(context.environment, execution, [])
     context.output.answer(
         execution_view.as_data(execution, timeline, original=original),
         *execution_view.render(execution, timeline, full=how.full, original=original),
@@ -179,8 +192,8 @@ def _show_known(context: CommandContext, known: Known, how: How) -> None:
     environment, found = context.environment, known.found.executions
     order = known.inspected["order"]["id"] if known.inspected else None
     timelines = [(execution, executions.timeline(environment, execution)) for execution in found[-how.last :]]
-    originals = {execution.name: _original(environment, execution, found) for execution, _ in timelines}
-    shown = _what_is_known(known)
+    originals = {execution.name: original_of(environment, execution, found) for execution, _ in timelines}
+    shown = what_is_known(known)
     if found:
         shown.append(execution_view.listing("Executions, the oldest first", found, order=order))
     elif known.found.complete:
@@ -211,7 +224,8 @@ def _show_known(context: CommandContext, known: Known, how: How) -> None:
         raise typer.Exit(BROKEN)
 
 
-def _what_is_known(known: Known) -> list[RenderableType]:
+def what_is_known(known: Known) -> list[RenderableType]:
+    """Show an order, or say why there is none to show; without its executions."""
     if known.inspected is not None:
         return _spaced(order_view.render(known.inspected))
     shown: list[RenderableType] = []
@@ -241,7 +255,7 @@ def _data(known: Known) -> dict[str, Any]:
     }
 
 
-def _original(environment: Environment, execution: Execution, among: list[Execution]) -> str | None:
+def original_of(environment: Environment, execution: Execution, among: list[Execution]) -> str | None:
     """Give the whole name of the execution that this one replays; None where it replays none, or it is not found."""
     if not execution_names.is_replay(execution.name):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated, Any, Final
@@ -32,39 +32,64 @@ _HISTORY_TAIL: Final = 100
 
 @dataclass(frozen=True)
 class Seen:
-    """An execution, and the step that it is in or ended with."""
+    """An execution, and the step that it is in or ended with. Not `described`: only what the list says is known."""
 
     execution: Execution
     step: str
+    described: bool = True
 
 
 class Watcher:
     """Looks at the newest executions again and again; asks only about what is new or still runs."""
 
-    def __init__(self, environment: Environment, *, since: datetime, rows: int) -> None:
-        """Take where to look, how far back to begin, and how many executions to keep in view."""
+    def __init__(
+        self, environment: Environment, *, since: datetime, rows: int, described_at_once: int | None = None
+    ) -> None:
+        """Take where to look, how far back to begin, and how many executions to keep in view.
+
+        `described_at_once`: so many new ones are described in a look at most, the newest first; the others wait for
+        the next looks. None: all are.
+        """
         self._environment = environment
         self._since = since
         self._rows = rows
+        self._described_at_once = described_at_once
         self._seen: dict[str, Seen] = {}
+        # In which look each running execution's step was last asked for.
+        self._asked: dict[str, int] = {}
+        self._looks = 0
 
     def look(self) -> list[Seen]:
         """Give the newest executions, oldest first."""
         listed = list(islice(executions.listed(self._environment, since=self._since), self._rows))
         # The list says which still run; describing those again and again would be too many requests.
-        changed = [found["executionArn"] for found in listed if self._status(found) != found["status"]]
+        changed = [found for found in listed if self._status(found) != found["status"]]
         seen = dict(self._seen)
-        seen.update({e.arn: Seen(e, self._step(e)) for e in executions.describe_all(self._environment, changed)})
-        running = [one.execution for one in seen.values() if one.execution.status == executions.RUNNING]
-        seen.update({e.arn: Seen(e, self._step_under_way(e)) for e in running[-_STEPS_AT_ONCE:]})
+        seen.update(
+            {found["executionArn"]: Seen(executions.as_listed(found), "…", described=False) for found in changed}
+        )
+        now = [found["executionArn"] for found in changed[: self._described_at_once]]
+        seen.update({e.arn: Seen(e, self._step(e)) for e in executions.describe_all(self._environment, now)})
+        for arn in self._in_turn(seen):
+            seen[arn] = replace(seen[arn], step=self._step_under_way(seen[arn].execution))
         arns = [found["executionArn"] for found in reversed(listed)]
         shown = [seen[arn] for arn in arns if arn in seen]
         self._seen = {one.execution.arn: one for one in shown}
         return shown
 
+    def _in_turn(self, seen: dict[str, Seen]) -> list[str]:
+        """Give the running executions whose steps are asked for now: those that were asked for longest ago."""
+        self._looks += 1
+        running = [arn for arn, one in seen.items() if one.execution.status == executions.RUNNING]
+        turn = sorted(running, key=lambda arn: self._asked.get(arn, 0))[:_STEPS_AT_ONCE]
+        self._asked = {arn: self._asked[arn] for arn in running if arn in self._asked} | dict.fromkeys(
+            turn, self._looks
+        )
+        return turn
+
     def _status(self, found: dict[str, Any]) -> str | None:
         known = self._seen.get(found["executionArn"])
-        return known.execution.status if known else None
+        return known.execution.status if known is not None and known.described else None
 
     def _step(self, execution: Execution) -> str:
         if execution.status == executions.RUNNING:

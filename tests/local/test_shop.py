@@ -246,3 +246,22 @@ def test_with_a_test_key_the_real_stripe_is_used(tmp_path_factory: pytest.TempPa
         running.process.terminate()
         assert running.process.wait(60) == 0
         running.close()
+
+
+def test_the_operators_page_shows_a_payment_beside_the_api(shop: Shop) -> None:
+    made = shop.check_out(email="page@example.com")
+    assert shop.pay(made["session_id"]).returncode == 0
+    assert wait_until(lambda: shop.status_of(made["session_id"]) == "paid", 30)
+
+    def rows() -> list[dict[str, Any]]:
+        status, told, _ = shop.call("GET", "/operations/api/executions", origin=None)
+        assert status == 200
+        return list(told["rows"])
+
+    wanted = (str(made["order_id"]), "OrderPaid")
+    assert wait_until(lambda: wanted in [(row.get("order"), row.get("result")) for row in rows()], 30)
+    assert shop.addresses["operations_url"] == f"{shop.addresses['api_url']}/operations/"
+    for origin in (ORIGIN, "https://evil.example"):  # also the shop's own frontend has no business there
+        assert shop.call("GET", "/operations/api/executions", origin=origin)[0] == 403
+    status, listed, _ = shop.call("POST", "/operations/api/orders", body={"limit": 1}, origin=None)
+    assert (status, [str(order["id"]) for order in listed["orders"]]) == (200, [made["order_id"]])

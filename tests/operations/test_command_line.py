@@ -63,8 +63,8 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-# Those that only read.
-READING = {"doctor", "executions", "orders", "disputes", "show", "watch", "policy", "books"}
+# Those that only read; what the page does is asked on the page.
+READING = {"doctor", "executions", "orders", "disputes", "page", "show", "watch", "policy", "books"}
 
 
 def test_every_command_that_changes_something_can_be_tried_and_can_be_told_yes() -> None:

@@ -55,7 +55,7 @@ def test_it_says_where_it_did_not_look_through_all(
 
 
 def test_a_replay_that_runs_is_told_as_such(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cachao.replay.repairs import Repair, Repairs  # noqa: PLC0415 -- of this test only
+    from cachao.replay.repairs import Repair, look_for  # noqa: PLC0415 -- of this test only
 
     name = "a" * 73
     names = {f"replay-2-{name[:69]}": "RUNNING", f"replay-1-{name[:69]}": "FAILED", "other": "SUCCEEDED"}
@@ -63,4 +63,4 @@ def test_a_replay_that_runs_is_told_as_such(environment: Any, monkeypatch: pytes
         executions, "listed", lambda *_args, **_named: ({"name": n, "status": s} for n, s in names.items())
     )
     failed = executions.Execution("arn", name, "FAILED", BEGIN, None, EventSummary(), "{}", "E", "c", None)
-    assert Repairs(environment, [failed]).of(failed) == Repair(f"replay-2-{name[:69]}", runs=True)
+    assert look_for(environment, [failed]).of(failed) == Repair(f"replay-2-{name[:69]}", runs=True)

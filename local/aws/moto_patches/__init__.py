@@ -10,10 +10,20 @@ shows for each that plain moto still lacks it, so that a patch that is no longer
 | `lambda_tasks`  | tasks call Lambda through HTTP and boto3; unknown errors |
 | `event_bridge`  | state machines and functions as targets, dead letters, partner buses, disabled rules |
 | `speed`         | work done again and again |
+| `topics`        | messages of a topic for a file that outlives moto |
 | `user_pools`    | logins by SRP, an ID token's attributes, ids that stay; the arithmetic is `secure_remote_password` |
 | `stack_resources` | one resource by its name, where another was not created |
 """
 
-from local.aws.moto_patches import event_bridge, execution, jsonata, lambda_tasks, speed, stack_resources, user_pools
+from local.aws.moto_patches import (
+    event_bridge,
+    execution,
+    jsonata,
+    lambda_tasks,
+    speed,
+    stack_resources,
+    topics,
+    user_pools,
+)
 
-__all__ = ["event_bridge", "execution", "jsonata", "lambda_tasks", "speed", "stack_resources", "user_pools"]
+__all__ = ["event_bridge", "execution", "jsonata", "lambda_tasks", "speed", "stack_resources", "topics", "user_pools"]

@@ -11,6 +11,7 @@ import functools
 import json
 import shlex
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -161,6 +162,11 @@ class Environment:
         """Where the local stack's functions log; None on AWS."""
         return Path(self._local["logs_dir"]) if self._local and "logs_dir" in self._local else None
 
+    @property
+    def alerts_file(self) -> Path | None:
+        """Where the local stack writes down each alert, a JSON object a line; None on AWS."""
+        return Path(self._local["alerts_file"]) if self._local and "alerts_file" in self._local else None
+
     def output(self, name: str) -> str:
         """Give an output of the stack.
 
@@ -276,8 +282,7 @@ def find(choice: Choice) -> Environment:
             exit_code=CANNOT_REACH,
         )
     if file is not None:
-        local = json.loads(file.read_text(encoding="utf-8"))
-        return Environment(_local_session(local["region"]), stack=None, local=local)
+        return local_environment(json.loads(file.read_text(encoding="utf-8")))
     if choice.stack is None:
         raise Problem(
             "Which stack?",
@@ -285,6 +290,11 @@ def find(choice: Choice) -> Environment:
             exit_code=USAGE,
         )
     return Environment(boto3.Session(region_name=choice.region, profile_name=choice.profile), stack=choice.stack)
+
+
+def local_environment(description: Mapping[str, Any]) -> Environment:
+    """Give the local stack that `stack.json` describes so."""
+    return Environment(_local_session(description["region"]), stack=None, local=dict(description))
 
 
 def _local_session(region: str) -> boto3.Session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -140,6 +140,22 @@ def describe(environment: Environment, arn: str) -> Execution | None:
     )
 
 
+def as_listed(found: Mapping[str, Any]) -> Execution:
+    """Give an execution as `ListExecutions` has it: without its input, and without what became of it."""
+    return Execution(
+        arn=found["executionArn"],
+        name=found["name"],
+        status=found["status"],
+        started=found["startDate"],
+        stopped=found.get("stopDate"),
+        event=EventSummary(),
+        input="",
+        error=None,
+        cause=None,
+        output=None,
+    )
+
+
 def get(environment: Environment, name_or_arn: str, *, note: Callable[[str], object] = lambda _: None) -> Execution:
     """Describe the execution of this ARN, this name, or the only one whose name begins so.
 
@@ -217,9 +233,13 @@ def _several(wanted: str, names: list[str]) -> Problem:
 
 def timeline(environment: Environment, execution: Execution) -> Timeline:
     """Read an execution's steps from its history."""
+    return read(events(environment, execution.arn), running=execution.status == RUNNING)
+
+
+def events(environment: Environment, arn: str) -> Iterator[dict[str, Any]]:
+    """Give an execution's history, as `GetExecutionHistory` has it, in order."""
     pages = environment.client("stepfunctions").get_paginator("get_execution_history")
-    events = (event for page in pages.paginate(executionArn=execution.arn) for event in page["events"])
-    return read(events, running=execution.status == RUNNING)
+    return (event for page in pages.paginate(executionArn=arn) for event in page["events"])
 
 
 @dataclass(frozen=True)

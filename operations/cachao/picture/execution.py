@@ -36,8 +36,7 @@ def write_picture(environment: Environment, execution: Execution, timeline: Time
     Raises:
         Problem: the file cannot be written.
     """
-    described = environment.client("stepfunctions").describe_state_machine_for_execution(executionArn=execution.arn)
-    definition = json.loads(described["definition"])
+    definition = definition_of(environment, execution.arn)
     overlay = overlay_of(definition, timeline, started=execution.started)
     if file.suffix == ".svg":
         text = draw(definition, overlay)
@@ -47,6 +46,12 @@ def write_picture(environment: Environment, execution: Execution, timeline: Time
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Problem(f"{file} cannot be written: {error.strerror}.") from error
+
+
+def definition_of(environment: Environment, arn: str) -> dict[str, Any]:
+    """Give the state machine's definition that an execution runs, or ran."""
+    described = environment.client("stepfunctions").describe_state_machine_for_execution(executionArn=arn)
+    return dict(json.loads(described["definition"]))
 
 
 def overlay_of(definition: Mapping[str, Any], timeline: Timeline, *, started: datetime) -> Overlay:

@@ -27,7 +27,9 @@ from cachao.view.foreign_text import safe_lines
 
 Points = tuple[Point, ...]
 
-STYLE: Final = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+# Its colours by themselves, for a page that has the same.
+COLOURS: Final = (Path(__file__).parent / "colours.css").read_text(encoding="utf-8")
+RULES: Final = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
 _MARGIN: Final = 16.0
 _LINE_HEIGHT: Final = 15.0
 _LABEL_LINE: Final = 12.5
@@ -45,12 +47,13 @@ RESULT_WORDS: Final = {
 }
 
 
-def draw(definition: Mapping[str, Any], overlay: Overlay | None = None) -> str:
+def draw(definition: Mapping[str, Any], overlay: Overlay | None = None, *, styled: bool = True) -> str:
     """Draw a state machine, with an execution laid over it where one is given.
 
     Args:
         definition: the state machine (Amazon States Language).
         overlay: what became of the states.
+        styled: with its colours; without them a page puts COLOURS and RULES beside it.
 
     Returns:
         An SVG document. It is the same text for the same definition.
@@ -70,7 +73,7 @@ def draw(definition: Mapping[str, Any], overlay: Overlay | None = None) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" {size}{run} role="img" aria-label={quoteattr(title)}>',
         f"<title>{escape(title)}</title>",
         f"<desc>{escape(str(definition.get('Comment', '')).strip())}</desc>",
-        f"<style>{STYLE}</style>",
+        *([f"<style>{COLOURS}{RULES}</style>"] if styled else []),
         f'<rect class="paper" width="{_n(width)}" height="{_n(height)}" rx="8"/>',
         *_start(plan.boxes[graph.start], overlay),
         *_lines(plan, overlay),
@@ -243,7 +246,8 @@ def _states(plan: Plan, overlay: Overlay | None) -> Iterator[str]:
 def _state(node: Node, box: Box, result: StateResult | None, shows_run: bool) -> Iterator[str]:  # noqa: FBT001
     status = result.status if result is not None else "unreached"
     classes = f"state {status}" if shows_run else "state"
-    yield f'<g class="{classes}"><title>{escape(safe_lines(_told(node, result)))}</title>'
+    named = "" if result is None else f"data-state={quoteattr(node.name)} "
+    yield f'<g {named}class="{classes}"><title>{escape(safe_lines(_told(node, result)))}</title>'
     yield _shape(node, box)
     yield from _icon(node, box)
     yield from _text(node, box, result)

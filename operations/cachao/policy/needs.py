@@ -92,6 +92,13 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
         Need(places.EXECUTIONS, ("states:DescribeStateMachineForExecution",)),
     ),
     "watch": _READ,
+    "page": (
+        *_READ,
+        *_call("InspectOrderFunction"),
+        _LOGS,
+        Need(places.EXECUTIONS, ("states:DescribeStateMachineForExecution",)),
+        Need(places.DEAD_LETTERS, ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")),
+    ),
     "replay": _STARTED,
     "replay --order": (*_STARTED, *_call("InspectOrderFunction")),
     "replay --dead-letters": (

@@ -84,7 +84,7 @@ def replay(
     if dry_run:
         # SQS gives some of them; all would be started.
         output.answer(
-            {"dry_run": True, "waiting": waiting, "first": [_as_data(letter, longest=500) for letter in seen]},
+            {"dry_run": True, "waiting": waiting, "first": [as_data(letter, longest=500) for letter in seen]},
             *_entries(_headline(len(seen), waiting), seen),
         )
         return
@@ -99,8 +99,8 @@ def replay(
         if letters and not output.as_json:
             output.answer(None, *_entries(title, letters))
     extra = {
-        "left": [_as_data(letter, longest=500) for letter in done.left],
-        "discarded": [_as_data(letter) for letter in done.discarded],
+        "left": [as_data(letter, longest=500) for letter in done.left],
+        "discarded": [as_data(letter) for letter in done.discarded],
     }
     start_executions.report(context, done.begun, wait_seconds=wait_seconds, extra=extra)
 
@@ -136,8 +136,15 @@ def _empty(environment: Environment, *, discard: bool) -> _Emptied:
     return done
 
 
-def _as_data(letter: DeadLetter, *, longest: int | None = None) -> dict[str, Any]:
-    return {"error_code": letter.error_code, "reason": letter.reason, "body": letter.body[:longest]}
+def as_data(letter: DeadLetter, *, longest: int | None = None) -> dict[str, Any]:
+    """Give a message as JSON, its body cut to so many characters."""
+    return {
+        "error_code": letter.error_code,
+        "error_message": letter.error_message,
+        "event_type": summarise(letter.body).event_type,
+        "reason": letter.reason,
+        "body": letter.body[:longest],
+    }
 
 
 def _delete(environment: Environment, letter: DeadLetter) -> None:

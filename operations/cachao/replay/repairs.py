@@ -6,6 +6,7 @@ request. What reconciliation or a refund settled stands in no name: `cachao doct
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -25,19 +26,12 @@ class Repair:
 class Repairs:
     """The replays of some failed executions."""
 
-    def __init__(self, environment: Environment, shown: list[Execution]) -> None:
-        """Look for the replays of those of these that failed."""
-        failed = [execution for execution in shown if execution.failed]
+    def __init__(self, listed: Iterable[tuple[str, str]], *, all_seen: bool = True) -> None:
+        """Look for replays among executions, given by name and status. Not `all_seen`: there are older ones."""
         self._by_root: dict[str, Repair] = {}
-        self.all_seen = True
-        if not failed:
-            return
-        since = min(execution.started for execution in failed)
-        looked_through = 0
-        for found in islice(executions.listed(environment, since=since), executions.LOOKED_THROUGH):
-            looked_through += 1
-            self._see(found["name"], found["status"])
-        self.all_seen = looked_through < executions.LOOKED_THROUGH
+        self.all_seen = all_seen
+        for name, status in listed:
+            self._see(name, status)
 
     def _see(self, name: str, status: str) -> None:
         if not execution_names.is_replay(name):
@@ -52,3 +46,14 @@ class Repairs:
     def of(self, execution: Execution) -> Repair | None:
         """Give what repaired a failed execution, or is about to; None: it is open."""
         return self._by_root.get(execution_names.root_of(execution.name)) if execution.failed else None
+
+
+def look_for(environment: Environment, shown: list[Execution]) -> Repairs:
+    """Look for the replays of those of these executions that failed."""
+    failed = [execution for execution in shown if execution.failed]
+    if not failed:
+        return Repairs([])
+    since = min(execution.started for execution in failed)
+    listed = islice(executions.listed(environment, since=since), executions.LOOKED_THROUGH)
+    found = [(execution["name"], execution["status"]) for execution in listed]
+    return Repairs(found, all_seen=len(found) < executions.LOOKED_THROUGH)

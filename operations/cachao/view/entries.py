@@ -12,14 +12,16 @@ from rich.text import Text
 from cachao.view.foreign_text import safe
 
 
-class _Whole:
+class Whole:
     """A line that is never broken: it is copied. A terminal that is narrower goes on in the next line by itself."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        """Take the line."""
+        self.text = text
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Segment(safe(self._text))
+        """Print it as it is."""
+        yield Segment(safe(self.text))
         yield Segment.line()
 
 
@@ -27,6 +29,6 @@ def entries(title: str, listed: Sequence[tuple[str, Sequence[str]]]) -> list[Ren
     """Make the list: each name in a line of its own, its details, which may have rich's markup, indented below it."""
     shown: list[RenderableType] = [Text(title, style="bold")]
     for name, details in listed:
-        shown.append(_Whole(name))
+        shown.append(Whole(name))
         shown.append(Padding(Text.from_markup("  ".join(details)), (0, 0, 0, 2), expand=False))
     return shown

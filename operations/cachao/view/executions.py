@@ -44,7 +44,7 @@ def listing(
             coloured(execution.status),
             duration(execution.took),
             escape(execution.order or order),
-            escape(_event(execution)),
+            escape(event_of(execution)),
             escape(execution.error or result_of(execution)),
             *([] if since is None else [since(execution)]),
             escape(execution.name),
@@ -57,7 +57,8 @@ def listing(
     return table(title, *columns, rows=rows)
 
 
-def _event(execution: Execution) -> str | None:
+def event_of(execution: Execution) -> str | None:
+    """Name the type of the event that started an execution, and whether reconciliation made it."""
     event = execution.event
     return (
         f"{event.event_type}{' (reconciliation)' if _by_reconciliation(execution) else ''}"
@@ -131,12 +132,13 @@ def _step_as_data(step: Step) -> dict[str, Any]:
             }
             for attempt in step.attempts
         ],
-        "input": _parsed(step.input),
-        "output": _parsed(step.output),
+        "input": parsed(step.input),
+        "output": parsed(step.output),
     }
 
 
-def _parsed(text: str | None) -> object:
+def parsed(text: str | None) -> object:
+    """Give the value of a JSON text; a text that is none as it is."""
     try:
         return json.loads(text or "null")
     except ValueError:
@@ -241,7 +243,7 @@ def _tries(same: list[tuple[int, Attempt]], *, full: bool) -> str:
 
 def _said(text: str | None, *, full: bool) -> str:
     """Write a step's input or output: in full as JSON, or in a line without what is inside of what."""
-    value = _parsed(text)
+    value = parsed(text)
     if full:
         return json.dumps(value, indent=2, ensure_ascii=False)
     if not isinstance(value, dict):

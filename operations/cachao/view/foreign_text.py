@@ -41,6 +41,11 @@ def safe_json(text: str) -> str:
     return _UNSAFE_IN_LINES.sub(_json_number, text)
 
 
+def shown_json(text: str) -> str:
+    """Give a JSON text whose values are to be shown: each unsafe character in them is written as its number."""
+    return _UNSAFE_IN_LINES.sub(lambda found: f"\\{_number(found)}", text)
+
+
 class SafeConsole(Console):
     """A console on which no text can be a command, wherever it came from; rich's own commands stay."""
 

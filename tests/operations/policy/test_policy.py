@@ -22,6 +22,8 @@ from typer.testing import CliRunner
 
 from cachao.aws.environment import Choice, Environment, find
 from cachao.cli import app
+from cachao.page.application import Page
+from cachao.page.guard import Guard
 from cachao.policy import places
 from cachao.policy.document import document
 from cachao.policy.needs import ALWAYS, NEEDS, Need
@@ -32,6 +34,7 @@ from tests.operations.conftest import Cachao, paid_event
 from tests.operations.connect.site import Site
 from tests.operations.doctor.patients import Patient
 from tests.operations.doctor.test_doctor_rules import OWN, another_rule, other_machine
+from tests.operations.page.conftest import Browser
 from tests.operations.policy.recorded import Recorder, allows
 from tests.operations.replay.test_replay import send_dead_letter
 from tests.operations.test_commands import doubly_paid, late_order
@@ -156,6 +159,21 @@ def _show_a_picture(stage: Stage) -> None:
 def _watch(stage: Stage) -> None:
     with one_that_waits(stage):
         stage.run("watch", "--for", "0.4", "--every", "0.2")
+
+
+@scenario("page")
+def _page(stage: Stage) -> None:
+    order_id, ended = stage.failed
+    stage.dead_letters(order_id)
+    page = Page(find(Choice(stack="cachao-local", region=stage.cloud.region)), Guard(sessions=None))
+    try:
+        browser = Browser(page)
+        browser.rows()
+        for path in (f"executions/{ended.name}", f"orders/{order_id}", "alerts", "dead-letters"):
+            browser.get(f"/api/{path}")
+        browser.get("/api/orders", {})
+    finally:
+        page.close()
 
 
 @contextmanager
