@@ -136,7 +136,7 @@ def test_orders_are_listed_as_the_command_lists_them(browser: Browser, database:
         ("/api/executions/no-such-execution", None, 422, "There is no execution no-such-execution."),
         ("/api/orders", {"status": "lost"}, 400, "'lost' is not a status."),
         ("/api/orders", {"since": "soon"}, 400, "'soon' is not a time."),
-        ("/api/orders", {"limit": "many"}, 400, "Expected `int`, got `str` - at `$.limit`"),
+        ("/api/orders", {"limit": "many"}, 400, "Expected `int | null`, got `str` - at `$.limit`"),
         ("/api/orders", [], 400, "A JSON object is wanted."),
     ],
 )
