@@ -99,11 +99,11 @@ class AlertOutbox:
         )
         return bool(kept["first_execution"]["S"] == alert.execution_arn)
 
-    def note_told(self, key: str) -> None:
+    def note_sent(self, key: str) -> None:
         """Mark an alert as sent."""
         self._update(key, "SET is_told = :yes, expires_at = :expires", {":yes": {"BOOL": True}})
 
-    def untold(self, *, until: datetime) -> Iterator[NotedAlert]:
+    def not_sent(self, *, until: datetime) -> Iterator[NotedAlert]:
         """Yield the alerts that were stored until then and not sent, in no order."""
         request: dict[str, object] = {
             "TableName": self._table_name,

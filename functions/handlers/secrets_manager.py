@@ -165,8 +165,8 @@ def _endpoint(arn: str) -> tuple[SplitResult, str]:
     if len(parts) < _PARTS_OF_ARN:
         raise SecretNotFetched("ResourceNotFoundException")
     partition, region = parts[1], parts[3]
-    told = os.environ.get("AWS_ENDPOINT_URL_SECRETS_MANAGER") or os.environ.get("AWS_ENDPOINT_URL")
-    return urlsplit(told or f"https://{_SERVICE}.{region}.{_SUFFIXES.get(partition, _SUFFIX)}"), region
+    reported = os.environ.get("AWS_ENDPOINT_URL_SECRETS_MANAGER") or os.environ.get("AWS_ENDPOINT_URL")
+    return urlsplit(reported or f"https://{_SERVICE}.{region}.{_SUFFIXES.get(partition, _SUFFIX)}"), region
 
 
 def _credentials() -> Credentials:

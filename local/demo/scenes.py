@@ -53,7 +53,7 @@ def buy_a_ticket(stage: Stage, shop: SampleShop) -> str:
         "The buyer sees the ticket in the profile",
         holds=[(order["status"], order["event_name"]) for order in mine] == [("paid", "Salsa Night")],
     )
-    return next(str(told["event_id"]) for told in reversed(stage.stripe.deliveries()))
+    return next(str(reported["event_id"]) for reported in reversed(stage.stripe.deliveries()))
 
 
 def deliver_again(stage: Stage, shop: SampleShop, event_id: str) -> None:
@@ -83,9 +83,9 @@ def pay_a_wrong_amount(stage: Stage, shop: SampleShop) -> None:
         holds=(execution.status, execution.error) == ("FAILED", "AmountMismatch"),
     )
     stage.check("The order is as it was", holds=stage.order(order_id) == before)
-    told = stage.stack.alerts()[alerts:]
-    stage.check("The operators got exactly one alert:", holds=len(told) == 1)
-    for alert in told:
+    reported = stage.stack.alerts()[alerts:]
+    stage.check("The operators got exactly one alert:", holds=len(reported) == 1)
+    for alert in reported:
         screen.alert(stage.screen, alert)
 
 
@@ -153,12 +153,12 @@ def send_file(stage: Stage, shop: SampleShop, file: Path, *, as_it_is: bool) -> 
     screen.changes(stage.screen, f"Order {order_id}", before, stage.order(order_id))
     screen.changes(stage.screen, "Counts", counts, stage.counts(shop), counts=True)
     screen.steps(stage.screen, execution)
-    told = stage.stack.alerts()[alerts:]
-    for alert in told:
+    reported = stage.stack.alerts()[alerts:]
+    for alert in reported:
         screen.alert(stage.screen, alert)
     stage.check(
         "The execution succeeded, or failed with exactly one alert",
-        holds=execution.status == "SUCCEEDED" or (execution.status == "FAILED" and len(told) == 1),
+        holds=execution.status == "SUCCEEDED" or (execution.status == "FAILED" and len(reported) == 1),
     )
 
 

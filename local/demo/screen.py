@@ -68,10 +68,10 @@ def steps(screen: Console, execution: Execution) -> None:
         screen.print(f"  [red]{execution.error}[/]: {execution.cause}", highlight=False, soft_wrap=True)
 
 
-def alert(screen: Console, told: Alert) -> None:
+def alert(screen: Console, sent: Alert) -> None:
     """Show an alert as the operators' e-mail has it."""
-    attributes = ", ".join(f"{name}={value}" for name, value in sorted(told.attributes.items()))
-    screen.print(Panel(told.message, title=f"Subject: {told.subject}", subtitle=attributes, title_align="left"))
+    attributes = ", ".join(f"{name}={value}" for name, value in sorted(sent.attributes.items()))
+    screen.print(Panel(sent.message, title=f"Subject: {sent.subject}", subtitle=attributes, title_align="left"))
 
 
 def _steps(execution: Execution) -> list[tuple[str, float, float, int]]:

@@ -123,13 +123,13 @@ class Stage:
             raise DemoError("No execution was started: the event did not match a rule.")
         self.seen_executions.update(e["executionArn"] for e in new)
         arn = new[0]["executionArn"]
-        told = self.stack.wait_for_execution(arn)
+        reported = self.stack.wait_for_execution(arn)
         return Execution(
             arn=arn,
-            name=told["name"],
-            status=told["status"],
-            output=json.loads(told.get("output") or "{}"),
-            error=told.get("error"),
-            cause=told.get("cause"),
+            name=reported["name"],
+            status=reported["status"],
+            output=json.loads(reported.get("output") or "{}"),
+            error=reported.get("error"),
+            cause=reported.get("cause"),
             history=list(self.stack.history(arn)),
         )

@@ -23,7 +23,7 @@ CHECKS: Final[tuple[Callable[[Subject], Iterator[Finding]], ...]] = (
     structure.check_ending,
     structure.check_comments,
     structure.check_names,
-    structure.check_failures_are_told,
+    structure.check_failures_are_alerted,
     structure.check_failed_step,
     resilience.check_task_timeouts,
     resilience.check_retries,

@@ -128,9 +128,9 @@ def check_counting(subject: Subject) -> Iterator[Finding]:
         for name, state in scope.states.items():
             if state.get("Resource") != UPDATE_ITEM:
                 continue
-            told = name not in scope.reachable(without=publishing)
+            reported = name not in scope.reachable(without=publishing)
             for catcher in state.get("Catch", []):
-                if not told and catcher.get("Next") not in publishing:
+                if not reported and catcher.get("Next") not in publishing:
                     yield subject.in_definition(
                         name, "counting", "where it fails no alert goes out", "lead its Catch to the publishing task"
                     )

@@ -88,12 +88,12 @@ def check_names(subject: Subject) -> Iterator[Finding]:
         seen.add(name)
 
 
-def check_failures_are_told(subject: Subject) -> Iterator[Finding]:
+def check_failures_are_alerted(subject: Subject) -> Iterator[Finding]:
     """No way leads to a Fail state past the alert, and none from a caught error to a success."""
     for scope in scopes(subject.definition):
         if scope.path:
             continue  # a branch hands its failure on as its output; AreCountsMade and its like judge that
-        alerts = {name for name, state in scope.states.items() if _tells_operators(state)}
+        alerts = {name for name, state in scope.states.items() if _alerts_operators(state)}
         for name in scope.reachable(without=alerts):
             if scope.states[name].get("Type") == "Fail":
                 yield subject.in_definition(
@@ -130,10 +130,10 @@ def check_failed_step(subject: Subject) -> Iterator[Finding]:
                     )
 
 
-def _tells_operators(state: Mapping[str, Any]) -> bool:
+def _alerts_operators(state: Mapping[str, Any]) -> bool:
     """Tell whether it publishes an alert, or has a branch that does."""
     inner = [body for branch in state.get("Branches", []) for body in branch.get("States", {}).values()]
-    return str(state.get("Resource", "")).endswith(":sns:publish") or any(map(_tells_operators, inner))
+    return str(state.get("Resource", "")).endswith(":sns:publish") or any(map(_alerts_operators, inner))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

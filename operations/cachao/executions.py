@@ -70,7 +70,7 @@ def executions(
         # One more than is shown, to know whether there are more.
         arns = executions_of_workflow.newest(context.environment, statuses=statuses, since=moment, limit=limit + 1)
         with progress(context.output, "reading executions", len(arns)) as done:
-            found = executions_of_workflow.describe_all(context.environment, arns, told=lambda: done(1))
+            found = executions_of_workflow.describe_all(context.environment, arns, on_progress=lambda: done(1))
     else:
         of_order, failure = _of_order(context, order)
         if failure is not None and not of_order.complete:
@@ -102,14 +102,14 @@ class Listed:
 def _answer(context: CommandContext, listed: Listed, *, as_csv: bool) -> None:
     found = listed.found
     repairs = look_for(context.environment, found)
-    told = _told(listed, repairs)
+    reported = _rows(listed, repairs)
     if as_csv:
-        write_csv(context.output, _COLUMNS, ([one.get(name) for name in _COLUMNS] for one in told))
+        write_csv(context.output, _COLUMNS, ([one.get(name) for name in _COLUMNS] for one in reported))
     else:
         any_failed = any(execution.failed for execution in found)
         since = (lambda execution: _since_then(execution, repairs)) if any_failed else None
         context.output.answer(
-            {"executions": told, "more": listed.more},
+            {"executions": reported, "more": listed.more},
             execution_view.listing("", found, order=listed.order, since=since) if found else listed.nothing,
         )
     if any(execution.failed and repairs.of(execution) is None for execution in found):
@@ -120,19 +120,19 @@ def _answer(context: CommandContext, listed: Listed, *, as_csv: bool) -> None:
         context.output.note(f"Only the newest {LOOKED_THROUGH} executions were searched for replays.")
 
 
-def _told(listed: Listed, repairs: Repairs) -> list[dict[str, Any]]:
+def _rows(listed: Listed, repairs: Repairs) -> list[dict[str, Any]]:
     names = {execution_names.root_of(execution.name): execution.name for execution in listed.found}  # the oldest stays
 
     def data(execution: Execution) -> dict[str, Any]:
         original = names[execution_names.root_of(execution.name)]
-        told = execution_view.as_data(
+        reported = execution_view.as_data(
             execution, original=None if execution_names.is_replay(original) else original, order=listed.order
         )
         if execution.failed:
             repair = repairs.of(execution)
-            told["repaired_by"] = repair.replay if repair and not repair.runs else None
-            told["being_replayed_by"] = repair.replay if repair and repair.runs else None
-        return told
+            reported["repaired_by"] = repair.replay if repair and not repair.runs else None
+            reported["being_replayed_by"] = repair.replay if repair and repair.runs else None
+        return reported
 
     return [data(execution) for execution in listed.found]
 

@@ -83,7 +83,7 @@ def _wait_for(migration: _Migration, output: Output, seconds: float) -> None:
         migration.join(max(0.0, min(left, _TELL_EVERY_SECONDS)))
         if not migration.is_alive():
             return
-        waited = _spoken(time.monotonic() - began)
+        waited = _format_duration(time.monotonic() - began)
         if left <= _TELL_EVERY_SECONDS:
             raise Problem(
                 f"The migration still runs after {waited}. It continues by itself, for 15 minutes at most.",
@@ -94,5 +94,5 @@ def _wait_for(migration: _Migration, output: Output, seconds: float) -> None:
         output.note(f"Still migrating after {waited}: the database builds an index, or does not answer.")
 
 
-def _spoken(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     return duration(timedelta(seconds=seconds))

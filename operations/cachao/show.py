@@ -214,7 +214,7 @@ def _show_known(context: CommandContext, known: Known, how: How) -> None:
     ]
     context.output.answer(data, *shown)
     if timelines:
-        _draw(context, how.picture, *_most_telling(timelines))
+        _draw(context, how.picture, *_most_informative(timelines))
     elif how.picture is not None:
         raise Problem("There is no execution to draw.")
     if known.failure is not None:
@@ -262,7 +262,7 @@ def original_of(environment: Environment, execution: Execution, among: list[Exec
     return executions.original_of(environment, execution.name, [other.name for other in among])
 
 
-def _most_telling(timelines: list[tuple[Execution, Timeline]]) -> tuple[Execution, Timeline]:
+def _most_informative(timelines: list[tuple[Execution, Timeline]]) -> tuple[Execution, Timeline]:
     failed = [pair for pair in timelines if pair[0].failed]
     return (failed or timelines)[-1]
 

@@ -78,7 +78,7 @@ def _follow(
     inputs: Mapping[str, str],
     seen: dict[str, Execution],
     timeout_seconds: float,
-    told: Callable[[], object],
+    on_progress: Callable[[], object],
 ) -> None:
     """Describe each execution when it has ended; which ones still run, one request tells of a thousand of them."""
     deadline, pause = time.monotonic() + timeout_seconds, _LOOK_EVERY_SECONDS[0]
@@ -96,7 +96,7 @@ def _follow(
         seen.update({execution.arn: execution for execution in found})
         ended = {execution.arn for execution in found if execution.status != executions.RUNNING}
         for _ in ended:
-            told()
+            on_progress()
         open_ -= ended
         if open_ and not (ended and len(over) > _SLICE):
             if time.monotonic() >= deadline:

@@ -189,12 +189,12 @@ def _title(name: str, seen: list[Seen]) -> str:
 
 
 def _lines(context: CommandContext, rounds: Iterator[list[Seen]]) -> None:
-    told: dict[str, str] = {}
+    reported: dict[str, str] = {}
     for seen in rounds:
         # Each line says when its execution began, or ended: of those that came to light at once the earliest first.
         for one in sorted(seen, key=lambda one: _when(one.execution)):
-            if told.get(one.execution.arn) != one.execution.status:
-                told[one.execution.arn] = one.execution.status
+            if reported.get(one.execution.arn) != one.execution.status:
+                reported[one.execution.arn] = one.execution.status
                 data = {**execution_view.as_data(one.execution), "step": one.step}
                 context.output.line(data if context.output.as_json else _line(one))
 

@@ -40,7 +40,7 @@ def _summarize(given: SummarizeAlertsInput) -> dict[str, int]:
     del given
     outbox = AlertOutbox(alert_outbox.client(), required("ALERT_TABLE_NAME"))
     by_error: dict[str, list[NotedAlert]] = defaultdict(list)
-    for alert in outbox.untold(until=datetime.now(UTC) - _AGE):
+    for alert in outbox.not_sent(until=datetime.now(UTC) - _AGE):
         by_error[alert.error].append(alert)
     topic = alert_topic.client() if by_error else None
     for error, alerts in by_error.items():
@@ -48,7 +48,7 @@ def _summarize(given: SummarizeAlertsInput) -> dict[str, int]:
         alert_topic.publish(topic, _mail(error, sorted(alerts, key=lambda alert: alert.claimed_at)))
         logger.info("summary sent", extra={"error": error, "alerts": len(alerts)})
         for alert in alerts:
-            outbox.note_told(alert.key)
+            outbox.note_sent(alert.key)
     return {error: len(alerts) for error, alerts in by_error.items()}
 
 

@@ -206,7 +206,7 @@ def _publish_once(alert: NotedAlert, mail: alert_topic.AlertMail) -> str:
         logger.exception("AlertTable failed; the alert goes out now")
     alert_topic.publish(alert_topic.client(), mail)
     try:
-        outbox.note_told(alert.key)
+        outbox.note_sent(alert.key)
     except (BotoCoreError, ClientError):
         logger.exception("The alert went out, but AlertTable failed; the summary sends it again")
     return "told"

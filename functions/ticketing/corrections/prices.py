@@ -48,14 +48,14 @@ def difference(tx: Transaction, order: Row, *, ticket_id: int, quantity: int, co
     more = price - stands
     if not more:
         return ""
-    said = f"Today {quantity} x ticket {ticket_id} costs {_spoken(price, currency)}; this order stands at"
-    said += f" {_spoken(stands, currency)}."
+    said = f"Today {quantity} x ticket {ticket_id} costs {_format(price, currency)}; this order stands at"
+    said += f" {_format(stands, currency)}."
     if more > 0:
-        return f"{said} The difference of {_spoken(more, currency)} is NOT charged: ask the buyer for it, or leave it."
-    return f"{said} The difference of {_spoken(-more, currency)} is NOT refunded" + (
+        return f"{said} The difference of {_format(more, currency)} is NOT charged: ask the buyer for it, or leave it."
+    return f"{said} The difference of {_format(-more, currency)} is NOT refunded" + (
         f": cachao refund {order['id']} --amount {-more} does that." if order["status"] == OrderStatus.PAID else "."
     )
 
 
-def _spoken(amount: Decimal, currency: str) -> str:
+def _format(amount: Decimal, currency: str) -> str:
     return money.format_amount(money.to_minor_units(money.round_to_chargeable(amount, currency), currency), currency)

@@ -81,7 +81,7 @@ class RefundSeats(msgspec.Struct, frozen=True, kw_only=True, tag="refund_seats",
         order_id, has = order["id"], int(order["quantity"])
         outcome = Outcome(
             request=self.request(order),
-            undo="It cannot be undone: money that went back is asked for anew.",
+            undo="It cannot be undone: the buyer would have to pay again.",
             entry="corrected_seats_refunded",
         )
         begun = corrections.under_way(tx, order_id)
@@ -185,7 +185,7 @@ class _Finish(msgspec.Struct, frozen=True, kw_only=True):
         now = lock_order(tx, order_id, COLUMNS, gone=f"Order {order_id} is gone.")
         outcome = Outcome(
             request=begun["request"],
-            undo="It cannot be undone: money that went back is asked for anew.",
+            undo="It cannot be undone: the buyer would have to pay again.",
             entry="corrected_seats_refunded",
             payment_key=begun["payment_key"],
             amount_minor=self.made.amount_minor,

@@ -80,7 +80,7 @@ def mark_order_paid(database: Database, order_id: int, payment: SessionEvent) ->
         if verdict.result is not None and verdict.result.status == "refunded":
             # What its refund could not give back. Of a paid order the counts speak.
             verdict.result.alerts = counts_off.due_alerts(tx, order_id)
-        elif verdict.result is not None and (verdict.result.changed or _told_late_before(tx, order_id)):
+        elif verdict.result is not None and (verdict.result.changed or _alerted_late_before(tx, order_id)):
             verdict.result.alerts = _late_alerts(tx, order, payment)
     if verdict.error is not None:
         raise verdict.error
@@ -171,7 +171,7 @@ def _late_alerts(tx: Transaction, order: Row, payment: SessionEvent) -> list[Ale
     ]
 
 
-def _told_late_before(tx: Transaction, order_id: int) -> bool:
+def _alerted_late_before(tx: Transaction, order_id: int) -> bool:
     """Tell whether this very execution has found the payment late: a step that is tried again answers the same."""
     return (
         tx.one(

@@ -43,14 +43,14 @@ class EventList(Protocol):
 class RateLimitedEvents:
     """The same, in pace, and as long as there is time."""
 
-    def __init__(self, events: EventList, pace: RateLimiter) -> None:
+    def __init__(self, events: EventList, limiter: RateLimiter) -> None:
         """Take the list and the pace at which it may be asked for."""
         self._events = events
-        self._pace = pace
+        self._limiter = limiter
 
     def page(self, at: EventCursor) -> tuple[list[EventObject], bool]:
         """Give the page after a cursor, and whether more follow."""
-        return self._pace.ask(
+        return self._limiter.ask(
             lambda: self._events.page(
                 created_from=at.created_from, created_until=at.created_until, after=at.after_event
             )

@@ -138,8 +138,8 @@ def reconcile(  # noqa: PLR0913 -- what it works on, then how, by name
         ConfigurationError: the API key is wrong.
         DatabaseUnavailable: try again; what was done stays done.
     """
-    pace = RateLimiter(options.requests_per_second, deadline=deadline)
-    run = _Run(database, sessions, bus, options, pace, events=events, on_item=on_item, progress=progress)
+    limiter = RateLimiter(options.requests_per_second, deadline=deadline)
+    run = _Run(database, sessions, bus, options, limiter, events=events, on_item=on_item, progress=progress)
     return run.go()
 
 
@@ -150,7 +150,7 @@ class _Run:
         sessions: Sessions,
         bus: EventBus,
         options: Options,
-        pace: RateLimiter,
+        limiter: RateLimiter,
         *,
         events: EventList | None,
         on_item: Callable[[ReconciledItem], None],
@@ -158,13 +158,13 @@ class _Run:
     ) -> None:
         self._database = database
         self._options = options
-        self._pace = pace
+        self._limiter = limiter
         self._on_item = on_item
         self._progress = progress
-        self._sessions = session_search.RateLimitedSessions(sessions, pace)
+        self._sessions = session_search.RateLimitedSessions(sessions, limiter)
         self._event_search = EventSearch(
             database,
-            None if events is None else RateLimitedEvents(events, pace),
+            None if events is None else RateLimitedEvents(events, limiter),
             self._sessions,
             bus,
             since=options.since,
@@ -189,11 +189,11 @@ class _Run:
             for row in uncounted_orders.settle_uncounted(self._database, dry_run=self._options.dry_run):
                 self._note(row)
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="stripe") as threads:
-            while self._cursor is not None and not self._pace.is_over:
+            while self._cursor is not None and not self._limiter.is_over:
                 self._cursor = self._step(self._cursor, threads)
                 self._progress(Progress(done=self._done, total=max(self._done, self._total)))
-        if self._cursor is not None and self._pace.silence:
-            raise StripeUnavailable(f"{self._pace.silence} The rest waits for the next run.")
+        if self._cursor is not None and self._limiter.silence:
+            raise StripeUnavailable(f"{self._limiter.silence} The rest waits for the next run.")
         counts = Counter((row.finding, row.action) for row in self._rows)
         return Report(
             dry_run=self._options.dry_run,

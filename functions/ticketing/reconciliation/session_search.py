@@ -50,21 +50,21 @@ class RateLimitedSessions:
     Everything here may raise StripeUnavailable, its kind DeadlineExceeded, and ConfigurationError for a wrong key.
     """
 
-    def __init__(self, sessions: Sessions, pace: RateLimiter) -> None:
+    def __init__(self, sessions: Sessions, limiter: RateLimiter) -> None:
         """Take the sessions and the pace at which they may be asked for."""
         self._sessions = sessions
-        self._pace = pace
+        self._limiter = limiter
 
     def retrieve(self, session_id: str) -> SessionObject | None:
         """As `Sessions.retrieve`; a session whose charge was disputed also has its `disputes`."""
-        session = self._pace.ask(lambda: self._sessions.retrieve(session_id))
+        session = self._limiter.ask(lambda: self._sessions.retrieve(session_id))
         if session is not None and is_disputed(session):
-            session["disputes"] = self._pace.ask(lambda: self._sessions.disputes_of(payment_key(session)))
+            session["disputes"] = self._limiter.ask(lambda: self._sessions.disputes_of(payment_key(session)))
         return session
 
     def expire(self, session_id: str) -> bool:
         """As `Sessions.expire`."""
-        return self._pace.ask(lambda: self._sessions.expire(session_id))
+        return self._limiter.ask(lambda: self._sessions.expire(session_id))
 
     def page(
         self,
@@ -75,7 +75,7 @@ class RateLimitedSessions:
         after: str | None = None,
     ) -> tuple[list[SessionObject], bool]:
         """As `Sessions.page`."""
-        return self._pace.ask(
+        return self._limiter.ask(
             lambda: self._sessions.page(
                 created_from=created_from, created_until=created_until, status=status, after=after
             )
@@ -83,7 +83,7 @@ class RateLimitedSessions:
 
     def of_payment(self, payment_intent_id: str) -> SessionIdentity | None:
         """As `Sessions.of_payment`."""
-        return self._pace.ask(lambda: self._sessions.of_payment(payment_intent_id))
+        return self._limiter.ask(lambda: self._sessions.of_payment(payment_intent_id))
 
 
 def find_missing(database: Database, sessions: RateLimitedSessions, orders: Iterable[DueOrder]) -> dict[int, str]:

@@ -270,8 +270,8 @@ def _read_session(event: _Event, body: object) -> SessionEvent | IgnoredEvent:
     decide = _session_outcome if event.fetched_at is None else _outcome_of_state
     outcome, lost_as = decide(event.type, session)
     # Both sides: what the order costs, and what the buyer was charged.
-    told = (order_minor, order_currency, session.amount_total, session.currency)
-    if outcome == "paid" and any(part is None for part in told):
+    reported = (order_minor, order_currency, session.amount_total, session.currency)
+    if outcome == "paid" and any(part is None for part in reported):
         raise InvalidEvent(f"Event {event.id} reports a payment without an amount and a currency.")
     if session.payment_status == "no_payment_required" and order_minor:
         raise InvalidEvent(f"Event {event.id} says that nothing had to be paid, but names an amount.")

@@ -98,8 +98,8 @@ def presentment(value: object) -> tuple[int, str] | None:
 
     https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-presentment_details
     """
-    told = value if isinstance(value, dict) else {}
-    amount_minor, code = told.get("presentment_amount"), told.get("presentment_currency")
+    reported = value if isinstance(value, dict) else {}
+    amount_minor, code = reported.get("presentment_amount"), reported.get("presentment_currency")
     if not isinstance(amount_minor, int) or not isinstance(code, str):
         return None
     if isinstance(amount_minor, bool) or not 0 <= amount_minor <= _LARGEST_AMOUNT or not _CURRENCY.match(code):

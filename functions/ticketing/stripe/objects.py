@@ -125,12 +125,12 @@ def identity_of(session: SessionObject) -> SessionIdentity:
 def order_names(found: dict[str, Any]) -> dict[str, str | None]:
     """Give the fields of `OrderNames` from the metadata of an object, as Stripe's API answers it."""
     metadata = found.get("metadata")
-    told = metadata if isinstance(metadata, dict) else {}
+    reported = metadata if isinstance(metadata, dict) else {}
     return {
-        "order_reference": _text(told.get("order_id")),
-        "event_reference": _text(told.get("event_id")),
-        "ticket_reference": _text(told.get("ticket_id")),
-        "order_mark": _text(told.get("order_mark")),
+        "order_reference": _text(reported.get("order_id")),
+        "event_reference": _text(reported.get("event_id")),
+        "ticket_reference": _text(reported.get("ticket_id")),
+        "order_mark": _text(reported.get("order_mark")),
     }
 
 

@@ -90,8 +90,8 @@ class StripeRefunds:
             ConfigurationError: the API key is wrong.
         """
         for refund in self._list(payment_intent_id):
-            told = refund.to_dict(for_json=True).get("metadata")
-            if isinstance(told, dict) and told.get(_CORRECTION) == str(correction_id):
+            reported = refund.to_dict(for_json=True).get("metadata")
+            if isinstance(reported, dict) and reported.get(_CORRECTION) == str(correction_id):
                 return _as_refund(refund, payment_intent_id)
         return None
 

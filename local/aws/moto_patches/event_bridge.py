@@ -253,8 +253,8 @@ def _terminated(self: Any) -> None:  # noqa: ANN401
 
 def status_change(execution: Any) -> dict[str, Any]:  # noqa: ANN401
     """The event that tells of an execution's end (https://docs.aws.amazon.com/step-functions/latest/dg/cw-events.html)."""
-    told = execution.to_describe_output()
-    included = len(json.dumps(told["input"])) <= _LARGEST_INPUT
+    reported = execution.to_describe_output()
+    included = len(json.dumps(reported["input"])) <= _LARGEST_INPUT
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -271,10 +271,10 @@ def status_change(execution: Any) -> dict[str, Any]:  # noqa: ANN401
             "status": execution.status,
             "startDate": int(execution.start_date.timestamp() * 1000),
             "stopDate": int(execution.stop_date.timestamp() * 1000),
-            "input": told["input"] if included else None,
+            "input": reported["input"] if included else None,
             "inputDetails": {"included": included},
-            "output": told.get("output"),
-            "outputDetails": {"included": True} if "output" in told else None,
+            "output": reported.get("output"),
+            "outputDetails": {"included": True} if "output" in reported else None,
             "error": execution.error,
             "cause": execution.cause,
         },

@@ -227,7 +227,7 @@ class Environment:
                 ),
             )
             if service == "stepfunctions" and not self.is_local:
-                rate_limit.pace(self._clients[service])
+                rate_limit.limit_rate(self._clients[service])
         return self._clients[service]
 
     def invoke(self, function: str, payload: dict[str, Any]) -> Any:  # noqa: ANN401 -- each function's own result

@@ -99,18 +99,18 @@ def newest(
 
 
 def describe_all(
-    environment: Environment, execution_arns: Iterable[str], *, told: Callable[[], object] = lambda: None
+    environment: Environment, execution_arns: Iterable[str], *, on_progress: Callable[[], object] = lambda: None
 ) -> list[Execution]:
     """Describe executions, in the order given; those that Step Functions has forgotten are left out.
 
-    On AWS many take their time (`rate_limit`): eight a second. `told` is called after each.
+    On AWS many take their time (`rate_limit`): eight a second. `on_progress` is called after each.
     """
     found = []
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
         for execution in pool.map(lambda arn: describe(environment, arn), dict.fromkeys(execution_arns)):
             found.append(execution)
-            told()
+            on_progress()
     finally:
         # After an error, or Ctrl-C, hundreds may be left that nobody waits for.
         pool.shutdown(cancel_futures=True)

@@ -41,7 +41,7 @@ class Bucket:
             time.sleep(pause)
 
 
-def pace(client: Any) -> None:  # noqa: ANN401 -- any boto3 client
+def limit_rate(client: Any) -> None:  # noqa: ANN401 -- any boto3 client
     """Let a Step Functions client send its requests, also those it tries again, in this pace only."""
     for operation, (burst, per_second) in _BURST_AND_PER_SECOND.items():
         client.meta.events.register(f"before-send.sfn.{operation}", _taking(Bucket(burst, per_second)))

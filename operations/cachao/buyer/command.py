@@ -93,7 +93,7 @@ def export(
         f"{', '.join(numbers)}: written to {escape(path)}, which only you may read.",
         *_elsewhere(elsewhere),
     )
-    _tell_account(context, found)
+    _report_account(context, found)
     if not complete:
         context.output.note("[yellow]Not all logs answered: executions or lines may be missing. Try again.[/yellow]")
         raise typer.Exit(BROKEN)
@@ -129,7 +129,7 @@ def forget(
     preview |= {"kept_elsewhere": elsewhere}
     if dry_run:
         context.output.answer(preview, *_preview(found, waiting), *_elsewhere(elsewhere))
-        _tell_account(context, found)
+        _report_account(context, found)
         raise typer.Exit(FINE)
     if not yes:
         for part in _preview(found, waiting):
@@ -150,7 +150,7 @@ def forget(
         *_done(done, events, in_logs),
         *_elsewhere(elsewhere),
     )
-    _tell_account(context, found)
+    _report_account(context, found)
     for order_id, columns in left.items():
         context.output.note(f"[red]Order {order_id} still has the address, in {escape(', '.join(columns))}.[/red]")
     if left:
@@ -161,18 +161,18 @@ def _look(context: CommandContext, address: str) -> _Held:
     found = _Held()
     with context.output.errors.status("looking for orders", spinner="dots") as status:
 
-        def told(number: int) -> None:
+        def reported(number: int) -> None:
             status.update(f"looking for orders: {len(found.orders) + number}")
 
-        for page in held.pages(context.environment, {"address": address}, told):
+        for page in held.pages(context.environment, {"address": address}, reported):
             found.orders += page["orders"]
             found.of_account.update(page["of_account"])
         seen = iter(range(1, len(found.orders) + 1))
 
-        def told_order() -> None:
+        def on_order() -> None:
             status.update(f"looking for executions: order {next(seen)} of {len(found.orders)}")
 
-        found.executions, found.logs_answered = held.executions_of(context.environment, found.orders, told_order)
+        found.executions, found.logs_answered = held.executions_of(context.environment, found.orders, on_order)
     return found
 
 
@@ -228,7 +228,7 @@ def _elsewhere(kept: list[dict[str, Any]]) -> list[RenderableType]:
     return ["", table("What is still held elsewhere", "where", "until (UTC)", "what to do", rows=rows)]
 
 
-def _tell_account(context: CommandContext, found: _Held) -> None:
+def _report_account(context: CommandContext, found: _Held) -> None:
     if found.of_account:
         numbers = ", ".join(map(str, sorted(found.of_account)))
         context.output.note(

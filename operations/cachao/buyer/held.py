@@ -29,18 +29,20 @@ _OF_THE_BUYER: Final = frozenset(
 )
 
 
-def pages(environment: Environment, given: dict[str, Any], told: Callable[[int], object]) -> Iterator[dict[str, Any]]:
-    """Call BuyerData until it is done, and give its orders; `told` hears how many each answer had."""
+def pages(
+    environment: Environment, given: dict[str, Any], on_progress: Callable[[int], object]
+) -> Iterator[dict[str, Any]]:
+    """Call BuyerData until it is done, and give its orders; `on_progress` is called with how many each answer had."""
     after_id: int | None = 0
     while after_id is not None:
         page = environment.invoke(FUNCTION, {**given, "after_id": after_id})
-        told(len(page["orders"]))
+        on_progress(len(page["orders"]))
         yield page
         after_id = page["after_id"]
 
 
 def executions_of(
-    environment: Environment, orders: list[dict[str, Any]], told: Callable[[], object]
+    environment: Environment, orders: list[dict[str, Any]], on_progress: Callable[[], object]
 ) -> tuple[list[Execution], bool]:
     """Give all executions of these orders, the oldest first, and whether the logs answered for each order."""
     found: dict[str, Execution] = {}
@@ -50,7 +52,7 @@ def executions_of(
         of_order = executions.of_order(environment, inspected)
         complete = complete and of_order.complete
         found.update({execution.arn: execution for execution in of_order.executions})
-        told()
+        on_progress()
     return sorted(found.values(), key=lambda execution: execution.started), complete
 
 

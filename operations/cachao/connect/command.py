@@ -76,7 +76,7 @@ def _run(context: CommandContext, entry_point: _Partner | _Webhook, report: Repo
     """Do it, and tell what was done, whatever stops it."""
     try:
         with context.output.errors.status("connecting", spinner="dots") as status:
-            report.told = lambda says: status.update(escape(says))
+            report.on_progress = lambda says: status.update(escape(says))
             entry_point.connect(report, wait)
     except Exception as error:
         problem = _not_allowed(error) if isinstance(error, ConfigurationError | StripeRefused) else explain(error)

@@ -53,7 +53,7 @@ def connect(
     # After the new one is there: killed before, nothing that works is gone.
     for dead in found.dead:
         destinations.remove(client, dead, report)
-    _tell_of_others(found, report)
+    _report_others(found, report)
     source = source_of(chosen)
     state = _wait_for(environment, source, wait_seconds)
     report.add("done" if found.chosen is None else "was so", f"The partner event source {source} is {state.lower()}.")
@@ -91,7 +91,7 @@ def _deployment(environment: Environment, source: str, state: str) -> tuple[str,
     )
 
 
-def _tell_of_others(found: Found, report: Report) -> None:
+def _report_others(found: Found, report: Report) -> None:
     for spare in found.spare:
         report.add(
             "left to you",

@@ -33,18 +33,18 @@ class Report:
 
     Attributes:
         dry_run: Nothing is changed.
-        told: Is told each step when it is done.
+        on_progress: Is called with each step when it is done.
     """
 
     dry_run: bool
-    told: Callable[[str], object]
+    on_progress: Callable[[str], object]
     steps: list[Step] = field(default_factory=list)
     connected: bool = False
 
     def add(self, state: State, says: str, todo: str = "") -> None:
         """Add a step."""
         self.steps.append(Step(state, says, todo))
-        self.told(says)
+        self.on_progress(says)
 
     def shown(self) -> list[Any]:
         """Give what is printed: the steps, then what is left to do."""

@@ -72,7 +72,7 @@ def _failed(environment: Environment, failure: FunctionFailed) -> Finding:
             f" {_REPLAY}",
         )
     if _TIMED_OUT in failure.sentence:
-        return _timed_out(failure, database_trouble.told_by_executions(environment))
+        return _timed_out(failure, database_trouble.failures_of_executions(environment))
     return _broken(
         "inspection_failing",
         f"{failure.sentence}. So the state of the database is unknown.",

@@ -20,7 +20,7 @@ _MOST: Final = 10
 _EVENTS: Final = 100
 
 
-def told_by_executions(environment: Environment) -> str:
+def failures_of_executions(environment: Environment) -> str:
     """Give half a sentence on the executions that fail with it at the moment; empty where none is seen to."""
     try:
         retrying, failed = _retrying(environment), _failed(environment)

@@ -51,12 +51,12 @@ _LEFT_OVER: Final = "dead_letters"
 
 def examine(environment: Environment, links: Iterable[str] = tuple(LINKS)) -> Iterator[Finding]:
     """Give the findings of all links, or of those named, link by link."""
-    told = set()
+    reported = set()
     for link in links:
         for finding in guarded(link, LINKS[link](environment)):
             # Both rules have one role and one workflow: what is wrong with these is told once.
-            if finding not in told:
-                told.add(finding)
+            if finding not in reported:
+                reported.add(finding)
                 yield addressed(environment, finding)
 
 

@@ -63,7 +63,8 @@ def _look_at(environment: Environment, link: str, name: str, pattern: str) -> It
     starts = f"It starts {', '.join(found.description for found in targets) or 'nothing'}."
     if others and not ours:
         yield fine(
-            link, f"{_told(waits_for, name)} It starts {', '.join(others)}, which is not this stack's: leave it alone."
+            link,
+            f"{_describe(waits_for, name)} It starts {', '.join(others)}, which is not this stack's: leave it alone.",
         )
         return
     todo = _removal(name, ours) if others else _deletion(name, targets)
@@ -72,20 +73,20 @@ def _look_at(environment: Environment, link: str, name: str, pattern: str) -> It
         yield _broken(
             link,
             "rule_on_wrong_bus",
-            f"{_told(waits_for, name)} {starts}",
+            f"{_describe(waits_for, name)} {starts}",
             f"Partner events come over the bus {bus} only. {todo}",
         )
     else:
         yield _broken(
             link,
             "left_over_rule",
-            f"{_told(waits_for, name)} {starts}",
+            f"{_describe(waits_for, name)} {starts}",
             "From an older set-up? Stripe's own events never pass it, and those of the webhook endpoint are handled"
             f" twice. {todo}",
         )
 
 
-def _told(waits_for: str, name: str) -> str:
+def _describe(waits_for: str, name: str) -> str:
     if waits_for == "partner events":
         return f"The rule {name} waits on the default bus for partner events of Stripe, which never come there."
     return f"The rule {name} on the default bus also takes events of the source stripe.com."

@@ -27,9 +27,9 @@ def check(environment: Environment) -> Iterator[Finding]:
 
 
 def _check_others(environment: Environment) -> Iterator[Finding]:
-    told = list(left_over_rules.look(environment, LINK, rule_name(environment, "DefaultBusPaymentRule")))
-    yield from told
-    if not told:
+    reported = list(left_over_rules.look(environment, LINK, rule_name(environment, "DefaultBusPaymentRule")))
+    yield from reported
+    if not reported:
         yield fine(LINK, "No rule for Stripe's events waits on the wrong bus.")
 
 
@@ -79,7 +79,7 @@ def _pattern_problem(name: str, bus: str, source: str, pattern: str, missed: lis
         )
     return _broken(
         "pattern_does_not_match",
-        f"The rule {name} on {bus} does not let {_spoken(missed)} through.",
+        f"The rule {name} on {bus} does not let {_join(missed)} through.",
         "Somebody changed its pattern. Deploy again (docs/deploy.md).",
     )
 
@@ -89,7 +89,7 @@ def _sources(pattern: str) -> list[Any]:
     return list(read.get("source") or []) if isinstance(read, dict) else []
 
 
-def _spoken(missed: list[str]) -> str:
+def _join(missed: list[str]) -> str:
     return "any event" if len(missed) == len(RECEIVED_EVENTS) else ", ".join(missed)
 
 

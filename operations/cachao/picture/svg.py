@@ -247,7 +247,7 @@ def _state(node: Node, box: Box, result: StateResult | None, shows_run: bool) ->
     status = result.status if result is not None else "unreached"
     classes = f"state {status}" if shows_run else "state"
     named = "" if result is None else f"data-state={quoteattr(node.name)} "
-    yield f'<g {named}class="{classes}"><title>{escape(safe_lines(_told(node, result)))}</title>'
+    yield f'<g {named}class="{classes}"><title>{escape(safe_lines(_status_words(node, result)))}</title>'
     yield _shape(node, box)
     yield from _icon(node, box)
     yield from _text(node, box, result)
@@ -315,7 +315,7 @@ def _times(result: StateResult | None) -> str:
     return " ".join(parts)
 
 
-def _told(node: Node, result: StateResult | None) -> str:
+def _status_words(node: Node, result: StateResult | None) -> str:
     parts = [f"{node.name}: {node.comment}" if node.comment else node.name]
     if result is not None:
         error = f" with {result.error}" if result.error else ""

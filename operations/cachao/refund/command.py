@@ -126,11 +126,11 @@ def refund(  # noqa: PLR0913 -- one parameter an option
         else choice.choose(inspected, payment, end_order=end_order)
     )
     if chosen is None:
-        _tell_what_went_back(context, choice.went_back(inspected, payment))
+        _report_what_went_back(context, choice.went_back(inspected, payment))
         return
     disputed = _disputed(inspected, chosen, allowed=although_disputed)
     part = None if amount is None else _minor(amount, chosen)
-    if not again and _tell_made_before(context, inspected, chosen, part):
+    if not again and _report_made_before(context, inspected, chosen, part):
         return
     question = _question(context, inspected, chosen, part) + disputed
     if dry_run:
@@ -149,11 +149,11 @@ def refund(  # noqa: PLR0913 -- one parameter an option
             "reason": reason,
         },
     )
-    told = _ON_ITS_WAY.get(refunded["status"])
+    reported = _ON_ITS_WAY.get(refunded["status"])
     context.output.answer(
         {**refunded, "already_refunded": []},
-        f"{refunded['amount']} of payment {refunded['payment_key']} {'goes' if told else 'went'} back:"
-        f" refund {refunded['refund_id']}. {told or 'It reaches the buyer within days.'}",
+        f"{refunded['amount']} of payment {refunded['payment_key']} {'goes' if reported else 'went'} back:"
+        f" refund {refunded['refund_id']}. {reported or 'It reaches the buyer within days.'}",
     )
 
 
@@ -222,7 +222,7 @@ def _minor(amount: str, payment: LedgerPayment) -> int:
     return minor
 
 
-def _tell_made_before(
+def _report_made_before(
     context: CommandContext, inspected: dict[str, Any], payment: LedgerPayment, part: int | None
 ) -> bool:
     """Say that the same was asked for and done within an hour; False where it was not."""
@@ -259,7 +259,7 @@ def _tell_made_before(
     return True
 
 
-def _tell_what_went_back(context: CommandContext, payments: list[dict[str, Any]]) -> None:
+def _report_what_went_back(context: CommandContext, payments: list[dict[str, Any]]) -> None:
     context.output.answer(
         # As the first time, for a program that says it again.
         {**payments[-1], "already_refunded": payments},

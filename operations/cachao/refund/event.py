@@ -158,8 +158,8 @@ def _answer(context: CommandContext, report: EventRefundReport, *, as_csv: bool)
 def _data(report: EventRefundReport) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(report)
     del data["progress"], data["after"]
-    for told, line in zip(data["lines"], report.lines, strict=True):
-        told["left_minor"] = line.left_minor
+    for reported, line in zip(data["lines"], report.lines, strict=True):
+        reported["left_minor"] = line.left_minor
     return data
 
 

@@ -40,20 +40,20 @@ def as_of_order(context: CommandContext, original: Execution, order_id: int) -> 
     order = inspected["order"]
     envelope = _envelope(context, original)
     body = _object(original, envelope)
-    told = body.get("metadata") or {}
-    if told.get("order_mark") not in {None, "", order["order_mark"]}:
+    reported = body.get("metadata") or {}
+    if reported.get("order_mark") not in {None, "", order["order_mark"]}:
         raise Problem(
-            f"The session was opened for order {escape(str(told.get('order_id')))} and has its mark: it is not order"
-            f" {order_id}'s. Nothing was started.",
+            f"The session was opened for order {escape(str(reported.get('order_id')))} and has its mark: it is not of"
+            f" order {order_id}. Nothing was started.",
             advice="It belongs to another shop of the Stripe account, or to this shop before its database was"
             " restored.",
         )
-    body["metadata"] = {**told, **_names(order)}
+    body["metadata"] = {**reported, **_names(order)}
     total = f"{order['total_amount']} {order['currency'].upper()}"
     context.output.note(
         f"Order {order_id}: {escape(order['status'])}, {total}, made {escape(order['created_at'][:10])}."
     )
-    if order["stripe_checkout_session_id"] != body.get("id") and told.get("order_mark") is None:
+    if order["stripe_checkout_session_id"] != body.get("id") and reported.get("order_mark") is None:
         context.output.note(
             f"[yellow]Nothing says that this payment is order {order_id}'s, except you: compare buyer, time and amount"
             " in Stripe first.[/yellow]"

@@ -87,7 +87,7 @@ def failed(context: CommandContext, since: datetime, error: str | None) -> list[
         if repaired:
             context.output.note(f"{pluralize(len(repaired), 'execution')} that failed since then: already repaired.")
     else:
-        _tell_of_others(context, since, error, open_, repaired)
+        _report_others(context, since, error, open_, repaired)
     return [_plan_one(found, replays) for found in wanted]
 
 
@@ -96,7 +96,7 @@ def error_of(execution: Execution) -> str:
     return execution.error or execution.status
 
 
-def _tell_of_others(
+def _report_others(
     context: CommandContext, since: datetime, error: str, open_: list[Execution], repaired: list[str]
 ) -> None:
     """Say what `--error` leaves out; where it leaves out all, whether there was such an error at all."""
@@ -131,7 +131,7 @@ def _any_with(context: CommandContext, arns: list[str], error: str) -> bool:
 
 def _described(context: CommandContext, arns: list[str]) -> list[Execution]:
     with progress(context.output, "reading what failed", len(arns)) as done:
-        return executions.describe_all(context.environment, arns, told=lambda: done(1))
+        return executions.describe_all(context.environment, arns, on_progress=lambda: done(1))
 
 
 def _latest_replays(listed: Iterable[dict[str, Any]]) -> dict[str, Replay]:

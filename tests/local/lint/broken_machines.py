@@ -225,7 +225,7 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
             "two states have this name",
         ),
     ],
-    structure.check_failures_are_told: [
+    structure.check_failures_are_alerted: [
         (
             "past the alert",
             put("DescribeFailure", "Next", value="PaymentFailed"),

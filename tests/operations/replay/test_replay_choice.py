@@ -205,7 +205,7 @@ def test_a_payment_with_another_orders_mark_is_no_other_orders(cachao: Cachao, d
     assert failed.error == "OrderNotFound"
     answer = cachao("replay", failed.name, "--order", order, "--yes")
     assert answer.exit_code == 1
-    assert "it is not order" in answer.notes
+    assert "it is not of order" in " ".join(answer.notes.split())
 
 
 def test_a_payment_that_nothing_but_the_operator_gives_to_an_order_says_so(

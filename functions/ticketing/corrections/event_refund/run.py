@@ -70,7 +70,7 @@ class EventRefund:
         self._open_database = open_database
         self._refunds = refunds
         self._sessions = sessions
-        self._pace = RateLimiter(per_second, deadline=deadline)
+        self._limiter = RateLimiter(per_second, deadline=deadline)
         self._own = threading.local()
         self._opened: list[Database] = []
         self._dry = ""
@@ -116,14 +116,14 @@ class EventRefund:
                 store.end(tx, refund_id)
                 ended = tx.one("SELECT ended_at FROM event_refunds WHERE id = %s", refund_id)
                 left = store.count_due(tx, refund_id)
-        if self._pace.silence and left:
-            raise StripeUnavailable(f"{self._pace.silence} Say the command again: it goes on where it was.")
+        if self._limiter.silence and left:
+            raise StripeUnavailable(f"{self._limiter.silence} Say the command again: it goes on where it was.")
         is_over = ended is not None and ended["ended_at"] is not None
         return Progress(due=left, done_now=self._done, dry=self._dry, ended=is_over)
 
     @property
     def _over(self) -> bool:
-        return bool(self._dry) or self._pace.is_over
+        return bool(self._dry) or self._limiter.is_over
 
     @property
     def _database(self) -> Database:
@@ -171,7 +171,7 @@ class EventRefund:
         if disputes:
             line.state, line.note = "disputed", f"{disputes[0].stripe_dispute_id} is open: answer or accept it"
             return
-        asked = _Asked(self._refunds, self._pace)
+        asked = _Asked(self._refunds, self._limiter)
         try:
             made = _retried(
                 lambda: refund_payment(
@@ -204,7 +204,7 @@ class EventRefund:
     def _take_back(self, line: Line, by: str, reason: str | None) -> None:
         database, correction = self._database, TakeBack()
         seen = _retried(lambda: correct(database, line.order_id, correction)).seen
-        report = self._pace.ask(lambda: end_session(database, self._sessions, line.order_id, correction, seen=seen))
+        report = self._limiter.ask(lambda: end_session(database, self._sessions, line.order_id, correction, seen=seen))
         if not (report.refused or report.moved_on or report.already):
             report = _retried(
                 lambda: correct(database, line.order_id, correction, by=by, reason=reason, seen=ANY_STATE)
@@ -222,9 +222,9 @@ class _Dry(Exception):
 class _Asked:
     """Asks for one refund, in pace, and keeps what Stripe said."""
 
-    def __init__(self, refunds: Refunds, pace: RateLimiter) -> None:
+    def __init__(self, refunds: Refunds, limiter: RateLimiter) -> None:
         self._refunds = refunds
-        self._pace = pace
+        self._limiter = limiter
         self.refusal: StripeRefused | None = None
         self.waits_for_money = False
 
@@ -244,7 +244,7 @@ class _Asked:
             except StripeRefused as refusal:
                 return refusal  # an answer: Stripe is there
 
-        made = self._pace.ask(ask)
+        made = self._limiter.ask(ask)
         if isinstance(made, StripeRefused):
             self.refusal = made
             raise made
@@ -252,7 +252,7 @@ class _Asked:
         return made
 
     def made_before(self, payment_intent_id: str) -> list[Refund]:
-        return self._pace.ask(lambda: self._refunds.made_before(payment_intent_id))
+        return self._limiter.ask(lambda: self._refunds.made_before(payment_intent_id))
 
 
 def _retried(work: Callable[[], T]) -> T:
