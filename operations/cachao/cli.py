@@ -21,6 +21,7 @@ from cachao.corrections.details import correct
 from cachao.corrections.limit import limit
 from cachao.corrections.mark_paid import mark_paid
 from cachao.corrections.move import move
+from cachao.corrections.sale import sale
 from cachao.corrections.take_back import take_back
 from cachao.counts import counts
 from cachao.disputes import disputes
@@ -143,6 +144,7 @@ for _command in (
     mark_paid,
     correct,
     limit,
+    sale,
     reconcile,
     counts,
     prepare_database,

@@ -40,6 +40,7 @@ COMMANDS = [
     "mark-paid",
     "correct",
     "limit",
+    "sale",
     "reconcile",
     "counts",
     "migrate",

@@ -1,6 +1,6 @@
-"""CorrectOrder: shows what a correction of an order, or of a limit, would change, and makes it; for `cachao`.
+"""CorrectOrder: shows what a correction of an order, a limit or a sale would change, and makes it; for `cachao`.
 
-Invoked by `cachao move`, `change`, `take-back`, `mark-paid`, `correct`, `limit` and `refund --seats`.
+Invoked by `cachao move`, `change`, `take-back`, `mark-paid`, `correct`, `limit`, `sale` and `refund --seats`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ticketing.corrections.limit import LimitReport, NewLimit, set_limit
 from ticketing.corrections.mark_paid import MarkPaid
 from ticketing.corrections.move import Move
 from ticketing.corrections.refund_seats import RefundSeats, refund_seats
+from ticketing.corrections.sale import NewSale, SaleReport, set_sale
 from ticketing.corrections.take_back import TakeBack
 from ticketing.corrections.unpaid_session import end_session
 from ticketing.errors import InvalidEvent
@@ -36,18 +37,21 @@ class CorrectOrderInput(TaskInput):
     execution_id: str = "by hand"
     correction: Move | Change | TakeBack | MarkPaid | Details | RefundSeats | None = None
     limit: NewLimit | None = None
+    sale: NewSale | None = None
     seen: str | None = None
     by: str = "nobody said"
     reason: str | None = None
 
 
 @task(CorrectOrderInput)
-def handler(given: CorrectOrderInput) -> CorrectionReport | LimitReport:
+def handler(given: CorrectOrderInput) -> CorrectionReport | LimitReport | SaleReport:
     """Raises OrderNotFound, RefundFailed, InvalidEvent; DatabaseUnavailable and StripeUnavailable: try again."""
     if max(len(given.by), len(given.reason or "")) > _LONGEST:
         raise InvalidEvent(f"Who corrects, and why, have at most {_LONGEST} characters each.")
     if given.limit is not None:
         return set_limit(database, given.limit, by=given.by, reason=given.reason)
+    if given.sale is not None:
+        return set_sale(database, given.sale, by=given.by, reason=given.reason, seen=given.seen)
     if given.correction is None or given.order_id is None:
         raise InvalidEvent("A correction needs an order, and what is to be corrected.")
     order_id, correction, seen = given.order_id, given.correction, given.seen

@@ -35,7 +35,7 @@ BY_KIND: Final[dict[Kind, Counter]] = {"ticket": TICKETS, "code": CODES}
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator changed of a counter; the limits both None: that stayed."""
+    """What an operator changed of a counter; limits both None, `sale_after` None (else: it is on sale): that stayed."""
 
     kind: Kind
     counter_id: int
@@ -45,13 +45,14 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
     held: int = 0
     limit_before: int | None = None
     limit_after: int | None = None
+    sale_after: bool | None = None
 
 
 def record(tx: Transaction, done: Correction) -> None:
     """Keep who changed a counter, when and why."""
     tx.change(
         "INSERT INTO counter_corrections (counter, counter_id, counted_change, held_change, corrected_by, reason,"
-        " limit_before, limit_after) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        " limit_before, limit_after, sale_after) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         done.kind,
         done.counter_id,
         done.counted,
@@ -60,6 +61,7 @@ def record(tx: Transaction, done: Correction) -> None:
         done.reason,
         done.limit_before,
         done.limit_after,
+        done.sale_after,
     )
 
 

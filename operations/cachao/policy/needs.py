@@ -115,6 +115,7 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
     "mark-paid": _CORRECTED,
     "correct": _CORRECTED,
     "limit": _CORRECTED,
+    "sale": _CORRECTED,
     "reconcile": _call("ReconcileOrdersFunction"),
     "counts": _call("CorrectCountsFunction"),
     "prepare-database": _call("PrepareDatabaseFunction"),

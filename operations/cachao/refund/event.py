@@ -179,7 +179,8 @@ def _row(line: Line) -> list[Cell]:
 
 def _preview_shown(report: EventRefundReport) -> list[RenderableType]:
     parts: list[RenderableType] = [_sums(report.sums, f"The refund of {report.scope.replace(':', ' ')}")]
-    parts.append(f"It stops the sale of {pluralize(len(report.tickets), 'ticket')}: {_numbers(report.tickets)}.")
+    stopped = f"{pluralize(len(report.tickets), 'ticket')}: {_numbers(report.tickets)}"
+    parts.append(f"It stops the sale of {stopped}. {_reopening(report)}")
     if report.refund_id is not None:
         parts.append(escape(f"It was begun {moment(report.begun_at)} UTC by {report.begun_by}: this goes on with it."))
     return parts
@@ -199,8 +200,13 @@ def _report_shown(report: EventRefundReport) -> list[RenderableType]:
         if report.agrees
         else "[red]The books do not agree with it: look at cachao doctor, then say the command again.[/red]"
     )
+    parts.append(f"The sale is stopped. {_reopening(report)}")
     parts.append(f"Each order's line: cachao refund --{report.scope.replace(':', ' ')} --report --csv, or --json.")
     return parts
+
+
+def _reopening(report: EventRefundReport) -> str:
+    return f"To sell again when it has ended: cachao sale --{report.scope.replace(':', ' ')} --open"
 
 
 def _sums(sums: list[Sum], title: str) -> RenderableType:

@@ -247,6 +247,7 @@ CORRECTIONS: Final[dict[str, Callable[[Stage], tuple[object, ...]]]] = {
     "mark-paid": lambda stage: (create_order(stage.database), "--without-stripe"),
     "correct": lambda stage: (create_order(stage.database), "--email", "jenny@example.com"),
     "limit": lambda stage: ("--ticket", create_ticket(stage.database), "--to", 7),
+    "sale": lambda stage: ("--ticket", create_ticket(stage.database), "--stop"),
 }
 
 

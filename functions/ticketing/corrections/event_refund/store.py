@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from ticketing.corrections import sale
 from ticketing.corrections.event_refund.lines import Line, Scope, pages, tickets_of
 from ticketing.database import Database, Row, Transaction
 
@@ -43,8 +44,7 @@ def begin(database: Database, scope: Scope, *, by: str, reason: str | None) -> i
     """Begin the refund of a scope, or go on with it; stop the sale of its tickets; give its id."""
     with database.transaction() as tx:
         tickets = tickets_of(tx, scope)
-        for ticket_id in tickets:
-            tx.change("UPDATE tickets SET is_active = 0 WHERE id = %s AND is_active <> 0", ticket_id)
+        sale.stop(tx, tickets, by=by, reason=reason)
         tx.change(
             "INSERT INTO event_refunds (scope, begun_by, reason) VALUES (%s, %s, %s)"
             " ON DUPLICATE KEY UPDATE ended_at = NULL",
