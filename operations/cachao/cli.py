@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from cachao.aws.environment import Choice
+from cachao.books.command import books
 from cachao.buyer.command import buyer
 from cachao.command_context import CommandContext
 from cachao.connect.command import connect
@@ -132,6 +133,7 @@ for _command in (
     executions,
     orders,
     disputes,
+    books,
     show,
     watch,
     page,

@@ -19,6 +19,7 @@ from cachao.cli import app
 from handlers.maintenance import tell_ended_execution
 from ticketing import errors
 from ticketing.alerts import AlertName
+from ticketing.books.lines import Name as BookName
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -155,3 +156,9 @@ def test_each_command_that_the_runbook_names_is_there_with_its_options() -> None
         known |= {option for parameter in group.params for option in parameter.opts} | {"--help"}
         used = {word.split("=")[0] for word in rest if word.startswith("--")}
         assert used <= known, words
+
+
+@pytest.mark.parametrize("name", sorted(set(BookName) - {BookName.AGREES}))
+def test_each_name_of_a_line_of_the_books_is_explained(name: str) -> None:
+    section = RUNBOOK.partition("\n## Every cent\n")[2].partition("\n## ")[0]
+    assert re.search(rf"^\|[^|]*`{name}`[^|]*\|", section, re.MULTILINE)

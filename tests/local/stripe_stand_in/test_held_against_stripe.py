@@ -182,6 +182,8 @@ def test_every_call_of_ours_has_its_route(room: str) -> None:
     asked = set(re.findall(r"\.(v[12](?:\.[a-z_]+)+)\(", text))
     assert asked
     assert asked <= CALLS.keys()
+    plainly = re.findall(r'\.raw_request\("(\w+)", "([^"]+)"', text)
+    assert {f"{method.upper()} {path}" for method, path in plainly} <= {route for route, _ in CALLS.values()}
 
 
 # What is otherwise than in the package, as regular expressions, each with its reason. Where a field is left out, none

@@ -135,6 +135,12 @@ def _executions_of_an_order(stage: Stage) -> None:
     stage.run("executions", "--order", stage.paid)
 
 
+@scenario("books")
+def _books(stage: Stage) -> None:
+    stage.run("books", "--since", "2020-01-01", "--until", "2020-01-02")
+    stage.run("books", "--payout", "po_1none")
+
+
 @scenario("orders", "disputes")
 def _lists(stage: Stage) -> None:
     stage.run("orders")
