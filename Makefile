@@ -19,7 +19,7 @@ setup: ## Make .venv, install what is pinned, install MariaDB by apt where it is
 demo: setup ## Show the shop at work; EVENT=path.json sends that envelope (AS_IS=1: unchanged)
 	@exec $(BIN)/python -m local demo $(if $(EVENT),--event "$(EVENT)") $(if $(AS_IS),--as-is)
 
-run: setup ## The shop in the foreground until Ctrl-C; FRESH=1 begins with an empty database, RATE_LIMIT=1 bounds each client
+run: setup ## The shop in the foreground until Ctrl-C; FRESH=1 forgets all of before, RATE_LIMIT=1 bounds each client
 	@exec $(BIN)/python -m local run $(if $(FRESH),--fresh) $(if $(RATE_LIMIT),--rate-limit)
 
 test: lint ## Lint, then all tests; what takes long and repeats in a small, chosen form

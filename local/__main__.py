@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="start everything and stay in the foreground until Ctrl-C")
-    run.add_argument("--fresh", action="store_true", help="begin with an empty database")
+    run.add_argument("--fresh", action="store_true", help="forget all of before: database, executions, alerts, logs")
     run.add_argument("--rate-limit", action="store_true", help="with deploy/rate-limit.yaml before the API")
     run.add_argument("--directory", type=Path, default=DEFAULT_DIRECTORY, help="data and logs (default: %(default)s)")
     run.set_defaults(run=run_stack)
@@ -106,7 +106,7 @@ def print_addresses(stack: "LocalStack") -> None:
     print(f"\nFirst, buy a ticket:  {stack.api_url}/events/{event_id}  (all events: {stack.api_url}/)")
     print("Pay with 4242 4242 4242 4242, any future date, any code; the payment page lists other test cards.")
     print("\nLook on with .venv/bin/cachao watch, ask with .venv/bin/cachao doctor.")
-    print("The database is kept until `make run FRESH=1`; executions are forgotten when this stops.")
+    print("All is kept until `make run FRESH=1`: the database, executions, alerts and logs.")
     print("Ctrl-C stops everything.", flush=True)
 
 

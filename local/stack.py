@@ -62,8 +62,8 @@ class StackOptions:
     """How a stack differs from what `make run` starts.
 
     Attributes:
-        fresh: begin with an empty database.
-        durable: whether a COMMIT reaches the disk; False is faster, for throw-away stacks.
+        fresh: begin with an empty database, and forget executions, alerts and logs.
+        durable: whether a COMMIT reaches the disk, and executions are kept; False is faster, for throw-away stacks.
         api_port, aws_port, database_port, stripe_port: preferred ports; another free one is taken where one is in use.
         retry_wait_factor: multiplies all waits between retries; see LocalCloud.
         max_workers: processes per function.
@@ -141,6 +141,7 @@ class LocalStack:
         self._parts = ExitStack()
         self._alerts: list[Alert] = []
         self._alert_journal = Journal(self.directory / "alerts.jsonl")
+        self._execution_journal = Journal(self.directory / "executions.jsonl")
         self.database = MariaDB(
             self.directory / "mariadb",
             port=self.options.database_port,
@@ -153,6 +154,7 @@ class LocalStack:
             retry_wait_factor=self.options.retry_wait_factor,
             max_workers=self.options.max_workers,
             run_schedules=self.options.run_schedules,
+            executions=self._execution_journal if self.options.durable else None,
         )
         self.stripe: StripeStandIn | None = None
         self.api_url = ""
@@ -313,7 +315,8 @@ class LocalStack:
         if self.options.fresh:
             shutil.rmtree(self.database.directory, ignore_errors=True)
             shutil.rmtree(self.logs_directory, ignore_errors=True)
-            self._alert_journal.path.unlink(missing_ok=True)
+            for journal in (self._alert_journal, self._execution_journal):
+                journal.path.unlink(missing_ok=True)
         self._parts.enter_context(self.database)
         self._parts.enter_context(self.cloud)
         self._start_stripe()

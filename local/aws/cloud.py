@@ -16,15 +16,18 @@ from botocore.config import Config
 from moto.events.models import events_backends
 from moto.moto_api._internal import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local.aws import moto_patches
 from local.aws.invoke_api import InvokeApi
 from local.aws.lambda_worker import LambdaFunction
 from local.aws.lambda_workers import LambdaService
 from local.aws.moto_patches.event_bridge import EventDelivery
+from local.aws.moto_patches.kept_executions import KeptExecutions
 from local.aws.moto_patches.replacing import Replacements
 from local.aws.schedules import ScheduleRunner
 from local.aws.template import CODE_BUCKET, CODE_KEY, Template
+from local.journal import Journal
 from local.loopback_callers import LoopbackCallersOnly
 from local.request_bodies import WholeBodies
 from local.web_server import KeepAliveHandler, WebServer
@@ -79,6 +82,7 @@ class LocalCloud:
             deliveries. 1.0 is as on AWS; tests take less. The one place where waits are shortened.
         max_workers: processes per function.
         run_schedules: whether schedule rules fire.
+        executions: where executions are kept, and found again; None: they are forgotten.
     """
 
     _running_one: "LocalCloud | None" = None
@@ -92,6 +96,7 @@ class LocalCloud:
         retry_wait_factor: float = 1.0,
         max_workers: int = 8,
         run_schedules: bool = True,
+        executions: Journal | None = None,
     ) -> None:
         """Note the settings; nothing is started yet."""
         self.region = REGION
@@ -101,6 +106,7 @@ class LocalCloud:
         self._retry_wait_factor = retry_wait_factor
         self._max_workers = max_workers
         self._run_schedules = run_schedules
+        self._executions = executions
         self._replacements = Replacements()
         self._environment_before: dict[str, str | None] = {}
         self._clients: dict[str, Any] = {}
@@ -109,6 +115,7 @@ class LocalCloud:
         self._lambdas: LambdaService | None = None
         self._deliveries: EventDelivery | None = None
         self._schedules: ScheduleRunner | None = None
+        self._kept: KeptExecutions | None = None
 
     @property
     def lambdas(self) -> LambdaService:
@@ -157,6 +164,8 @@ class LocalCloud:
 
     def stop(self) -> None:
         """Stop everything that was started; harmless when nothing was."""
+        if self._kept is not None:
+            self._kept.close()  # first: what is stopped below lets executions fail
         if self._schedules is not None:
             self._schedules.stop()
         if self._deliveries is not None:
@@ -165,7 +174,7 @@ class LocalCloud:
             self._server.stop()
         if self._lambdas is not None:
             self._lambdas.close()
-        self._schedules = self._deliveries = self._server = self._lambdas = self._deployment = None
+        self._schedules = self._deliveries = self._server = self._lambdas = self._deployment = self._kept = None
         self._clients.clear()
         self._replacements.undo()
         self._restore_environment()
@@ -223,6 +232,9 @@ class LocalCloud:
         physical_ids = {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources}
         functions = self._read_functions(template, physical_ids)
         self.lambdas.deploy(functions.values())
+        if self._kept is not None:
+            machines = stepfunctions_parser_backends[self.account_id][self.region].state_machines
+            self._kept.restore({machine.arn: machine for machine in machines})
         self._deployment = Deployment(
             template=template,
             outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
@@ -301,6 +313,10 @@ class LocalCloud:
         moto_patches.event_bridge.apply(self._replacements, self._deliveries)
         moto_patches.user_pools.apply(self._replacements)
         moto_patches.stack_resources.apply(self._replacements)
+        moto_patches.resource_names.apply(self._replacements)
+        if self._executions is not None:
+            self._kept = KeptExecutions(self._executions)
+            self._kept.apply(self._replacements)
         self._schedules = ScheduleRunner(events_backends[self.account_id][self.region], self._deliveries)
         moto = DomainDispatcherApplication(create_backend_app)
         self._server.start(WholeBodies(LoopbackCallersOnly(InvokeApi(self._lambdas, moto))))

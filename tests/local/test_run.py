@@ -61,19 +61,33 @@ def connect(database: dict[str, Any]) -> "pymysql.Connection[pymysql.cursors.Cur
     )
 
 
-@pytest.mark.slow
-def test_it_comes_up_works_and_leaves_nothing(running: Running) -> None:
-    addresses = running.wait_until_up()
-    assert set(addresses) >= KEYS
-    assert running.file.stat().st_mode & 0o077 == 0
-    executions = boto3.client(
+def step_functions(addresses: dict[str, Any]) -> Any:
+    return boto3.client(
         "stepfunctions",
         endpoint_url=addresses["aws_endpoint_url"],
         region_name=addresses["region"],
         aws_access_key_id="any",
         aws_secret_access_key="any",
     )
-    assert executions.list_executions(stateMachineArn=addresses["state_machine_arn"])["executions"] == []
+
+
+def start_nonsense(addresses: dict[str, Any]) -> str:
+    started = step_functions(addresses).start_execution(stateMachineArn=addresses["state_machine_arn"], input="{}")
+    return str(started["executionArn"])
+
+
+def status_of(addresses: dict[str, Any], arn: str) -> str:
+    described = step_functions(addresses).describe_execution(executionArn=arn)
+    return f"{described['status']} {described.get('error')}"
+
+
+@pytest.mark.slow
+def test_it_comes_up_works_and_leaves_nothing(running: Running) -> None:
+    addresses = running.wait_until_up()
+    assert set(addresses) >= KEYS
+    assert running.file.stat().st_mode & 0o077 == 0
+    machine = addresses["state_machine_arn"]
+    assert step_functions(addresses).list_executions(stateMachineArn=machine)["executions"] == []
     with connect(addresses["database"]) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT COUNT(*) FROM ticket_orders")
         assert cursor.fetchone() == (0,)
@@ -87,13 +101,24 @@ def test_it_comes_up_works_and_leaves_nothing(running: Running) -> None:
     assert running.text().rstrip().endswith("Stopped.")
     assert not any(is_alive(child) for child in children)
     assert not any(is_listening(url) for url in urls)
-    assert {path.name for path in running.directory.iterdir()} <= {"mariadb", "logs", "stripe.sqlite"}
+    assert {path.name for path in running.directory.iterdir()} <= {
+        "mariadb",
+        "logs",
+        "stripe.sqlite",
+        "alerts.jsonl",
+        "executions.jsonl",
+    }
 
 
 @pytest.mark.full
 @pytest.mark.slow
 def test_a_kill_leaves_no_process_and_the_data_survive(running: Running) -> None:
-    database = running.wait_until_up()["database"]
+    addresses = running.wait_until_up()
+    database = addresses["database"]
+    failed = start_nonsense(addresses)
+    assert wait_until(lambda: "InvalidEvent" in status_of(addresses, failed), 60)
+    alerts = Path(addresses["alerts_file"])
+    assert wait_until(lambda: alerts.exists() and "InvalidEvent" in alerts.read_text(), 30)
     with connect(database) as connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO events (name) VALUES ('Concert')")
     children = running.children()
@@ -105,7 +130,12 @@ def test_a_kill_leaves_no_process_and_the_data_survive(running: Running) -> None
     try:
         # The file of the one that was killed is still there: wait for the new one's.
         assert wait_until(lambda: has_pid(again.file, again.process.pid), 60), again.text()
-        database = again.wait_until_up()["database"]
+        addresses = again.wait_until_up()
+        assert "InvalidEvent" in status_of(addresses, failed)
+        assert [json.loads(line)["subject"] for line in alerts.read_text().splitlines()] == [
+            "Cachao cachao-local: InvalidEvent - order unknown"
+        ]
+        database = addresses["database"]
         with connect(database) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT name FROM events")
             assert ("Concert",) in cursor.fetchall()  # beside the sample that is opened where nothing is on sale

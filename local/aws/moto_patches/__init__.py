@@ -10,6 +10,8 @@ shows for each that plain moto still lacks it, so that a patch that is no longer
 | `lambda_tasks`  | tasks call Lambda through HTTP and boto3; unknown errors |
 | `event_bridge`  | state machines and functions as targets, dead letters, partner buses, disabled rules |
 | `speed`         | work done again and again |
+| `kept_executions` | executions of before; the definition that one of them ran |
+| `resource_names` | names that stay the same when a stack is made anew |
 | `topics`        | messages of a topic for a file that outlives moto |
 | `user_pools`    | logins by SRP, an ID token's attributes, ids that stay; the arithmetic is `secure_remote_password` |
 | `stack_resources` | one resource by its name, where another was not created |
@@ -20,10 +22,21 @@ from local.aws.moto_patches import (
     execution,
     jsonata,
     lambda_tasks,
+    resource_names,
     speed,
     stack_resources,
     topics,
     user_pools,
 )
 
-__all__ = ["event_bridge", "execution", "jsonata", "lambda_tasks", "speed", "stack_resources", "topics", "user_pools"]
+__all__ = [
+    "event_bridge",
+    "execution",
+    "jsonata",
+    "lambda_tasks",
+    "resource_names",
+    "speed",
+    "stack_resources",
+    "topics",
+    "user_pools",
+]

@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 from moto import backends, mock_aws
+from moto.cloudformation import parsing
 from moto.cognitoidp.models import CognitoIdpBackend
 from moto.core.models import botocore_stubber
 from moto.events.models import EventBus, EventPattern
@@ -111,6 +112,21 @@ def test_executions_without_a_name_are_all_called_none() -> None:
     assert wait_until(lambda: sfn.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
     with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
         sfn.start_execution(stateMachineArn=arn)
+
+
+@pytest.mark.usefixtures("plain")
+def test_the_definition_of_an_execution_is_that_of_now() -> None:
+    sfn = client("stepfunctions")
+    arn = sfn.create_state_machine(name="m", definition=PASS, roleArn=ROLE)["stateMachineArn"]
+    execution = sfn.start_execution(stateMachineArn=arn, name="x")["executionArn"]
+    sfn.update_state_machine(stateMachineArn=arn, definition=PASS.replace('"A"', '"B"'))
+    assert '"B"' in sfn.describe_state_machine_for_execution(executionArn=execution)["definition"]
+
+
+def test_names_of_resources_end_at_random() -> None:
+    first, second = (parsing.generate_resource_name("AWS::Lambda::Function", "stack", "Echo") for _ in range(2))
+    assert first[:-12] == second[:-12] == "stack-Echo-"
+    assert first != second
 
 
 @pytest.mark.usefixtures("plain")
