@@ -29,6 +29,10 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_MANDATE = (
+    "The result of a bank debit is known later. By paying you give Cachao Tickets, and Stripe for it, a mandate to"
+    " debit this account once; your bank gives the money back if you ask within eight weeks."
+)
 _HINTS = (
     ("4242 4242 4242 4242", "succeeds"),
     ("4000 0000 0000 9995", "declined: insufficient funds"),
@@ -173,7 +177,7 @@ def _methods(allowed: list[str], form: JsonObject, field: str | None) -> str:
         f"<div class='row'><div>{text('expiry', 'Expiry', 'cc-exp', numeric=True, example='MM / YY')}</div>"
         f"<div>{text('cvc', 'Security code', 'cc-csc', numeric=True, example='CVC')}</div></div></div>"
         f"<div class='by-debit'>{text('iban', 'IBAN', 'off')}"
-        "<p class='hint'>The result of a bank debit is known later.</p></div>"
+        f"<p class='hint'>{_MANDATE}</p></div>"
         f"{text('name', 'Name', 'name')}{_country(form, field)}"
         f"<div class='postal-code'>{text('postal_code', 'Postal code', 'postal-code')}</div></fieldset>"
     )

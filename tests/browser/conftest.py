@@ -75,8 +75,8 @@ def new_visitor(browser: Browser, shop: Shop) -> Iterator[NewVisitor]:
     """
     visitors: list[Visitor] = []
 
-    def make(*, width: int = 1280, dark: bool = False) -> Visitor:
-        visitors.append(Visitor(browser, shop.url, width=width, dark=dark))
+    def make(*, width: int = 1280) -> Visitor:
+        visitors.append(Visitor(browser, shop.url, width=width))
         return visitors[-1]
 
     yield make

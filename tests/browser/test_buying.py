@@ -96,6 +96,7 @@ def test_a_delayed_payment_is_explained_and_comes(visitor: Visitor, shop: Shop, 
     expect(page.get_by_role("heading", name=buying.PAID)).to_be_visible()
 
 
+@pytest.mark.full
 def test_a_debit_that_the_bank_refuses(visitor: Visitor, shop: Shop, make_event: MakeEvent) -> None:
     event, page = make_event(("Standard", "25.00", 1)), visitor.page
     session = buying.order(page, event)
@@ -112,6 +113,7 @@ def test_a_debit_that_the_bank_refuses(visitor: Visitor, shop: Shop, make_event:
     expect(page.get_by_text("Only 1 left")).to_be_visible()
 
 
+@pytest.mark.full
 def test_a_free_ticket(visitor: Visitor, shop: Shop, make_event: MakeEvent) -> None:
     event, page = make_event(("Entry", "0.00", 10)), visitor.page
     buying.order(page, event)

@@ -88,6 +88,7 @@ def test_sold_out_while_somebody_looks(new_visitor: NewVisitor, shop: Shop, make
     assert len(shop.orders(event)) == 1
 
 
+@pytest.mark.full
 def test_fewer_are_left_than_wanted(new_visitor: NewVisitor, shop: Shop, make_event: MakeEvent) -> None:
     event = make_event(("Standard", "25.00", 3))
     slow, quick = new_visitor(), new_visitor()

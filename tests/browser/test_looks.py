@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Final, Literal
 
 import pytest
 import yaml
@@ -20,29 +20,31 @@ pytestmark = pytest.mark.slow
 
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 PHONE, WIDE = 375, 1280
+ALL: Final = {"resultTypes": ["violations"]}
+# Dark differs by its colours alone.
+SCHEMES: Final[dict[Literal["light", "dark"], dict[str, list[str]]]] = {
+    "dark": ALL | {"runOnly": ["color-contrast"]},
+    "light": ALL,
+}
 # Pages and files of the storefront's own; all else that it asks this address for must be the public API.
 OWN = re.compile(r"/|/events/\d+|/my-tickets|/sign-in|/storefront/[\w.-]+")
 
 
 def look_at(page: Page, name: str) -> list[str]:
-    """What is wrong with how a page is now."""
+    """What is wrong with how a page is now, in light and in dark."""
     page.wait_for_load_state("networkidle")
-    found = [f"{name}: {violation['id']}: {violation['nodes'][0]['target']}" for violation in violations(page)]
+    found = []
+    for scheme, rules in SCHEMES.items():
+        page.emulate_media(color_scheme=scheme)
+        violations = Axe().run(page, options=rules).response["violations"]
+        found += [f"{name}, {scheme}: {one['id']}: {one['nodes'][0]['target']}" for one in violations]
     sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return found + ([f"{name}: {sideways} pixels stick out sideways"] if sideways > 0 else [])
 
 
-def violations(page: Page) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    return found
-
-
-@pytest.mark.parametrize(
-    ("width", "dark"),
-    size([(PHONE, False), (WIDE, True)], [(PHONE, False), (WIDE, True), (PHONE, True), (WIDE, False)]),
-)
-def test_every_page(new_visitor: NewVisitor, shop: Shop, make_event: MakeEvent, *, width: int, dark: bool) -> None:
-    visitor = new_visitor(width=width, dark=dark)
+@pytest.mark.parametrize("width", size([PHONE], [PHONE, WIDE]))
+def test_every_page(new_visitor: NewVisitor, shop: Shop, make_event: MakeEvent, *, width: int) -> None:
+    visitor = new_visitor(width=width)
     visitor.expected = {402, 409}
     page = visitor.page
     asked: set[tuple[str, str]] = set()

@@ -22,12 +22,11 @@ class Visitor:
         expected: statuses that this test makes the API answer with: no problem.
     """
 
-    def __init__(self, browser: Browser, url: str, *, width: int, dark: bool) -> None:
+    def __init__(self, browser: Browser, url: str, *, width: int) -> None:
         """Open an empty page."""
         self._context = browser.new_context(
             base_url=url,
             viewport={"width": width, "height": 900},
-            color_scheme="dark" if dark else "light",
             locale="en-GB",
             reduced_motion="reduce",
         )

@@ -137,7 +137,7 @@ function paid(order, name, event) {
 function delayed(order, name) {
   return element("section", { class: "notice", role: "status", "data-status": "processing" },
     element("p", {}, element("strong", {}, "Your bank is working on it.")),
-    element("p", {}, `${order.quantity} × ${name} (order ${order.id}, ${money(order.total_amount, order.currency)}): a direct debit takes about five working days, now and then up to fourteen. Your tickets stay reserved until then. You need do nothing, and must not pay again.`),
+    element("p", {}, `${order.quantity} × ${name} (order ${order.id}, ${money(order.total_amount, order.currency)}): a direct debit takes about a week, fourteen working days at most. Your tickets stay reserved until then. You need do nothing, and must not pay again.`),
     element("p", {}, "When the money has come the tickets are yours, here and in My tickets. If the bank refuses, nothing is charged and they are given back."),
   );
 }
