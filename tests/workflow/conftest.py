@@ -11,7 +11,9 @@ import pytest
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local.aws.cloud import LocalCloud
+from local.stripe_stand_in import StripeStandIn
 from tests.conftest import PARTNER_BUS
+from ticketing.database import Database
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Ended:
     cause: str | None
     history: list[dict[str, Any]]
     name: str
+    arn: str
+    definition: str
 
     @property
     def states(self) -> list[str]:
@@ -39,6 +43,46 @@ class Ended:
 
 
 Run = Callable[[dict[str, Any]], Ended]
+Alerts = Callable[[], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Played:
+    """A scenario's ending, and the alerts that it sent."""
+
+    ended: Ended
+    alerts: list[dict[str, Any]]
+
+
+Play = Callable[[str], Played]
+
+
+@pytest.fixture(scope="session")
+def _played() -> dict[str, Played]:
+    return {}
+
+
+@pytest.fixture
+def play(
+    cloud: LocalCloud,
+    database: Database,
+    run: Run,
+    stripe_stand_in: StripeStandIn,
+    alerts: Alerts,
+    _played: dict[str, Played],
+) -> Play:
+    """Play a scenario, once in a session: its ending and its alerts are kept."""
+    from tests.workflow.scenarios import SCENARIOS, Scene  # noqa: PLC0415 -- it imports this module
+
+    def play_once(name: str) -> Played:
+        if name not in _played:
+            forget_alerts(cloud)  # each scenario's error is the first: many of one error become one alert
+            before = len(alerts())
+            ended = SCENARIOS[name][0](Scene(cloud, database, run, stripe_stand_in))
+            _played[name] = Played(ended, alerts()[before:])
+        return _played[name]
+
+    return play_once
 
 
 @pytest.fixture
@@ -100,6 +144,11 @@ def ended(cloud: LocalCloud, arn: str) -> Ended:
         cause=execution.get("cause"),
         history=list(cloud.history(arn)),
         name=execution["name"],
+        arn=arn,
+        # As it is now: some tests change it for a while.
+        definition=cloud.client("stepfunctions").describe_state_machine(stateMachineArn=execution["stateMachineArn"])[
+            "definition"
+        ],
     )
 
 
@@ -120,7 +169,7 @@ def grow_old(cloud: LocalCloud) -> None:
 
 
 @pytest.fixture
-def alerts(cloud: LocalCloud) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def alerts(cloud: LocalCloud) -> Iterator[Alerts]:
     """The alerts since the test began, as a subscriber gets them. None was told before: each error is the first."""
     forget_alerts(cloud)
     sqs, sns = cloud.client("sqs"), cloud.client("sns")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from local.aws.cloud import LocalCloud
-from local.stripe_stand_in import StripeStandIn
-from tests.workflow.conftest import Ended, Run, forget_alerts
-from tests.workflow.scenarios import SCENARIOS, Scene
-from ticketing.database import Database
+from tests.workflow.conftest import Ended, Play
+from tests.workflow.scenarios import SCENARIOS
 
-Alerts = Callable[[], list[dict[str, Any]]]
 DEFINITION = yaml.safe_load((Path(__file__).parents[2] / "statemachine" / "ticket_payment.asl.yaml").read_text())
 
 
@@ -61,26 +57,6 @@ EDGES = sorted(
     for edge in edges_of(name, state)
 )
 
-_played: dict[str, Ended] = {}
-_alerts: dict[str, list[dict[str, Any]]] = {}
-
-
-@pytest.fixture
-def play(
-    cloud: LocalCloud, database: Database, run: Run, stripe_stand_in: StripeStandIn, alerts: Alerts
-) -> Callable[[str], Ended]:
-    """Play a scenario, once in a session: its ending and its alerts are kept."""
-
-    def play_once(name: str) -> Ended:
-        if name not in _played:
-            forget_alerts(cloud)  # each scenario's error is the first: many of one error become one alert
-            before = len(alerts())
-            _played[name] = SCENARIOS[name][0](Scene(cloud, database, run, stripe_stand_in))
-            _alerts[name] = alerts()[before:]
-        return _played[name]
-
-    return play_once
-
 
 def edges_taken(ended: Ended) -> set[tuple[str, bool, str]]:
     """What the history tells of the edges that were taken (`Edge.told`)."""
@@ -97,13 +73,13 @@ def edges_taken(ended: Ended) -> set[tuple[str, bool, str]]:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_each_scenario_ends_as_it_must(name: str, play: Callable[[str], Ended]) -> None:
-    ended = play(name)
+def test_each_scenario_ends_as_it_must(name: str, play: Play) -> None:
+    ended = play(name).ended
     _, status, error = SCENARIOS[name]
     assert ended.status == status, (ended.error, ended.cause)
     if error not in {None, "*"}:
         assert ended.error == error, ended.cause
-    told = _alerts[name]
+    told = play(name).alerts
     is_told = "TellOperators" in ended.states and status == "SUCCEEDED"
     cannot_tell = name in {"alert cannot be sent", "dispute cannot be told"}
     assert len(told) == (1 if (status == "FAILED" and not cannot_tell) or is_told else 0)
@@ -120,8 +96,8 @@ def test_each_scenario_ends_as_it_must(name: str, play: Callable[[str], Ended]) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_every_state_is_entered(play: Callable[[str], Ended]) -> None:
-    entered = {state for name in SCENARIOS for state in play(name).states}
+def test_every_state_is_entered(play: Play) -> None:
+    entered = {state for name in SCENARIOS for state in play(name).ended.states}
     assert sorted(set(STATES) - entered) == []
 
 
@@ -133,6 +109,6 @@ def test_a_history_tells_every_edge_from_every_other() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_every_edge_is_taken(play: Callable[[str], Ended]) -> None:
-    taken = {told for name in SCENARIOS for told in edges_taken(play(name))}
+def test_every_edge_is_taken(play: Play) -> None:
+    taken = {told for name in SCENARIOS for told in edges_taken(play(name).ended)}
     assert [edge for edge in EDGES if edge.told not in taken] == []

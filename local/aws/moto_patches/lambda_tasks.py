@@ -3,6 +3,7 @@
 What moto 5.2.5 lacks:
 - a Lambda that runs without Docker. Tasks hand their call to our workers in this process; going through boto3
   and HTTP would cost more than the function itself. What comes back is what `Invoke` would have answered;
+- an error of a DynamoDB task that is none of DynamoDB's (an expression that fails, a timeout) is told as one of its;
 - a failed function without `errorType` is `Lambda.Unknown` on AWS; moto calls it `Exception`;
 - clients of other services (SNS) are made anew for each task, which takes tens of milliseconds.
 """
@@ -17,6 +18,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (
+    StateTaskServiceDynamoDB,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
     StateTaskServiceLambda,
 )
@@ -54,12 +59,14 @@ def apply(replacements: Replacements, *, invoke: InvokeFunction, endpoint_url: s
 
     replacements.set(lambda_eval_utils, "_invoke_lambda_function", invoke_lambda_function)
     replacements.set(StateTaskServiceLambda, "_from_error", _from_error)
+    replacements.set(StateTaskServiceDynamoDB, "_from_error", _from_dynamodb_error)
     for name, module in list(sys.modules.items()):
         if name.startswith("moto.stepfunctions.parser.") and "boto_client_for" in vars(module):
             replacements.set(module, "boto_client_for", boto_client_for)
 
 
 _moto_from_error = StateTaskServiceLambda._from_error  # noqa: SLF001
+_moto_from_dynamodb_error = StateTaskServiceDynamoDB._from_error  # noqa: SLF001
 
 
 def _as_boto3_answers(result: InvokeResult) -> dict[str, Any]:
@@ -98,3 +105,8 @@ def _from_error(self: Any, env: Any, ex: Exception) -> Any:  # noqa: ANN401
             event.event_details["taskFailedEventDetails"]["cause"] = _NO_ERROR_TYPE + ex.payload
             return event
     return _moto_from_error(self, env, ex)
+
+
+def _from_dynamodb_error(self: Any, env: Any, ex: Exception) -> Any:  # noqa: ANN401
+    told = _moto_from_dynamodb_error if isinstance(ex, ClientError) else StateTaskService._from_error  # noqa: SLF001
+    return told(self, env, ex)

@@ -25,6 +25,9 @@ from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (
+    StateTaskServiceDynamoDB,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
     StateTaskServiceLambda,
 )
@@ -203,6 +206,11 @@ def test_every_thread_is_kept() -> None:
 
 def test_an_error_without_a_type_is_called_exception() -> None:
     assert '"Exception"' in inspect.getsource(StateTaskServiceLambda._from_error)
+
+
+def test_an_error_of_a_dynamodb_task_is_always_dynamodbs() -> None:
+    assert "FailureEventException" not in inspect.getsource(StateTaskServiceDynamoDB._from_error)
+    assert "super()" not in inspect.getsource(StateTaskServiceDynamoDB._from_error)
 
 
 def test_clients_are_made_anew() -> None:
