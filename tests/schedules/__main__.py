@@ -6,10 +6,12 @@ With --scenario only that one, with --schedule one schedule of it, step by step.
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +25,10 @@ from tests.conftest import connect_to  # noqa: E402 -- the same
 from tests.schedules import explore  # noqa: E402 -- the same
 from tests.schedules.gates import Kill  # noqa: E402 -- the same
 from tests.schedules.laboratory import Found, Laboratory, Scenario, steps_of  # noqa: E402 -- the same
-from tests.schedules.scenarios import everything  # noqa: E402 -- the same
+from tests.schedules.scenarios import everything, with_kills  # noqa: E402 -- the same
 from ticketing.schema.runner import apply_migrations  # noqa: E402 -- the same
+
+_SAY_EVERY_SECONDS = 20.0
 
 
 def main(arguments: list[str]) -> int:
@@ -39,15 +43,19 @@ def main(arguments: list[str]) -> int:
     with laboratory() as lab:
         if given.schedule is not None and given.scenario is not None:
             return _replay(lab, given.scenario, given.schedule)
-        failed = 0
-        for scenario in [given.scenario] if given.scenario else everything():
+        failed, said = 0, time.monotonic()
+        scenarios = [given.scenario] if given.scenario else itertools.chain(everything(), with_kills(lab))
+        for scenario in scenarios:
             failure = lab.explore(scenario, walks=given.walks, seed=given.seed)
             if failure is not None:
                 failed += 1
                 print(f"{failure}\n")
-            elif sys.stdout.isatty():
-                print(f"\r{lab.tally.scenarios} scenarios, {lab.tally.schedules} schedules …", end="", flush=True)
-        print(f"\n{lab.tally}." + (f" {failed} scenarios FAILED." if failed else " Nothing was broken."))
+            if time.monotonic() - said > _SAY_EVERY_SECONDS:
+                said = time.monotonic()
+                print(
+                    f"  {lab.tally.scenarios} scenarios, {lab.tally.schedules} schedules; at {scenario} …", flush=True
+                )
+        print(f"{lab.tally}." + (f" {failed} scenarios FAILED." if failed else " Nothing was broken."))
     return 1 if failed else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,9 +32,13 @@ class InnoDB:
     def __init__(self, connect: Callable[[], pymysql.Connection[pymysql.cursors.Cursor]]) -> None:
         self._connection = connect()
         self._cursor = self._connection.cursor()
+        # For the tasks' own threads.
+        self._second = connect()
+        self._one_at_a_time = threading.Lock()
 
     def close(self) -> None:
         self._connection.close()
+        self._second.close()
 
     def waits(self) -> list[Wait]:
         """Give the connections that wait for a row lock."""
@@ -49,20 +54,13 @@ class InnoDB:
                 found.append(Wait(int(number[1]), table[1] if table else ""))
         return found
 
-    def kill(self, connection: int) -> None:
-        """End a connection, as a network or a failover does, and wait until its transaction is undone."""
-        try:
-            self._cursor.execute(f"KILL CONNECTION {connection}")
-        except pymysql.err.OperationalError:
-            return  # it is gone already
-        self.wait_until_gone(connection)
-
     def wait_until_gone(self, connection: int) -> None:
-        """Wait until the server has undone what a connection left."""
+        """Wait until the server has undone what a closed connection left. From any thread."""
         deadline = time.monotonic() + _GONE_SECONDS
-        while time.monotonic() < deadline:
-            self._cursor.execute("SELECT 1 FROM information_schema.processlist WHERE id = %s", (connection,))
-            if self._cursor.fetchone() is None:
-                return
-            time.sleep(0.0005)
+        with self._one_at_a_time, self._second.cursor() as cursor:
+            while time.monotonic() < deadline:
+                cursor.execute("SELECT 1 FROM information_schema.processlist WHERE id = %s", (connection,))
+                if cursor.fetchone() is None:
+                    return
+                time.sleep(0.0005)
         raise TimeoutError(f"Connection {connection} did not end.")

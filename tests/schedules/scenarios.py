@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from tests.schedules.laboratory import Scenario
+from tests.schedules.laboratory import Laboratory, Scenario
 
 # What may come in each world. A task meets each other one, and itself: events come twice, and tasks are tried again.
 MEET: dict[str, tuple[str, ...]] = {
     "open": (
-        "checkout", "checkout_dear", "click", "back", "back_same", "pays", "expired", "leave", "move", "move_other",
-        "sweep",
+        "checkout", "checkout_dear", "checkout_two", "click", "back", "back_same", "pays", "expired", "leave", "move",
+        "move_other", "sweep",
     ),
     "told": (
         "checkout", "back", "payment", "second", "count_seats", "count_use", "expired", "failed", "processing",
@@ -54,6 +54,29 @@ TRIPLES: tuple[Scenario, ...] = (
 )
 
 
+# A task whose connection ends anywhere while another one is at work: world, task, the other.
+KILLED_BESIDE: tuple[tuple[str, str, str], ...] = (
+    ("told", "payment", "expired"),
+    ("told", "payment", "payment"),
+    ("told", "payment", "refund"),
+    ("told", "expired", "payment"),
+    ("told", "refund", "payment"),
+    ("paid", "count_seats", "count_seats"),
+    ("paid", "count_seats", "refund"),
+    ("paid", "count_use", "count_use"),
+    ("counted", "refund_a", "refund_b"),
+    ("counted", "refund", "refund"),
+    ("counted", "dispute", "refund_a"),
+    ("counted", "move", "refund"),
+    ("counted", "give_money_back", "refund"),
+    ("open", "leave", "pays"),
+    ("open", "checkout", "expired"),
+    ("open", "click", "click"),
+    ("open", "sweep", "pays"),
+    ("cancelled", "ended", "ended"),
+)
+
+
 def pairs() -> Iterator[Scenario]:
     """Every two tasks of a world, also a task and itself."""
     for world, tasks in MEET.items():
@@ -62,8 +85,19 @@ def pairs() -> Iterator[Scenario]:
 
 
 def everything() -> list[Scenario]:
-    """All of them."""
+    """All of them, without connections that end."""
     return [*pairs(), *TRIPLES]
+
+
+def with_kills(lab: Laboratory) -> Iterator[Scenario]:
+    """Each task alone, and some with another one, its connection ending wherever that matters."""
+    for world, tasks in MEET.items():
+        for task in tasks:
+            for kill in lab.kills_of(world, task):
+                yield Scenario(world, (task,), ((0, kill),))
+    for world, task, other in KILLED_BESIDE:
+        for kill in lab.kills_of(world, task):
+            yield Scenario(world, (task, other), ((0, kill),))
 
 
 # In `make test`.

@@ -82,6 +82,10 @@ def _checkout_dear(shop: Shop) -> str:
     return _checkout(shop, discount_code=None)
 
 
+def _checkout_two(shop: Shop) -> str:
+    return _checkout(shop, ticket_id=2)
+
+
 def _click(shop: Shop) -> str:
     return _checkout(shop, idempotency_key="double click")
 
@@ -204,6 +208,7 @@ def _ended(shop: Shop) -> str:
 TASKS: dict[str, Task] = {
     "checkout": _checkout,
     "checkout_dear": _checkout_dear,
+    "checkout_two": _checkout_two,
     "click": _click,
     "back": _back,
     "back_same": _back_same,
@@ -233,4 +238,4 @@ TASKS: dict[str, Task] = {
 # What says of Stripe how much of which payment went back: refunds by id, a charge's sum, a lost dispute.
 FACTS = frozenset({"refund", "charge", "refund_a", "refund_b", "refund_second", "dispute"})
 # Makes something anew each time, so a repeat of it is another wish.
-NOT_REPEATED = frozenset({"checkout", "checkout_dear", "click", "back", "back_same"})
+NOT_REPEATED = frozenset({"checkout", "checkout_dear", "checkout_two", "click", "back", "back_same"})

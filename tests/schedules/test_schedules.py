@@ -5,12 +5,14 @@ All scenarios in `make test-all` and `make schedules`; in `make test` those in w
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tests.schedules import explore
 from tests.schedules.laboratory import Laboratory, Scenario
-from tests.schedules.scenarios import CHOSEN, everything
-from tests.sizes import size
+from tests.schedules.scenarios import CHOSEN, everything, with_kills
+from tests.sizes import FULL, size
 
 
 @pytest.mark.parametrize("scenario", size(CHOSEN, everything()), ids=str)
@@ -18,6 +20,13 @@ from tests.sizes import size
 def test_no_schedule_breaks_anything(lab: Laboratory, scenario: Scenario) -> None:
     failure = lab.explore(scenario, walks=size(0, 3), seed=len(str(scenario)))
     assert failure is None, str(failure)
+
+
+def test_connections_that_end_anywhere_change_nothing(lab: Laboratory) -> None:
+    scenarios = with_kills(lab) if FULL else itertools.islice(with_kills(lab), 0, None, 25)
+    for scenario in scenarios:
+        failure = lab.explore(scenario)
+        assert failure is None, str(failure)
 
 
 # What schedules have found, so that it stays mended: what was answered then, and what must be.
