@@ -21,26 +21,26 @@ Kind = Literal["payment", "refund", "dispute"]
 KINDS: Final[tuple[Kind, ...]] = ("payment", "refund", "dispute")
 # Lost disputes were refunds with this status before `order_disputes` was (migration 0013).
 _LOST: Final = "lost"
-_FROM: Final = datetime(1970, 1, 1)  # noqa: DTZ001 -- as the database has times: UTC, without a zone
+_LONG_AGO: Final = datetime(1970, 1, 1)  # noqa: DTZ001 -- as the database has times: UTC, without a zone
 # Where there is none of these, nothing of the shop's moved: an order that was free, one that was marked paid by hand.
 _AT_STRIPE: Final = "pi\\_%"
 _SELECTS: Final[dict[Kind, str]] = {
     "payment": (
         "SELECT id AS place, payment_key AS object_id, payment_key, order_id, amount_minor, currency, created_at"
-        " FROM order_payments WHERE created_at >= %s AND created_at < %s AND (created_at, id) > (%s, %s)"
+        " FROM order_payments WHERE created_at >= %s AND created_at < %s AND (created_at > %s OR id > %s)"
         " AND payment_key LIKE %s AND amount_minor > 0 ORDER BY created_at, id LIMIT %s"
     ),
     "refund": (
         "SELECT r.stripe_refund_id AS place, r.stripe_refund_id AS object_id, r.payment_key, r.order_id,"
         " -r.amount_minor AS amount_minor, p.currency, r.created_at FROM order_refunds AS r"
         " JOIN order_payments AS p ON p.order_id = r.order_id AND p.payment_key = r.payment_key"
-        " WHERE r.created_at >= %s AND r.created_at < %s AND (r.created_at, r.stripe_refund_id) > (%s, %s)"
+        " WHERE r.created_at >= %s AND r.created_at < %s AND (r.created_at > %s OR r.stripe_refund_id > %s)"
         " AND r.status NOT IN %s ORDER BY r.created_at, r.stripe_refund_id LIMIT %s"
     ),
     "dispute": (
         "SELECT stripe_dispute_id AS place, stripe_dispute_id AS object_id, payment_key, order_id,"
         " -amount_minor AS amount_minor, currency, created_at FROM order_disputes"
-        " WHERE created_at >= %s AND created_at < %s AND (created_at, stripe_dispute_id) > (%s, %s)"
+        " WHERE created_at >= %s AND created_at < %s AND (created_at > %s OR stripe_dispute_id > %s)"
         " AND phase IN %s ORDER BY created_at, stripe_dispute_id LIMIT %s"
     ),
 }
@@ -85,10 +85,10 @@ def recorded(
     Raises:
         DatabaseUnavailable: try again.
     """
-    first: tuple[object, object] = (_FROM, 0 if kind == "payment" else "")
-    place = first if after is None else (after.time, after.key)
+    # Each page is read from its own place on, not from the beginning of the span.
+    begin, place = (_time(since), (_LONG_AGO, 0)) if after is None else (after.time, (after.time, after.key))
     with database.transaction() as tx:
-        rows = tx.all(_SELECTS[kind], _time(since), _time(until), *place, _CHOSEN[kind], limit)
+        rows = tx.all(_SELECTS[kind], begin, _time(until), *place, _CHOSEN[kind], limit)
     last = rows[-1] if len(rows) == limit else None
     return RecordedPage(
         items=[_item(kind, row) for row in rows],
