@@ -12,7 +12,7 @@ from tests.browser.conftest import MakeEvent
 from tests.browser.shop import Shop
 from tests.browser.visitor import Visitor
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]  # the first test waits until the shop has started
 
 
 def test_a_guest_buys_two_tickets(visitor: Visitor, shop: Shop, make_event: MakeEvent) -> None:

@@ -10,7 +10,7 @@ from tests.browser.conftest import MakeEvent, NewVisitor
 from tests.browser.shop import Shop
 from tests.browser.visitor import Visitor
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]  # the first test waits until the shop has started
 
 
 def test_a_double_click_makes_one_order(visitor: Visitor, shop: Shop, make_event: MakeEvent) -> None:
@@ -66,6 +66,7 @@ def test_two_browsers_race_for_the_last_seat(new_visitor: NewVisitor, shop: Shop
     [winner] = [racer for racer in racers if buying.PAYMENT_PAGE.search(racer.page.url)]
     [loser] = [racer for racer in racers if racer is not winner]
     expect(loser.page.get_by_role("button", name="Try again in")).to_be_disabled()
+    expect(loser.page.locator(".ticket .left")).to_have_text("The last ones are being paid for")
     buying.pay(winner.page)
     expect(winner.page.get_by_role("heading", name=buying.PAID)).to_be_visible()
     loser.page.reload()

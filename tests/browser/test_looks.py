@@ -16,7 +16,7 @@ from tests.browser.conftest import MakeEvent, NewVisitor
 from tests.browser.shop import Shop
 from tests.sizes import size
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]  # the first test waits until the shop has started
 
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 PHONE, WIDE = 375, 1280
@@ -26,6 +26,7 @@ SCHEMES: Final[dict[Literal["light", "dark"], dict[str, list[str]]]] = {
     "dark": ALL | {"runOnly": ["color-contrast"]},
     "light": ALL,
 }
+PICTURE = "data:image/gif;base64,R0lGODlhAQABAIAAAP8AAAAAACwAAAAAAQABAAACAkQBADs="
 # Pages and files of the storefront's own; all else that it asks this address for must be the public API.
 OWN = re.compile(r"/|/events/\d+|/my-tickets|/sign-in|/storefront/[\w.-]+")
 
@@ -52,11 +53,13 @@ def test_every_page(new_visitor: NewVisitor, shop: Shop, make_event: MakeEvent, 
     event = make_event(
         ("A ticket whose name is longer than usual", "25.00", 9), ("Gone", "30.00", 0), ("Free", "0.00", None)
     )
+    shop.query("UPDATE tickets SET image_url = %s WHERE id = %s", PICTURE, event.tickets[0])
     found = []
     visitor.open("/")
     expect(page.get_by_role("heading", name=event.name)).to_be_visible()
     found += look_at(page, "events")
     visitor.open(f"/events/{event.id}")
+    expect(page.locator("img.picture")).to_have_js_property("naturalWidth", 1)
     found += look_at(page, "event")
     visitor.open("/sign-in")
     found += look_at(page, "sign-in")

@@ -17,7 +17,7 @@ from tests.browser.shop import Shop
 from tests.browser.visitor import Visitor
 from tests.sizes import size
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]  # the first test waits until the shop has started
 
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 CHECKOUT = re.compile("/checkout$")

@@ -8,7 +8,7 @@ from typing import Final
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 # How long a page may take to show what it is waited for, in milliseconds: the machine may be busy.
-PATIENCE_MS: Final = 20_000
+PATIENCE_MS: Final = 40_000
 # What a browser itself writes of an answer that is an error; which one the page may get, the test says.
 _REFUSED: Final = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
 

@@ -57,8 +57,8 @@ export function checkoutForm(event, list) {
       "label",
       { class: "ticket", "data-ticket": ticket.id },
       element("input", { type: "radio", name: "ticket", value: ticket.id, checked, disabled: !can && !checked, onchange: drawQuantities }),
-      element("span", { class: "name" }, ticket.name),
-      element("span", { class: "left", "data-kind": kind }, text),
+      ticket.image_url ? element("img", { class: "picture", src: ticket.image_url, alt: "", width: 48, height: 48 }) : null,
+      element("span", { class: "words" }, element("span", { class: "name" }, ticket.name), element("span", { class: "left", "data-kind": kind }, text)),
       element("span", { class: "price" }, ticket.price === null ? "" : ticket.price === 0 ? "Free" : money(ticket.price)),
     );
   }
@@ -82,6 +82,7 @@ export function checkoutForm(event, list) {
 
   function ready() {
     busy = false;
+    button.removeAttribute("aria-disabled");
     button.disabled = !((selected()?.max_per_order ?? 0) > 0);
     button.textContent = "Continue to payment";
   }
@@ -114,7 +115,8 @@ export function checkoutForm(event, list) {
     const asked = JSON.stringify([ticket.id, wish, signedInAs()]);
     if (attempt?.asked !== asked) attempt = { asked, key: crypto.randomUUID() };
     busy = true;
-    button.disabled = true;
+    // Not disabled: a button that is loses the focus of who came by keyboard.
+    button.setAttribute("aria-disabled", "true");
     button.textContent = "One moment …";
     try {
       const made = await withToken((token) => checkOut(event.id, ticket.id, wish, { token, key: attempt.key }));

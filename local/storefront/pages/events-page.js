@@ -1,5 +1,5 @@
 import { tickets } from "./api.js";
-import { element, show, title } from "./dom.js";
+import { element, onReturn, show, title } from "./dom.js";
 import { money, venueTime } from "./format.js";
 import { whatIsLeftOfAll } from "./left.js";
 import { poster } from "./poster.js";
@@ -17,12 +17,15 @@ export async function open() {
 }
 
 function card(event) {
-  const left = element("p", { class: "left", "aria-live": "polite" }, "…");
+  const left = element("p", { class: "left" }, "…");
   const price = element("p", { class: "price" });
-  tickets(event.id).then(
-    (list) => summarise(list, left, price),
-    (problem) => (left.textContent = inWords(problem).what),
-  );
+  const look = () =>
+    tickets(event.id).then(
+      (list) => summarise(list, left, price),
+      (problem) => (left.textContent = inWords(problem).what),
+    );
+  look();
+  onReturn(look);
   return element(
     "li",
     {},
