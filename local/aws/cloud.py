@@ -241,7 +241,30 @@ class LocalCloud:
             physical_ids=physical_ids,
             functions=functions,
         )
+        for logical_id in sorted(template.published & functions.keys()):
+            self.client("lambda").publish_version(FunctionName=functions[logical_id].name)
+            self.lambdas.publish(functions[logical_id])
+        if "StateMachineAliasArn" in self._deployment.outputs:
+            self.point_alias(self.publish())
         return self._deployment
+
+    def publish(self, definition: str | None = None) -> str:
+        """Publish a version of the state machine, with this definition or as it is; give the version's ARN."""
+        client, machine = self.client("stepfunctions"), self.deployment.outputs["StateMachineArn"]
+        text = definition or client.describe_state_machine(stateMachineArn=machine)["definition"]
+        answer = client.update_state_machine(stateMachineArn=machine, definition=text, publish=True)
+        return str(answer["stateMachineVersionArn"])
+
+    def point_alias(self, version: str, *, canary: str | None = None, percent: int = 10) -> None:
+        """Let the alias start this version, and another one now and then (`canary`)."""
+        client, alias = self.client("stepfunctions"), self.deployment.outputs["StateMachineAliasArn"]
+        routes = [{"stateMachineVersionArn": version, "weight": 100 - (percent if canary else 0)}]
+        if canary:
+            routes.append({"stateMachineVersionArn": canary, "weight": percent})
+        try:
+            client.update_state_machine_alias(stateMachineAliasArn=alias, routingConfiguration=routes)
+        except client.exceptions.ResourceNotFound:
+            client.create_state_machine_alias(name=alias.rpartition(":")[2], routingConfiguration=routes)
 
     def fire_schedule(self, logical_id_or_name: str) -> None:
         """Fire a schedule rule now, whatever its time."""
@@ -309,6 +332,7 @@ class LocalCloud:
         moto_patches.execution.apply(
             self._replacements, retry_wait_factor=self._retry_wait_factor, tasks_at_once=self._max_workers
         )
+        moto_patches.versions.apply(self._replacements)
         moto_patches.lambda_tasks.apply(self._replacements, invoke=self._lambdas.invoke, endpoint_url=self._server.url)
         moto_patches.event_bridge.apply(self._replacements, self._deliveries)
         moto_patches.user_pools.apply(self._replacements)

@@ -58,6 +58,7 @@ class LambdaService:
         self._idle_seconds = idle_seconds
         self._retry_wait_factor = retry_wait_factor
         self._pools: dict[str, WorkerPool] = {}
+        self._versions: dict[tuple[str, int], WorkerPool] = {}
         self._closed = threading.Event()
         logs_directory.mkdir(parents=True, exist_ok=True)
         self._reaper = threading.Thread(target=self._reap_idle, name="lambda-reaper", daemon=True)
@@ -66,9 +67,22 @@ class LambdaService:
     def deploy(self, functions: Iterable[LambdaFunction]) -> None:
         """Make functions callable, by physical name, logical id and ARN. Replaces those there were."""
         pools = {function.name: WorkerPool(function, self._pool_settings(function)) for function in functions}
-        old, self._pools = self._pools, pools
-        for pool in old.values():
+        old = {*self._pools.values(), *self._versions.values()}
+        self._pools, self._versions = pools, {}
+        for pool in old:
             pool.close()
+
+    def publish(self, function: LambdaFunction) -> int:
+        """Publish a version of a function, as it is now or as the new `$LATEST`; give its number.
+
+        Versions that there were go on: executions that began on them call them by their numbers.
+        """
+        latest = self._pools[function.name]
+        if latest.function != function:
+            latest = self._pools[function.name] = WorkerPool(function, self._pool_settings(function))
+        number = 1 + max((known for name, known in self._versions if name == function.name), default=0)
+        self._versions[function.name, number] = latest
+        return number
 
     def function(self, name_or_arn: str) -> LambdaFunction:
         """Find a function by physical name, logical id or (qualified, partial) ARN.
@@ -135,12 +149,12 @@ class LambdaService:
 
     def worker_pids(self, name_or_arn: str | None = None) -> list[int]:
         """Process ids of the living workers, of one function or of all."""
-        pools = self._pools.values() if name_or_arn is None else [self._pool(name_or_arn)]
+        pools = self._all_pools() if name_or_arn is None else [self._pool(name_or_arn)]
         return [worker.pid for pool in pools for worker in pool.living_workers()]
 
     def kill_workers(self, name_or_arn: str | None = None) -> int:
         """Kill all workers, or one function's, whatever they are doing. Returns how many."""
-        pools = self._pools.values() if name_or_arn is None else [self._pool(name_or_arn)]
+        pools = self._all_pools() if name_or_arn is None else [self._pool(name_or_arn)]
         workers = [worker for pool in pools for worker in pool.living_workers()]
         for worker in workers:
             worker.kill()
@@ -149,12 +163,19 @@ class LambdaService:
     def close(self) -> None:
         """End all workers. Invocations that still run are answered as `Runtime.ExitError`."""
         self._closed.set()
-        for pool in self._pools.values():
+        for pool in self._all_pools():
             pool.close()
         self._reaper.join()
 
+    def _all_pools(self) -> set[WorkerPool]:
+        return {*self._pools.values(), *self._versions.values()}
+
     def _pool(self, name_or_arn: str) -> WorkerPool:
-        name = _function_name(name_or_arn)
+        name, qualifier = _function_name(name_or_arn), _qualifier(name_or_arn)
+        if qualifier.isdecimal():
+            if (name, int(qualifier)) not in self._versions:
+                raise UnknownFunctionError(f"Function not found: {name_or_arn}")
+            return self._versions[name, int(qualifier)]
         if name in self._pools:
             return self._pools[name]
         for pool in self._pools.values():
@@ -173,7 +194,7 @@ class LambdaService:
 
     def _reap_idle(self) -> None:
         while not self._closed.wait(min(5.0, self._idle_seconds)):
-            for pool in list(self._pools.values()):
+            for pool in self._all_pools():
                 pool.reap(self._idle_seconds)
 
 
@@ -219,6 +240,13 @@ def _function_name(name_or_arn: str) -> str:
     if "function" in parts:
         return parts[parts.index("function") + 1]
     return parts[0]
+
+
+def _qualifier(name_or_arn: str) -> str:
+    """Version or alias at the end of `name:qualifier` or of an ARN; empty: `$LATEST`."""
+    parts = name_or_arn.split(":")
+    rest = parts[parts.index("function") + 2 :] if "function" in parts else parts[1:]
+    return rest[0] if rest else ""
 
 
 def _is_json(text: bytes) -> bool:

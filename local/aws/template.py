@@ -21,12 +21,20 @@ from samtranslator.yaml_helper import yaml_parse
 # Where the cloud puts the placeholder that stands for the functions' zipped code.
 CODE_BUCKET, CODE_KEY = "local-code", "functions.zip"
 
+# Of functions and state machines; the cloud numbers further ones.
+FIRST_VERSION = "1"
+ALIAS = "live"
+
 # moto has no CloudFormation model for these, or would try to reach out (custom resources call a Lambda
 # during the deployment; the local stack runs the migration itself).
 _NOT_DEPLOYED = (
     "AWS::ApiGatewayV2::",
     "AWS::CloudWatch::",
+    "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::Version",
+    "AWS::StepFunctions::StateMachineAlias",
+    "AWS::StepFunctions::StateMachineVersion",
     "AWS::SQS::QueuePolicy",
     "AWS::CloudFormation::CustomResource",
     "Custom::",
@@ -93,6 +101,7 @@ class Template:
         http_api: the HTTP API.
         skipped: logical ids that were left out of `body`, with their types.
         asynchronous_retries: `MaximumRetryAttempts` of the functions that say so, by logical id.
+        published: logical ids of the functions and state machines of which each deployment makes a version.
     """
 
     body: Mapping[str, Any]
@@ -101,6 +110,7 @@ class Template:
     http_api: HttpApiDefinition
     skipped: Mapping[str, str]
     asynchronous_retries: Mapping[str, int] = field(default_factory=dict)
+    published: frozenset[str] = frozenset()
 
 
 def load_template(file: Path, *, parameters: Mapping[str, str], region: str, account_id: str) -> Template:
@@ -128,8 +138,9 @@ def load_template(file: Path, *, parameters: Mapping[str, str], region: str, acc
     resolver = Resolver(body, values, {"AWS::Region": region, "AWS::AccountId": account_id})
     http_api = _read_http_api(body["Resources"], resolver)
     retries = _read_asynchronous_retries(body["Resources"])
+    published = _name_first_versions(body)
     skipped = _leave_out_what_moto_lacks(body)
-    return Template(body, values, code_directories, http_api, skipped, retries)
+    return Template(body, values, code_directories, http_api, skipped, retries, published)
 
 
 def _parameter_values(sam: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
@@ -214,6 +225,37 @@ def _read_asynchronous_retries(resources: Mapping[str, Any]) -> dict[str, int]:
         for config in configs
         if "MaximumRetryAttempts" in config
     }
+
+
+def _name_first_versions(body: dict[str, Any]) -> frozenset[str]:
+    """Put names in the place of references to versions and aliases, which `LocalCloud` makes after the deployment."""
+    owners: dict[str, str] = {}
+    names: dict[str, dict[str, Any]] = {}
+    for logical_id, resource in body["Resources"].items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Lambda::Version":
+            owners[logical_id] = properties["FunctionName"]["Ref"]
+            arn = {"Fn::GetAtt": [owners[logical_id], "Arn"]}
+            names[logical_id] = {"Fn::Join": [":", [arn, FIRST_VERSION]]}
+        elif resource["Type"] == "AWS::StepFunctions::StateMachineVersion":
+            owners[logical_id] = properties["StateMachineArn"]["Ref"]
+    for logical_id, resource in body["Resources"].items():
+        if resource["Type"] == "AWS::StepFunctions::StateMachineAlias":
+            version = resource["Properties"]["DeploymentPreference"]["StateMachineVersionArn"]["Ref"]
+            names[logical_id] = {"Fn::Join": [":", [{"Ref": owners[version]}, resource["Properties"]["Name"]]]}
+    body["Resources"] = _with_names(body["Resources"], names)
+    body["Outputs"] = _with_names(body.get("Outputs", {}), names)
+    return frozenset(owners.values())
+
+
+def _with_names(value: Any, names: Mapping[str, dict[str, Any]]) -> Any:  # noqa: ANN401 - a template's value is anything
+    if isinstance(value, Mapping):
+        if len(value) == 1 and value.get("Ref") in names:
+            return names[value["Ref"]]
+        return {key: _with_names(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_names(item, names) for item in value]
+    return value
 
 
 def _leave_out_what_moto_lacks(body: dict[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from local.lint import dataflow, deployment, entry_points, resilience, structure
+from local.lint import dataflow, deployment, entry_points, resilience, structure, versions
 from local.lint.findings import Finding
 from local.lint.subject import Subject, UnreadableTemplateError, load
 
@@ -42,6 +42,8 @@ CHECKS: Final[tuple[Callable[[Subject], Iterator[Finding]], ...]] = (
     entry_points.check_entry_points,
     entry_points.check_event_types,
     entry_points.check_delivery,
+    versions.check_pinned_functions,
+    versions.check_alias,
 )
 
 

@@ -86,12 +86,20 @@ def check_delivery(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+def targets_of_rules(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give each target that starts the machine or its alias, with its rule's logical id."""
+    for name, rule in _rules(subject).items():
+        for target in _targets(subject, rule):
+            yield name, target
+
+
 def _rules(subject: Subject) -> dict[str, Rule]:
     return {name: rule for name, rule in subject.resources("AWS::Events::Rule") if _targets(subject, rule)}
 
 
 def _targets(subject: Subject, rule: Rule) -> list[Mapping[str, Any]]:
-    return [target for target in rule.get("Targets", []) if referred(target.get("Arn")) == subject.machine_id]
+    doors = {subject.machine_id, subject.alias_id}
+    return [target for target in rule.get("Targets", []) if referred(target.get("Arn")) in doors]
 
 
 def _pattern(rule: Rule) -> Mapping[str, Any]:

@@ -55,6 +55,12 @@ class Subject:
         return properties
 
     @property
+    def alias_id(self) -> str | None:
+        """Logical id that SAM gives the machine's alias; None: it has none."""
+        alias = self.machine.get("AutoPublishAlias")
+        return None if alias is None else f"{self.machine_id}Alias{alias}"
+
+    @property
     def substitutions(self) -> dict[str, Any]:
         """Its `DefinitionSubstitutions`."""
         return dict(self.machine.get("DefinitionSubstitutions", {}))
@@ -91,7 +97,7 @@ def referred(value: object) -> str | None:
     if not isinstance(value, Mapping) or len(value) != 1:
         return None
     if isinstance(reference := value.get("Ref"), str):
-        return reference
+        return reference.partition(".")[0]  # SAM's `Function.Version`
     attribute = value.get("Fn::GetAtt")
     if isinstance(attribute, str):
         return attribute.partition(".")[0]

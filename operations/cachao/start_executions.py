@@ -47,7 +47,8 @@ def start(environment: Environment, name: str, text: str) -> tuple[Started, str]
     """
     client, machine = environment.client("stepfunctions"), environment.state_machine_arn
     try:
-        return "started", client.start_execution(stateMachineArn=machine, name=name, input=text)["executionArn"]
+        answer = client.start_execution(stateMachineArn=environment.workflow_arn, name=name, input=text)
+        return "started", answer["executionArn"]
     except Exception as error:
         if error_code(error) != "ExecutionAlreadyExists":
             raise

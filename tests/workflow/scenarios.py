@@ -74,11 +74,11 @@ class Scene:
         before = client.describe_state_machine(stateMachineArn=arn)["definition"]
         after = change(before)
         assert after != before
-        client.update_state_machine(stateMachineArn=arn, definition=after)
+        self.cloud.point_alias(self.cloud.publish(after))
         try:
             yield
         finally:
-            client.update_state_machine(stateMachineArn=arn, definition=before)
+            self.cloud.point_alias(self.cloud.publish(before))
 
 
 def broken(_invocation: Invocation, _proceed: Proceed) -> InvokeResult:

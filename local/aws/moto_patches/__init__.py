@@ -7,6 +7,7 @@ shows for each that plain moto still lacks it, so that a patch that is no longer
 |-----------------|---------------|
 | `jsonata`       | expressions cannot be evaluated at all; AWS's own functions; errors as AWS reports them |
 | `execution`     | executions are not run, names, limits, retries that sleep, late answers, speed |
+| `versions`      | executions by alias, and which version one runs on |
 | `lambda_tasks`  | tasks call Lambda through HTTP and boto3; unknown errors |
 | `event_bridge`  | state machines and functions as targets, dead letters, partner buses, disabled rules |
 | `speed`         | work done again and again |
@@ -27,6 +28,7 @@ from local.aws.moto_patches import (
     stack_resources,
     topics,
     user_pools,
+    versions,
 )
 
 __all__ = [
@@ -39,4 +41,5 @@ __all__ = [
     "stack_resources",
     "topics",
     "user_pools",
+    "versions",
 ]

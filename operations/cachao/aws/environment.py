@@ -148,6 +148,11 @@ class Environment:
         return self.output("StateMachineArn")
 
     @property
+    def workflow_arn(self) -> str:
+        """What executions are started by: the workflow's alias, in a stack of the time before aliases the workflow."""
+        return self.outputs.get("StateMachineAliasArn") or self.state_machine_arn
+
+    @property
     def api_url(self) -> str:
         """Where the frontend's API is."""
         return str(self._local.get("api_url", "")) if self._local else self.output("ApiUrl")

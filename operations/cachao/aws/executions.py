@@ -46,6 +46,8 @@ class Execution:
     error: str | None
     cause: str | None
     output: str | None
+    # Of the workflow, on which it began and ends; None where it was started past the alias.
+    version: int | None = None
 
     @property
     def took(self) -> timedelta | None:
@@ -137,7 +139,14 @@ def describe(environment: Environment, arn: str) -> Execution | None:
         error=found.get("error"),
         cause=found.get("cause"),
         output=found.get("output"),
+        version=_version(found.get("stateMachineVersionArn")),
     )
+
+
+def _version(arn: str | None) -> int | None:
+    """`…:stateMachine:NAME:3` -> 3."""
+    number = (arn or "").rpartition(":")[2]
+    return int(number) if number.isdecimal() else None
 
 
 def as_listed(found: Mapping[str, Any]) -> Execution:

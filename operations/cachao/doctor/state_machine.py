@@ -1,10 +1,11 @@
-"""The state machine: active, and its functions there, active, and allowed to be called by it."""
+"""The state machine: active, and the versions of its functions there, active, and allowed to be called by it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from cachao.aws.environment import Environment
 from cachao.doctor import permissions
@@ -13,8 +14,23 @@ from cachao.doctor.guarding import guarded
 from cachao.problems import error_code
 
 LINK: Final = "State machine"
-_FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+")
+# A function of the time before versions has none.
+_FUNCTION = re.compile(r"(arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]+)(?::(\d+))?")
 _DEPLOY: Final = "Deploy again (docs/deploy.md)."
+# What a version keeps, whatever becomes of the function.
+_SETTINGS: Final = ("Environment", "MemorySize", "Timeout", "Runtime", "VpcConfig", "CodeSha256")
+
+
+@dataclass(frozen=True, order=True)
+class _Called:
+    """A function as the definition names it."""
+
+    arn: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        return self.arn.rpartition(":")[2]
 
 
 def check(environment: Environment) -> Iterator[Finding]:
@@ -30,32 +46,85 @@ def check(environment: Environment) -> Iterator[Finding]:
     if machine["status"] != "ACTIVE":
         yield _broken("state_machine_inactive", f"The state machine is {machine['status']}.", _DEPLOY)
         return
-    functions = sorted(set(_FUNCTION.findall(machine["definition"])))
+    versions = _versions_behind_alias(environment)
+    if not versions:
+        yield _broken(
+            "alias_missing", f"{environment.workflow_arn} does not exist, so no rule starts anything.", _DEPLOY
+        )
+        return
+    definitions = [_definition(environment, version) for version in versions]
+    functions = sorted({_Called(*found) for text in definitions for found in _FUNCTION.findall(text)})
     problems = [
-        *(problem for function in functions for problem in guarded(LINK, _check_function(environment, function))),
-        *guarded(LINK, _check_role(environment, machine["roleArn"], functions)),
+        *(
+            problem
+            for function in functions
+            # While a deployment goes on, versions of before are called as well.
+            for problem in guarded(LINK, _check_function(environment, function, compare=len(versions) == 1))
+        ),
+        *guarded(LINK, _check_role(environment, machine["roleArn"], sorted({function.arn for function in functions}))),
     ]
     yield from problems
     if not problems:
-        yield fine(LINK, f"It is active, and so are its {len(functions)} functions.")
+        number = len({function.arn for function in functions})
+        yield fine(LINK, f"It is active, and so are its {number} functions.{_shares(versions)}")
 
 
-def _check_function(environment: Environment, arn: str) -> Iterator[Finding]:
-    name = arn.rpartition(":")[2]
+def _versions_behind_alias(environment: Environment) -> dict[str, int]:
+    """Give the versions that are started, with their shares in percent; none: the alias is not there."""
+    if environment.workflow_arn == environment.state_machine_arn:
+        return {environment.state_machine_arn: 100}
+    client = environment.client("stepfunctions")
     try:
-        settings = environment.client("lambda").get_function_configuration(FunctionName=name)
+        alias = client.describe_state_machine_alias(stateMachineAliasArn=environment.workflow_arn)
+    except Exception as error:
+        if error_code(error) not in {"ResourceNotFound", "ResourceNotFoundException"}:
+            raise
+        return {}
+    return {route["stateMachineVersionArn"]: int(route["weight"]) for route in alias["routingConfiguration"]}
+
+
+def _definition(environment: Environment, arn: str) -> str:
+    return str(environment.client("stepfunctions").describe_state_machine(stateMachineArn=arn)["definition"])
+
+
+def _shares(versions: dict[str, int]) -> str:
+    if len(versions) == 1:
+        return ""
+    shares = " and ".join(f"{share} % version {arn.rpartition(':')[2]}" for arn, share in versions.items())
+    return f" A deployment is under way: it starts {shares}."
+
+
+def _check_function(environment: Environment, called: _Called, *, compare: bool) -> Iterator[Finding]:
+    client, name = environment.client("lambda"), called.name
+    try:
+        settings = client.get_function_configuration(FunctionName=name)
+        pinned = client.get_function_configuration(FunctionName=f"{name}:{called.version}") if called.version else None
     except Exception as error:
         if error_code(error) != "ResourceNotFoundException":
             raise
-        yield _broken("function_missing", f"The function {name} does not exist.", _DEPLOY)
+        version = f", or not its version {called.version}" if called.version else ""
+        yield _broken("function_missing", f"The function {name} does not exist{version}.", _DEPLOY)
         return
-    state = settings.get("State", "Active")
-    if state not in {"Active", "Inactive"}:  # inactive is only asleep: the next call wakes it
+    for found in (settings, pinned or settings):
+        state = found.get("State", "Active")
+        if state not in {"Active", "Inactive"}:  # inactive is only asleep: the next call wakes it
+            yield _broken(
+                "function_not_active",
+                f"The function {name} is {state}: {found.get('StateReason', 'no reason given')}",
+                "If a deployment is under way, wait for it. Otherwise fix the reason, and deploy again.",
+            )
+            return
+    if pinned is not None and compare and (changed := _changed(settings, pinned)):
         yield _broken(
-            "function_not_active",
-            f"The function {name} is {state}: {settings.get('StateReason', 'no reason given')}",
-            "If a deployment is under way, wait for it. Otherwise fix the reason, and deploy again.",
+            "settings_not_in_effect",
+            f"The workflow runs version {called.version} of {name}, and the function has other settings by now:"
+            f" {', '.join(changed)}.",
+            "Publish them: give the function another Description in template.yaml, any, and deploy.",
         )
+
+
+def _changed(now: dict[str, Any], pinned: dict[str, Any]) -> list[str]:
+    return [name for name in _SETTINGS if now.get(name) != pinned.get(name)]
 
 
 def _check_role(environment: Environment, role: str, functions: list[str]) -> Iterator[Finding]:

@@ -40,7 +40,7 @@ def _check_target(environment: Environment, logical_id: str) -> Iterator[Finding
         if error_code(error) != "ResourceNotFoundException":
             raise
         return  # the link before this one says that the rule is missing
-    machine = environment.state_machine_arn
+    machine = environment.workflow_arn
     target = next((found for found in targets if found["Arn"] == machine), None)
     if target is None:
         others = ", ".join(found["Arn"] for found in targets) or "nothing"

@@ -57,7 +57,7 @@ _DOCTOR: Final = (
     # A rule that somebody left over may be any, and may start any other workflow or function.
     Need(places.ANY_RULE, ("events:DescribeRule", "events:ListTargetsByRule")),
     Need(places.ANYTHING, ("events:ListRules", "events:TestEventPattern", "cloudwatch:GetMetricStatistics")),
-    Need(places.ANY_WORKFLOW, ("states:DescribeStateMachine",)),
+    Need(places.ANY_WORKFLOW, ("states:DescribeStateMachine", "states:DescribeStateMachineAlias")),
     Need(places.ANY_FUNCTION, ("lambda:GetFunctionConfiguration",)),
     Need(
         places.ROLES,

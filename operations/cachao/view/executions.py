@@ -97,6 +97,7 @@ def as_data(
         "started": execution.started,
         "stopped": execution.stopped,
         "seconds": execution.took.total_seconds() if execution.took else None,
+        "version": execution.version,
         "order": execution.order or (None if order is None else str(order)),
         "event": execution.event.event_id,
         "event_type": execution.event.event_type,
@@ -176,6 +177,8 @@ def _headline(execution: Execution, timeline: Timeline, original: str | None) ->
         f"{coloured(execution.status)} after {duration(execution.took)}, started {moment(execution.started)} UTC",
         " ".join(_words(execution)),
     ]
+    if execution.version is not None:
+        lines.append(f"on version {execution.version} of the workflow")
     if execution_names.is_replay(execution.name):
         lines.append(_replay_of(execution.name, original))
     if _by_reconciliation(execution):

@@ -80,6 +80,7 @@ def test_every_patch_can_be_taken_back() -> None:
     moto_patches.speed.apply(replacements)
     moto_patches.jsonata.apply(replacements)
     moto_patches.execution.apply(replacements, retry_wait_factor=1.0, tasks_at_once=1)
+    moto_patches.versions.apply(replacements)
     moto_patches.lambda_tasks.apply(
         replacements, invoke=lambda _name, payload: InvokeResult(payload), endpoint_url="http://127.0.0.1:1"
     )
@@ -137,6 +138,22 @@ def test_input_beyond_the_limit_is_taken() -> None:
     sfn = client("stepfunctions")
     arn = sfn.create_state_machine(name="m", definition=PASS, roleArn=ROLE)["stateMachineArn"]
     assert sfn.start_execution(stateMachineArn=arn, name="x", input=json.dumps("y" * 300_000))["executionArn"]
+
+
+@pytest.mark.usefixtures("plain")
+def test_an_alias_starts_nothing_and_an_execution_does_not_know_its_version() -> None:
+    sfn = client("stepfunctions")
+    made = sfn.create_state_machine(name="m", definition=PASS, roleArn=ROLE, publish=True)
+    version = f"{made['stateMachineArn']}:1"
+    routes = [{"stateMachineVersionArn": version, "weight": 100}]
+    alias = sfn.create_state_machine_alias(name="live", routingConfiguration=routes)["stateMachineAliasArn"]
+    with pytest.raises(ClientError, match="StateMachineDoesNotExist"):
+        sfn.start_execution(stateMachineArn=alias, name="x")
+    arn = sfn.start_execution(stateMachineArn=made["stateMachineArn"], name="x")["executionArn"]
+    assert "stateMachineVersionArn" not in sfn.describe_execution(executionArn=arn)
+    changed = PASS.replace('"A"', '"B"')
+    sfn.update_state_machine(stateMachineArn=made["stateMachineArn"], definition=changed)
+    assert sfn.describe_state_machine_for_execution(executionArn=arn)["definition"] == changed
 
 
 def test_arguments_beyond_the_limit_are_passed_on() -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from local.lint import Subject, dataflow, deployment, entry_points, resilience, structure
+from local.lint import Subject, dataflow, deployment, entry_points, resilience, structure, versions
 from local.lint.machine import all_states
 
 Break = Callable[[Subject], None]
@@ -167,9 +167,14 @@ def without_globals_timeout(subject: Subject) -> None:
     del subject.template["Globals"]["Function"]["Timeout"]
 
 
+def without_update_replace_policy(subject: Subject) -> None:
+    del subject.template["Resources"]["LookUpOrderFunction"]["UpdateReplacePolicy"]
+
+
 LOST = {"Type": "Fail", "Comment": "A broken copy's.", "Error": "Broken"}
 WAITING = {"Type": "Wait", "Comment": "A broken copy's.", "Seconds": 1}
 TARGET = ("Targets", 0)
+MACHINE = ("TicketPaymentStateMachine", "DefinitionSubstitutions")
 STATES_ALL = [{"ErrorEquals": ["States.ALL"], "Next": "DescribeFailure"}]
 
 # check → (what is broken, how, the place that is named, a part of the message)
@@ -570,6 +575,66 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
             ),
             "PartnerPaymentRule",
             "may not do states:StartExecution",
+        ),
+    ],
+    versions.check_pinned_functions: [
+        (
+            "whatever is deployed",
+            put_in_template(*MACHINE, "LookUpOrderFunctionArn", value={"Fn::GetAtt": ["LookUpOrderFunction", "Arn"]}),
+            "LookUpOrder",
+            "calls whatever LookUpOrderFunction is at the moment",
+        ),
+        (
+            "its alias, which moves on",
+            put_in_template(*MACHINE, "LookUpOrderFunctionArn", value={"Ref": "LookUpOrderFunction.Alias"}),
+            "LookUpOrder",
+            "calls whatever LookUpOrderFunction is at the moment",
+        ),
+        (
+            "a version for new code only",
+            drop_from_template("LookUpOrderFunction", "AutoPublishAliasAllProperties"),
+            "LookUpOrderFunction",
+            "not each change of it makes a version",
+        ),
+        (
+            "a parameter that makes no version",
+            put_in_template("LookUpOrderFunction", "VersionDescription", value="DatabaseSecretArn StripeSecretArn"),
+            "LookUpOrderFunction",
+            "another value of StripeLivemode, StripeAccountShared, StripeAccountId makes no version",
+        ),
+        (
+            "a version that goes away",
+            without_update_replace_policy,
+            "LookUpOrderFunction",
+            "is deleted when its description changes",
+        ),
+    ],
+    versions.check_alias: [
+        (
+            "no alias",
+            drop_from_template("TicketPaymentStateMachine", "AutoPublishAlias"),
+            "TicketPaymentStateMachine",
+            "changes all payments at once",
+        ),
+        (
+            "no way back",
+            drop_from_template("TicketPaymentStateMachine", "DeploymentPreference", "Alarms"),
+            "TicketPaymentStateMachine",
+            "nothing takes it back",
+        ),
+        (
+            "no alarm",
+            put_in_template(
+                "TicketPaymentStateMachine", "DeploymentPreference", "Alarms", 0, value={"Ref": "AlertTopic"}
+            ),
+            "TicketPaymentStateMachine",
+            "is no alarm of the template",
+        ),
+        (
+            "past the alias",
+            put_in_template("PartnerPaymentRule", *TARGET, "Arn", value={"Ref": "TicketPaymentStateMachine"}),
+            "PartnerPaymentRule",
+            "starts the machine past its alias",
         ),
     ],
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.lint import CHECKS, dataflow, deployment, entry_points, lint, load, resilience, structure
+from local.lint import CHECKS, dataflow, deployment, entry_points, lint, load, resilience, structure, versions
 from local.lint.__main__ import main
 from local.lint.expressions import read_by
 from local.lint.worst_path import worst_path
@@ -47,7 +47,7 @@ def test_every_check_has_a_broken_copy() -> None:
 def test_every_check_is_run() -> None:
     written = {
         check
-        for module in (structure, resilience, dataflow, deployment, entry_points)
+        for module in (structure, resilience, dataflow, deployment, entry_points, versions)
         for name, check in inspect.getmembers(module, inspect.isfunction)
         if name.startswith("check_") and check.__module__ == module.__name__
     }

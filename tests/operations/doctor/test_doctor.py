@@ -81,7 +81,11 @@ OPERATIONS = {
     "Partner event bus": [("events", "describe_event_bus")],
     "Rules": [("events", "describe_rule"), ("events", "list_rules")],
     "Targets and dead letters": [("events", "list_targets_by_rule"), ("iam", "get_role"), ("sqs", "receive_message")],
-    "State machine": [("stepfunctions", "describe_state_machine"), ("lambda", "get_function_configuration")],
+    "State machine": [
+        ("stepfunctions", "describe_state_machine"),
+        ("stepfunctions", "describe_state_machine_alias"),
+        ("lambda", "get_function_configuration"),
+    ],
     "Recent executions": [("stepfunctions", "list_executions")],
     "Alerts": [("sns", "list_subscriptions_by_topic"), ("cloudwatch", "get_metric_statistics")],
     "Reconciliation": [("events", "describe_rule")],

@@ -250,6 +250,45 @@ def test_a_workflow_that_is_not_there_is_named(patient: Patient, environment: En
         machines.append(ours)
 
 
+def test_a_workflow_without_its_alias_is_named(patient: Patient, environment: Environment, causes: Causes) -> None:
+    client = patient.client("stepfunctions")
+    where = {"stateMachineAliasArn": environment.workflow_arn}
+    routes = client.describe_state_machine_alias(**where)["routingConfiguration"]
+    client.delete_state_machine_alias(**where)
+    try:
+        assert set(causes(state_machine.LINK)) == {"alias_missing"}
+    finally:
+        client.create_state_machine_alias(name="live", routingConfiguration=routes)
+
+
+def test_a_deployment_under_way_is_told(patient: Patient, environment: Environment) -> None:
+    client = patient.client("stepfunctions")
+    alias = client.describe_state_machine_alias(stateMachineAliasArn=environment.workflow_arn)
+    [route] = alias["routingConfiguration"]
+    version = patient.cloud.publish()
+    patient.cloud.point_alias(route["stateMachineVersionArn"], canary=version)
+    try:
+        [finding] = state_machine.check(environment)
+    finally:
+        patient.cloud.point_alias(route["stateMachineVersionArn"])
+    assert finding.state == "fine"
+    old, new = route["stateMachineVersionArn"].rpartition(":")[2], version.rpartition(":")[2]
+    assert f"A deployment is under way: it starts 90 % version {old} and 10 % version {new}." in finding.says
+
+
+def test_settings_that_no_version_has_are_named(patient: Patient, causes: Causes) -> None:
+    client, name = patient.client("lambda"), patient.id("CountTicketSaleFunction")
+    before = client.get_function_configuration(FunctionName=name)["MemorySize"]
+    client.update_function_configuration(FunctionName=name, MemorySize=before * 2)
+    try:
+        found = causes(state_machine.LINK)
+    finally:
+        client.update_function_configuration(FunctionName=name, MemorySize=before)
+    assert set(found) == {"settings_not_in_effect"}
+    assert "runs version 1 of" in found["settings_not_in_effect"].says
+    assert "MemorySize" in found["settings_not_in_effect"].says
+
+
 def test_a_workflow_that_is_being_deleted_is_named(patient: Patient, causes: Causes, aws_says: Says) -> None:
     aws_says("stepfunctions", "describe_state_machine", {"status": "DELETING"})
     found = causes(state_machine.LINK)
