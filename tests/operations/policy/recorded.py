@@ -48,8 +48,8 @@ class Recorder:
             return "*"
         of: dict[str, Callable[[], str]] = {
             "cloudformation": lambda: self._arn(service, f"stack/{given['StackName']}/1234"),
-            "states": lambda: given.get("executionArn") or given["stateMachineArn"],
-            "lambda": lambda: self._arn(service, f"function:{given['FunctionName'].rpartition(':')[2]}"),
+            "states": lambda: given.get("executionArn") or _machine(given),
+            "lambda": lambda: self._arn(service, f"function:{_function(given['FunctionName'])}"),
             "logs": lambda: self._arn(service, f"log-group:{given.get('logGroupName', self._log_group)}:log-stream:"),
             "sqs": lambda: self._arn(service, given["QueueUrl"].rpartition("/")[2]),
             "events": lambda: self._events(action, given),
@@ -91,3 +91,15 @@ def allows(policy: dict[str, Any], call: Call) -> bool:
         call[0] in statement["Action"] and any(fnmatchcase(call[1], pattern) for pattern in statement["Resource"])
         for statement in policy["Statement"]
     )
+
+
+def _machine(given: dict[str, Any]) -> str:
+    # A version or an alias is authorized by its machine:
+    # https://docs.aws.amazon.com/step-functions/latest/dg/auth-version-alias.html
+    qualified: str = given.get("stateMachineAliasArn") or given["stateMachineArn"]
+    return ":".join(qualified.split(":")[:7])
+
+
+def _function(name_or_arn: str) -> str:
+    """`name`, `name:version` or an ARN -> what stands behind `function:`."""
+    return name_or_arn.partition(":function:")[2] or name_or_arn
