@@ -2,8 +2,6 @@
 
 A journal has an entry when an execution begins, and one when it has ended, with its history. What had begun, and has no
 second entry, ran when we were stopped or killed: it comes back as ABORTED.
-
-DescribeStateMachineForExecution of moto 5.2.5 gives the definition of now; here, as on AWS, the one that was run.
 """
 
 import base64
@@ -16,10 +14,8 @@ from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any, Final
 
-from moto.core.responses import ActionResult
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
-from moto.stepfunctions.responses import StepFunctionResponse
 
 from local.aws.moto_patches.replacing import Replacements
 from local.journal import Journal
@@ -58,7 +54,6 @@ class KeptExecutions:
 
         replacements.set(Execution, "start", start)
         replacements.set(BaseExecutionWorkerCommunication, "_reflect_execution_status", reflect_status)
-        replacements.set(StepFunctionResponse, "describe_state_machine_for_execution", _describe_machine)
 
     def restore(self, machines: Mapping[str, Any]) -> None:
         """Give the deployed state machines, by their ARNs, the executions of before; those of others stay away."""
@@ -205,18 +200,3 @@ def _history(entry: Entry) -> list[dict[str, Any]]:
 
 def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _describe_machine(self: Any) -> ActionResult:  # noqa: ANN401
-    arn = self._get_param("executionArn")
-    ran = self.stepfunction_backend.describe_execution(arn).state_machine
-    return ActionResult(
-        {
-            "stateMachineArn": ran.arn,
-            "name": ran.name,
-            "definition": ran.definition,
-            "roleArn": ran.roleArn,
-            "updateDate": ran.creation_date,
-            "loggingConfiguration": ran.loggingConfiguration,
-        }
-    )

@@ -83,5 +83,6 @@ def _describe_machine_of_execution(self: Any) -> ActionResult:  # noqa: ANN401
             "definition": machine.definition,
             "roleArn": machine.roleArn,
             "updateDate": machine.update_date,
+            "loggingConfiguration": machine.loggingConfiguration,
         }
     )
