@@ -27,7 +27,7 @@ class OperatorsPage:
     def __init__(self, description: Mapping[str, Any], everything_else: WSGIApplication) -> None:
         """Stand in front of another application; `description` is what `stack.json` says."""
         self._everything_else = everything_else
-        self._page = Page(local_environment(description), Guard(sessions=None))
+        self._page = Page(local_environment(description), Guard(sessions=None), changes=True)
         self._guarded = WholeBodies(LoopbackCallersOnly(self._page))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Self
 
 from cachao.aws import environment
 from cachao.aws.environment import Choice, Environment
@@ -16,6 +17,13 @@ class CommandContext:
         """Take what the operator said about where and how."""
         self._choice = choice
         self.output = output
+
+    @classmethod
+    def at(cls, found: Environment, output: Output) -> Self:
+        """Give the context of a stack that has been found already."""
+        context = cls(Choice(), output)
+        context.environment = found
+        return context
 
     @property
     def names_a_stack(self) -> bool:

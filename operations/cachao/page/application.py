@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, Unauthorized
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from cachao.aws.environment import Environment
 from cachao.orders import Wish, find_orders
+from cachao.page.actions import ACTIONS
 from cachao.page.alerts import Alerts
 from cachao.page.board import Board
 from cachao.page.guard import Guard
+from cachao.page.jobs import Jobs
 from cachao.page.reading import Reading
 from cachao.picture import svg
 from cachao.problems import CANNOT_REACH, USAGE, Problem, explain
@@ -58,15 +60,18 @@ class Page:
     Args:
         environment: the stack.
         guard: who may ask.
+        changes: whether anything may be changed; otherwise the page only reads.
     """
 
-    def __init__(self, environment: Environment, guard: Guard) -> None:
+    def __init__(self, environment: Environment, guard: Guard, *, changes: bool) -> None:
         """Note what to show; nothing is asked yet."""
         self._environment = environment
         self._guard = guard
         self._board = Board(environment)
         self._reading = Reading(environment)
         self._alerts = Alerts(environment)
+        self._jobs = Jobs(environment)
+        self._may_change = changes
         # By name: nothing outside is reached, whatever a path says.
         self._files = {file.name: file for file in _FILES.iterdir() if file.suffix in _TYPES}
         self._routes: dict[str, tuple[str, str, Callable[..., object]]] = {
@@ -77,6 +82,8 @@ class Page:
             "order": ("GET", "/api/orders/<wanted>", self._order),
             "alerts": ("GET", "/api/alerts", self._newest_alerts),
             "letters": ("GET", "/api/dead-letters", self._dead_letters),
+            "start": ("POST", "/api/actions/<name>", self._start),
+            "job": ("GET", "/api/jobs/<job_id>", self._job),
         }
         self._map = Map(
             [
@@ -153,6 +160,7 @@ class Page:
             "local": self._environment.is_local,
             "colours": COLOURS,
             "alerts_complete": self._alerts.complete,
+            "changes": self._may_change,
         }
 
     def _changes(self, request: Request) -> object:
@@ -177,6 +185,26 @@ class Page:
     def _dead_letters(self, request: Request) -> object:
         del request
         return self._reading.dead_letters()
+
+    def _start(self, request: Request, name: str) -> object:
+        action = ACTIONS.get(name)
+        if action is None:
+            raise NotFound
+        if action.changes and not self._may_change:
+            raise Forbidden("This page only reads. To change something start it with: cachao page --allow-changes")
+        body = _body(request)
+        yes_to = body.pop("yes_to", None)
+        wish = _as(action.wish, body)
+        return self._jobs.start(
+            name, wish, action.run(wish), yes_to=yes_to if isinstance(yes_to, str) else None
+        ).as_data()
+
+    def _job(self, request: Request, job_id: str) -> object:
+        del request
+        job = self._jobs.get(job_id)
+        if job is None:
+            raise NotFound
+        return job.as_data()
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -26,9 +26,14 @@ def page(
     ctx: typer.Context,
     *,
     port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0: a free one.", min=0, max=65535)] = 0,
+    allow_changes: Annotated[
+        bool, typer.Option("--allow-changes", help="Also replay, refund, correct and reconcile, each after a yes.")
+    ] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
 ) -> None:
     """Open a page of the payments in your browser: executions as they run, orders, alerts, dead letters.
+
+    Without --allow-changes it only reads. With it each change is shown first, and asked, as on the command line.
 
     It runs on this machine, with your own AWS credentials, and answers this machine only, until Ctrl-C. The address
     opens one page, once; press Enter for another.
@@ -37,12 +42,12 @@ def page(
 
         cachao page
 
-        cachao page --stack cachao --no-browser
+        cachao page --stack cachao --allow-changes
     """
     context: CommandContext = ctx.obj
     name = context.environment.name
     sessions = Sessions()
-    application = Page(context.environment, Guard(sessions=sessions))
+    application = Page(context.environment, Guard(sessions=sessions), changes=allow_changes)
     try:
         server = PageServer(application, port=port)
     except OSError as error:

@@ -43,6 +43,20 @@ class Browser:
         assert wait_until(lambda: _is_whole(self.get("/api/executions")), 30)
         return {row["name"]: row for row in self.get("/api/executions")["rows"]}
 
+    def do(self, action: str, **wish: Any) -> dict[str, Any]:
+        """Ask for an action, and give what its command said when it asked, or had ended."""
+        job = self.get(f"/api/actions/{action}", wish)
+        assert wait_until(lambda: self.get(f"/api/jobs/{job['id']}")["state"] != "running", 90)
+        return dict(self.get(f"/api/jobs/{job['id']}"))
+
+
+def said(job: dict[str, Any]) -> str:
+    """All words that a command printed on the page."""
+    pieces = [block.get("text", []) for block in job["blocks"]]
+    pieces += [cell for block in job["blocks"] for row in block.get("rows", []) for cell in row]
+    names = [block["name"] for block in job["blocks"] if "name" in block]
+    return "\n".join([*("".join(text for text, _ in spans) for spans in pieces), *names])
+
 
 def _is_whole(changes: dict[str, Any]) -> bool:
     return bool(changes["looked"]) and all(row.get("known", True) for row in changes["rows"])
@@ -54,7 +68,7 @@ def _names(headers: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def application(environment: Environment) -> Iterator[Page]:
-    page = Page(environment, Guard(sessions=None))
+    page = Page(environment, Guard(sessions=None), changes=True)
     yield page
     page.close()
 

@@ -68,7 +68,7 @@ def sessions() -> Sessions:
 
 @pytest.fixture
 def visitor(environment: Environment, sessions: Sessions) -> Browser:
-    return Browser(Page(environment, Guard(sessions=sessions)))
+    return Browser(Page(environment, Guard(sessions=sessions), changes=True))
 
 
 def test_without_a_key_there_is_the_empty_page_only(visitor: Browser) -> None:

@@ -171,7 +171,7 @@ def _watch(stage: Stage) -> None:
 def _page(stage: Stage) -> None:
     order_id, ended = stage.failed
     stage.dead_letters(order_id)
-    page = Page(find(Choice(stack="cachao-local", region=stage.cloud.region)), Guard(sessions=None))
+    page = Page(find(Choice(stack="cachao-local", region=stage.cloud.region)), Guard(sessions=None), changes=True)
     try:
         browser = Browser(page)
         browser.rows()

@@ -35,6 +35,10 @@ export class ExecutionView {
     this.repeating.stop();
   }
 
+  refresh() {
+    this.repeating.now();
+  }
+
   async #look() {
     let answer;
     try {

@@ -1,5 +1,6 @@
 // A long list of which only the rows in sight are elements: a thousand executions cost as much as twenty.
 
+import { button } from "./actions.js";
 import { make, place, setText } from "./dom.js";
 import { isOpen } from "./executions.js";
 import { count, duration, short, statusWord } from "./format.js";
@@ -21,10 +22,8 @@ export class ExecutionList {
   #words = "";
   #selected = null;
 
-  constructor(executions, { onPick = null } = {}) {
+  constructor(executions) {
     this.executions = executions;
-    this.onPick = onPick;
-    this.picked = new Set();
     this.total = make("p", { class: "quiet total" });
     this.chips = Object.entries(FILTERS).map(([key, { word }]) =>
       make("button", { type: "button", class: "chip", "aria-pressed": key === "all", onclick: () => this.#choose(key) }, word),
@@ -45,7 +44,15 @@ export class ExecutionList {
       "section", { class: "executions", "aria-label": "Executions" },
       make("div", { class: "tools" },
         make("div", { class: "chips", role: "group", "aria-label": "Which executions" }, this.chips),
-        make("label", { class: "hidden", for: "filter" }, "Filter the executions"), words),
+        make("label", { class: "hidden", for: "filter" }, "Filter the executions"), words,
+        button("Replay failed …", {
+          action: "replay-failed", title: "Replay all that failed",
+          hint: "What a replay has repaired already is left out.",
+          fields: [
+            { name: "since", label: "Failed since", hint: "30m, 12h, 2d, or a date (UTC)", value: "2d" },
+            { name: "error", label: "Only with this error", hint: "e.g. DatabaseUnavailable" },
+          ],
+        })),
       this.total,
       this.scroller,
     );

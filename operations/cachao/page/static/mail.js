@@ -21,6 +21,10 @@ class Answering {
     this.repeating.stop();
   }
 
+  refresh() {
+    this.repeating.now();
+  }
+
   async look() {
     try {
       const answer = await ask(this.path, { known: this.#known });

@@ -33,6 +33,10 @@ export class OrdersView {
     this.repeating.stop();
   }
 
+  refresh() {
+    this.repeating.now();
+  }
+
   #ask() {
     this.wish = Object.fromEntries([...new FormData(this.form)].filter(([, value]) => value.trim() !== ""));
     this.#known = null;
@@ -86,6 +90,10 @@ export class OrderView {
       make("p", {}, make("a", { href: "#/orders" }, "← Orders")),
       make("h1", { id: "heading" }, /^\d+$/.test(wanted) ? `Order ${wanted}` : wanted), this.answer);
     this.repeating = new Repeating(() => this.#look(), ONE_MS);
+  }
+
+  refresh() {
+    this.repeating.now();
   }
 
   close() {
