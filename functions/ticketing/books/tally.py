@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from ticketing import money
 from ticketing.books.compare import CHARGE, PAYOUT
 from ticketing.books.fees import Fees
+from ticketing.books.ids import SeenIds
 from ticketing.books.lines import BookLine, Name
 from ticketing.books.recorded import RecordedItem
 from ticketing.stripe.balance import Payout
@@ -46,13 +46,13 @@ class BooksSum(msgspec.Struct, kw_only=True):
 
 
 class Tally:
-    """Sums, findings, and what was seen: eight bytes of each object's and each transaction's id."""
+    """Sums, findings, and what was seen: a few bytes of each object's and each transaction's id."""
 
     def __init__(self, payout: Payout | None = None) -> None:
         """Begin; with a payout: its lines alone."""
         self._payout = payout
-        self._seen: set[int] = set()
-        self._transactions: set[int] = set()
+        self._seen = SeenIds()
+        self._transactions = SeenIds()
         self._balance: dict[tuple[str, str], BalanceSum] = {}
         self._books: dict[str, BooksSum] = defaultdict(lambda: BooksSum(currency=""))
         self.fees = Fees()
@@ -63,17 +63,18 @@ class Tally:
     def add(self, line: BookLine) -> BookLine:
         """Take a line, and give it as it is to be told: under another name where it was there before."""
         if line.transaction_id is not None:
-            key = _digest(line.transaction_id)
-            if key in self._transactions:
+            if not self._transactions.add(line.transaction_id):
                 line.name = Name.LINE_TWICE
                 line.what = "Stripe lists this very transaction a second time; it counts once."
                 line.to_do = "ask Stripe's support: name the transaction."
                 line.stripe_minor = line.books_minor = 0
-            self._transactions.add(key)
             self.lines += 1
             self._add_to_balance(line)
         if line.name is not Name.LINE_TWICE:
-            self._seen.update(_digest(name) for name in (line.payment_key, line.object_id) if name is not None)
+            # A payment by its key, a refund or dispute by its own id: so the books name them, too.
+            about = line.payment_key if line.category == CHARGE else line.object_id
+            if about is not None:
+                self._seen.add(about)
             if line.category == CHARGE and line.name not in _WITHOUT_A_USUAL_FEE:
                 self.fees.add(line)
         if line.books_currency:
@@ -100,7 +101,7 @@ class Tally:
 
     def has_seen(self, item: RecordedItem) -> bool:
         """Tell whether a line was about something that the books have."""
-        return _digest(item.object_id) in self._seen
+        return item.object_id in self._seen
 
     def end(self) -> list[BookLine]:
         """Give what only shows when all lines are there; it is among the findings, too."""
@@ -155,7 +156,3 @@ def _about(payout: Payout, name: Name, what: str, to_do: str) -> BookLine:
     return BookLine(
         name=name, category=PAYOUT, created=payout.created, object_id=payout.payout_id, what=what, to_do=to_do
     )
-
-
-def _digest(name: str) -> int:
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest())
