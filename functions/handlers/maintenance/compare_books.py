@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import time
-from typing import Final, Literal
+from collections.abc import Callable, Iterator
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -20,9 +21,10 @@ from ticketing.books.compare import compare
 from ticketing.books.lines import BookLine
 from ticketing.books.recorded import Kind, Place, RecordedItem, RecordedPage
 from ticketing.errors import InvalidEvent
-from ticketing.stripe.balance import BalanceLine, Payout, StripeBalance
+from ticketing.stripe.balance import BalanceLine, PaidOut, Payout, StripeBalance
 from ticketing.stripe.rate_limit import DeadlineExceeded, RateLimiter
 
+Line = TypeVar("Line", BalanceLine, PaidOut)
 # An answer has 6 MB at most; a line has half a kilobyte.
 _MOST_PAGES: Final = 20
 _MOST_SECONDS: Final = 60.0
@@ -32,12 +34,12 @@ _RECORDED: Final = 2000
 class CompareBooksInput(TaskInput, kw_only=True):
     """What to give: `lines` of a span (Unix time, `until` is not in it) or of a payout, behind the transaction `after`.
 
-    `payout` alone, `payouts` of a span; what the books `recorded` of a `kind` in a span, behind `place`; and of some
-    `items` of these what Stripe says, at most a hundred (`look_up`).
+    `payout` alone, `payouts` of a span; what a payout has `paid_out`, behind `after`; what the books `recorded` of a
+    `kind` in a span, behind `place`; and of some `items` of these what Stripe says, at most a hundred (`look_up`).
     """
 
     execution_id: str = "by hand"
-    action: Literal["lines", "payout", "payouts", "recorded", "look_up"]
+    action: Literal["lines", "payout", "payouts", "paid_out", "recorded", "look_up"]
     since: int = 0
     until: int = 0
     payout: str | None = None
@@ -56,6 +58,7 @@ class CompareBooksResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     after: str | None = None
     payout: Payout | None = None
     payouts: list[Payout] = []
+    paid_out: list[PaidOut] = []
     recorded: RecordedPage | None = None
     looked_up: int = 0
     requests: int = 0
@@ -75,6 +78,8 @@ def handler(given: CompareBooksInput) -> CompareBooksResult:
         return work.payout()
     if given.action == "payouts":
         return work.payouts()
+    if given.action == "paid_out":
+        return work.paid_out()
     return work.look_up() if given.action == "look_up" else work.lines()
 
 
@@ -91,20 +96,39 @@ class _Work:
     def lines(self) -> CompareBooksResult:
         """Compare some pages of lines."""
         result, shared = CompareBooksResult(after=self._given.after), stripe_account_is_shared()
+        for page in self._pages(result, self._page):
+            books = known.read(database, page)
+            result.lines += [compare(line, books, now=int(time.time()), shared=shared) for line in page]
+        return result
+
+    def paid_out(self) -> CompareBooksResult:
+        """Read some pages of what a payout paid out."""
+        result, name = CompareBooksResult(after=self._given.after), self._named_payout()
+        for page in self._pages(result, lambda after: self._stripe.ids_paid_out_by(name, after=after)):
+            result.paid_out += page
+        return result
+
+    def _pages(
+        self, result: CompareBooksResult, read: Callable[[str | None], tuple[list[Line], bool]]
+    ) -> Iterator[list[Line]]:
+        """Give page after page while there is time and room, and note in the result where it stopped."""
         for _ in range(_MOST_PAGES):
             try:
-                page, more = self._limiter.ask(lambda: self._page(result.after))
+                page, more = self._limiter.ask(lambda: read(result.after))
             except DeadlineExceeded:
                 if not result.requests:
                     raise
-                return result
+                return
             result.requests += 1
-            books = known.read(database, page)
-            result.lines += [compare(line, books, now=int(time.time()), shared=shared) for line in page]
+            yield page
             result.after = page[-1].transaction_id if page and more else None
             if result.after is None:
-                break
-        return result
+                return
+
+    def _named_payout(self) -> str:
+        if self._given.payout is None:
+            raise InvalidEvent("Name a payout.")
+        return self._given.payout
 
     def _page(self, after: str | None) -> tuple[list[BalanceLine], bool]:
         if self._given.payout is not None:
@@ -113,9 +137,7 @@ class _Work:
 
     def payout(self) -> CompareBooksResult:
         """Read a payout."""
-        name = self._given.payout
-        if name is None:
-            raise InvalidEvent("Name a payout.")
+        name = self._named_payout()
         return CompareBooksResult(payout=self._limiter.ask(lambda: self._stripe.payout(name)), requests=1)
 
     def payouts(self) -> CompareBooksResult:

@@ -30,7 +30,7 @@ _OF_PAYMENTS: Final = {
 }
 PAYOUT: Final = "payout"
 _PAYOUT_BACK: Final = "payout_reversal"
-_FAILED_PAYOUTS: Final = frozenset({"failed", "canceled"})
+FAILED_PAYOUTS: Final = frozenset({"failed", "canceled"})
 _ADJUSTMENT: Final = "other_adjustment"
 _FEES: Final = frozenset({"fee", "network_cost", "stripe_fee", "tax", "stripe_fee_tax"})
 # A conversion is rounded to the minor unit, and the rate is written with a few digits.
@@ -79,7 +79,7 @@ def _of_stripe(line: BalanceLine) -> BookLine:
     """Name what no buyer moved."""
     moved = Moved(line, 0)
     if line.category == PAYOUT:
-        failed = line.status in _FAILED_PAYOUTS
+        failed = line.status in FAILED_PAYOUTS
         return moved.named(Name.PAYOUT, "It did not arrive: its money came back." if failed else "")
     if line.category == _PAYOUT_BACK:
         return moved.named(

@@ -25,7 +25,7 @@ class SeenIds:
 
     def add(self, name: str) -> bool:
         """Take an id; give whether it is new."""
-        digest = _digest(name)
+        digest = digest_of(name)
         if self._has(digest):
             return False
         self._loose.add(digest)
@@ -35,7 +35,7 @@ class SeenIds:
 
     def __contains__(self, name: str) -> bool:
         """Tell whether an id was seen."""
-        return self._has(_digest(name))
+        return self._has(digest_of(name))
 
     def _has(self, digest: int) -> bool:
         if digest in self._loose:
@@ -54,5 +54,6 @@ class SeenIds:
         self._runs.append(run)
 
 
-def _digest(name: str) -> int:
+def digest_of(name: str) -> int:
+    """Give eight bytes that stand for an id."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest())

@@ -83,6 +83,7 @@ class BookLine(msgspec.Struct, kw_only=True, omit_defaults=True):
         what: what it is, in a sentence; empty where the name says it all.
         to_do: what to do about it, beginning with a verb; empty where nothing is.
         method: how was paid, as far as fees depend on it.
+        payout_id: which payout paid it out, where that was asked for.
     """
 
     name: Name
@@ -102,6 +103,7 @@ class BookLine(msgspec.Struct, kw_only=True, omit_defaults=True):
     what: str = ""
     to_do: str = ""
     method: str = ""
+    payout_id: str | None = None
 
     @property
     def is_fault(self) -> bool:

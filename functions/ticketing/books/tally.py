@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from ticketing import money
-from ticketing.books.compare import CHARGE, PAYOUT
+from ticketing.books.compare import CHARGE, FAILED_PAYOUTS, PAYOUT
 from ticketing.books.fees import Fees
-from ticketing.books.ids import SeenIds
+from ticketing.books.ids import SeenIds, digest_of
 from ticketing.books.lines import BookLine, Name
 from ticketing.books.recorded import RecordedItem
-from ticketing.stripe.balance import Payout
+from ticketing.stripe.balance import PaidOut, Payout
 
 _NOT_THE_SHOPS: Final = frozenset({Name.OTHER_APPLICATION, Name.FOREIGN_PAYMENT, Name.PAYMENT_OF_UNKNOWN_ORDER})
 
@@ -58,6 +59,9 @@ class Tally:
         self.fees = Fees()
         self.findings: list[BookLine] = []
         self.names: Counter[str] = Counter()
+        # By the digest of a transaction's id; and what is known of each payout by now.
+        self._paid_out: dict[int, str] = {}
+        self._payouts: dict[str, tuple[Payout, int]] = {}
         self.lines = 0
 
     def add(self, line: BookLine) -> BookLine:
@@ -69,6 +73,8 @@ class Tally:
                 line.to_do = "ask Stripe's support: name the transaction."
                 line.stripe_minor = line.books_minor = 0
             self.lines += 1
+            by = self._paid_out.pop(digest_of(line.transaction_id), None)
+            line.payout_id = by if self._payout is None else self._payout.payout_id
             self._add_to_balance(line)
         if line.name is not Name.LINE_TWICE:
             # A payment by its key, a refund or dispute by its own id: so the books name them, too.
@@ -107,39 +113,24 @@ class Tally:
         """Give what only shows when all lines are there; it is among the findings, too."""
         found = self.fees.findings()
         if self._payout is not None:
-            found += self._of_payout(self._payout)
+            found += _of_payout(self._payout, self._net_of_lines(self._payout)) + _of_failed(self._payout)
+        for payout, net in self._payouts.values():
+            found += _of_payout(payout, net)
         for line in found:
             self._tell(line)
         return found
 
-    def _of_payout(self, payout: Payout) -> list[BookLine]:
-        found = []
-        paid_out = sum(
-            sums.net_minor
-            for (currency, what), sums in self._balance.items()
-            if (currency, what) != (payout.currency, PAYOUT)
-        )
-        if paid_out != payout.amount_minor:
-            found.append(
-                _about(
-                    payout,
-                    Name.PAYOUT_DOES_NOT_ADD_UP,
-                    f"It is of {money.format_amount(payout.amount_minor, payout.currency)}, and its lines come to"
-                    f" {money.format_amount(paid_out, payout.currency)}.",
-                    "ask Stripe's support: name the payout.",
-                )
-            )
-        if payout.status in {"failed", "canceled"}:
-            found.append(
-                _about(
-                    payout,
-                    Name.PAYOUT_FAILED,
-                    f"It is {payout.status} ({payout.failure_code or 'Stripe gives no reason'}): its money is on the"
-                    " balance again.",
-                    "check the bank account in Stripe's dashboard (Settings, Payouts): Stripe pays out no more before.",
-                )
-            )
-        return found
+    def paid_out(self, payout: Payout, lines: Iterable[PaidOut]) -> None:
+        """Take what a payout has paid out, before the lines come: each then has its payout."""
+        net = self._payouts.get(payout.payout_id, (payout, 0))[1]
+        for line in lines:
+            self._paid_out[digest_of(line.transaction_id)] = payout.payout_id
+            net += 0 if line.is_payout else line.net_minor
+        self._payouts[payout.payout_id] = payout, net
+
+    def _net_of_lines(self, payout: Payout) -> int:
+        of_currency = [sums for sums in self._balance.values() if sums.currency == payout.currency]
+        return sum(sums.net_minor for sums in of_currency if sums.what != PAYOUT)
 
     @property
     def balance(self) -> list[BalanceSum]:
@@ -150,6 +141,34 @@ class Tally:
     def books(self) -> list[BooksSum]:
         """The shop's own money, by currency."""
         return [self._books[currency] for currency in sorted(self._books)]
+
+
+def _of_payout(payout: Payout, net_minor: int) -> list[BookLine]:
+    if net_minor == payout.amount_minor:
+        return []
+    return [
+        _about(
+            payout,
+            Name.PAYOUT_DOES_NOT_ADD_UP,
+            f"It is of {money.format_amount(payout.amount_minor, payout.currency)}, and its lines come to"
+            f" {money.format_amount(net_minor, payout.currency)}.",
+            "ask Stripe's support: name the payout.",
+        )
+    ]
+
+
+def _of_failed(payout: Payout) -> list[BookLine]:
+    if payout.status not in FAILED_PAYOUTS:
+        return []
+    return [
+        _about(
+            payout,
+            Name.PAYOUT_FAILED,
+            f"It is {payout.status} ({payout.failure_code or 'Stripe gives no reason'}): its money is on the balance"
+            " again.",
+            "check the bank account in Stripe's dashboard (Settings, Payouts): Stripe pays out no more before.",
+        )
+    ]
 
 
 def _about(payout: Payout, name: Name, what: str, to_do: str) -> BookLine:

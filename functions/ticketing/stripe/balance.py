@@ -94,6 +94,14 @@ class Payout(msgspec.Struct, kw_only=True, omit_defaults=True):
     failure_code: str | None = None
 
 
+class PaidOut(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A transaction that a payout paid out, with what it came to; or the payout's own."""
+
+    transaction_id: str
+    net_minor: int
+    is_payout: bool = False
+
+
 class Movement(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What Stripe says of one payment, refund or dispute: its status, and when its lines were made, if any were."""
 
@@ -120,14 +128,26 @@ class StripeBalance:
         """Give a page of the lines that a payout paid out, itself among them, and whether more follow."""
         return self._page({"payout": payout_id}, after)
 
+    def ids_paid_out_by(self, payout_id: str, *, after: str | None = None) -> tuple[list[PaidOut], bool]:
+        """Give a page of the transactions that a payout paid out, itself among them, without what moved the money."""
+        page, more = self._listed({"payout": payout_id}, after)
+        return [
+            PaidOut(transaction_id=str(found["id"]), net_minor=int(found["net"]), is_payout=found["type"] == "payout")
+            for found in page
+        ], more
+
     def _page(self, params: BalanceTransactionListParams, after: str | None) -> tuple[list[BalanceLine], bool]:
-        asked: BalanceTransactionListParams = {**params, "limit": PAGE_SIZE, "expand": _EXPANDED}
+        page, more = self._listed({**params, "expand": _EXPANDED}, after)
+        return [read_line(found) for found in page], more
+
+    def _listed(self, params: BalanceTransactionListParams, after: str | None) -> tuple[list[Json], bool]:
+        asked: BalanceTransactionListParams = {**params, "limit": PAGE_SIZE}
         if after is not None:
             asked["starting_after"] = after
         with stripe_errors("list balance transactions"):
             # The package would make an object of every part of the answer: sixteen times the work of all the rest.
             answer: Any = self._client.raw_request("get", "/v1/balance_transactions", **asked)
-        return [read_line(found) for found in answer.data["data"]], bool(answer.data["has_more"])
+        return answer.data["data"], bool(answer.data["has_more"])
 
     def payout(self, payout_id: str) -> Payout | None:
         """Give a payout; None where this account and mode have none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +14,7 @@ from cachao.problems import FunctionFailed
 from ticketing.books.lines import BookLine
 from ticketing.books.recorded import KINDS, RecordedItem, RecordedPage, not_looked_up
 from ticketing.books.tally import Tally
-from ticketing.stripe.balance import PAGE_SIZE, Payout
+from ticketing.stripe.balance import PAGE_SIZE, PaidOut, Payout
 
 _FUNCTION: Final = "CompareBooksFunction"
 _PASSING: Final = frozenset({"DatabaseUnavailable", "StripeUnavailable", "DeadlineExceeded"})
@@ -34,6 +34,7 @@ class _Answer(msgspec.Struct, kw_only=True):
     after: str | None = None
     payout: Payout | None = None
     payouts: list[Payout] = []
+    paid_out: list[PaidOut] = []
     recorded: RecordedPage | None = None
     looked_up: int = 0
     requests: int = 0
@@ -68,6 +69,18 @@ class Reading:
             after = answer.after
             if after is None:
                 return
+
+    def paid_out(self, payouts: Iterable[Payout]) -> None:
+        """Ask of each payout of the schedule what it paid out: then the lines have their payouts."""
+        for payout in payouts:
+            after = None
+            while payout.lists_lines:
+                answer = self._ask("paid_out", payout=payout.payout_id, after=after)
+                self._tally.paid_out(payout, answer.paid_out)
+                self._tell("the payouts")
+                after = answer.after
+                if after is None:
+                    break
 
     def recorded(self, since: int, until: int) -> Iterator[BookLine]:
         """Give a line for each thing that the books recorded in a span and that Stripe does not have."""

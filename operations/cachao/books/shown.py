@@ -143,8 +143,8 @@ def data(tally: Tally, requests: int, payouts: list[Payout]) -> dict[str, Any]:
     }
 
 
-def cells_of(line: BookLine, payout: str | None) -> list[Cell]:
-    """Give a line's cells of `COLUMNS`, amounts in whole units; `payout` where it is known which one paid it out."""
+def cells_of(line: BookLine) -> list[Cell]:
+    """Give a line's cells of `COLUMNS`; amounts are in whole units."""
     balance = [_decimal(minor, line.currency) for minor in (line.amount_minor, line.fee_minor, line.net_minor)]
     books = [
         _decimal(minor, line.books_currency) for minor in (line.stripe_minor, line.books_minor, line.difference_minor)
@@ -157,7 +157,7 @@ def cells_of(line: BookLine, payout: str | None) -> list[Cell]:
         line.object_id,
         line.order_id,
         line.payment_key,
-        payout,
+        line.payout_id,
         line.currency.upper(),
         *balance,
         line.books_currency.upper(),

@@ -28,7 +28,7 @@ def shop(database: Database, stripe_stand_in: StripeStandIn) -> PlantedShop:
 
 
 def made(database: Database, stand_in: StripeStandIn, orders: int) -> PlantedShop:
-    since = int(time.time()) - 500 * DAY + next(_spans) * 2 * DAY
+    since = int(time.time()) - 2000 * DAY + next(_spans) * 20 * DAY
     return PlantedShop(database, stand_in, since=since, until=since + DAY, orders=orders)
 
 
@@ -113,7 +113,12 @@ def test_what_is_named_is_shown_with_what_to_do(cachao: Cachao, shop: PlantedSho
 
 
 def test_how_it_is_used_wrongly_is_said(cachao: Cachao) -> None:
-    for words in ([], ["--payout", "po_1", "--since", "2d"], ["--payout", "po_1", "--until", "2d"]):
+    for words in (
+        [],
+        ["--payout", "po_1", "--since", "2d"],
+        ["--payout", "po_1", "--until", "2d"],
+        ["--payout", "po_1", "--with-payouts"],
+    ):
         assert cachao("books", *words).exit_code == 2
     assert cachao("books", "--since", "2026-02-01", "--until", "2026-01-01").exit_code == 2
     gone = cachao("books", "--payout", "po_1none")

@@ -13,7 +13,7 @@ from cachao.books import reading
 from cachao.problems import FunctionFailed
 from local.stripe_stand_in import StripeStandIn
 from tests.operations.books.planted import PRICE, PlantedShop, lost_refund, refunded
-from tests.operations.books.test_books import DAY, made
+from tests.operations.books.test_books import DAY, made, span
 from tests.operations.conftest import Cachao
 from ticketing.database import Database
 
@@ -72,6 +72,21 @@ def test_what_is_wrong_in_a_payout_is_named(cachao: Cachao, shop: PlantedShop) -
     assert named["FeeDiffers"]["order_id"] == order_id
     assert "account_closed" in named["PayoutFailed"]["what"]
     assert f"its lines come to {(payout['amount'] + 85) / 100:.2f} EUR" in named["PayoutDoesNotAddUp"]["what"]
+
+
+def test_of_a_span_each_line_has_its_payout_where_that_is_asked_for(cachao: Cachao, shop: PlantedShop) -> None:
+    payout = pay_out(shop)
+    _, payment = shop.next_order()
+    shop.stand_in.context.clock = lambda: shop.until - 60
+    shop.stand_in.move_balance("stripe_fee", -200)
+    asked = ["books", *span(shop), "--with-payouts"]
+    rows = list(csv.DictReader(io.StringIO(cachao(*asked, "--csv").text.removeprefix("\ufeff"))))
+    assert {row["payout"] for row in rows if row["category"] == "charge"} == {payout["id"]}
+    assert [row["payout"] for row in rows if row["category"] == "fee"] == [""], "it is on the balance"
+    answer = cachao(*asked, json=True)
+    assert answer.exit_code == 0
+    shop.alter_line(payment, net=PRICE, fee=0, fee_details=[])
+    assert "PayoutDoesNotAddUp" in cachao(*asked, json=True).data["names"]
 
 
 def test_of_a_payout_by_hand_it_says_that_nobody_knows(cachao: Cachao, shop: PlantedShop) -> None:
