@@ -197,13 +197,34 @@ class Database:
             SchemaOutdated: the database lacks a migration of this version.
             ConfigurationError: the server refuses every write (`LOGS_STATEMENTS`).
         """
+        with self._run(autocommit=False) as tx:
+            yield tx
+
+    @contextlib.contextmanager
+    def statement(self) -> Iterator[Transaction]:
+        """Run the block's only statement as a transaction of its own, which the server commits with it: one round trip.
+
+        A worker that does nothing else stays in this mode; changing it, for a `transaction`, is a round trip.
+
+        Raises:
+            DatabaseUnavailable: as `transaction`; where the connection was lost the statement may have happened.
+            SchemaOutdated, ConfigurationError: as `transaction`.
+        """
+        with self._run(autocommit=True) as tx:
+            yield tx
+
+    @contextlib.contextmanager
+    def _run(self, *, autocommit: bool) -> Iterator[Transaction]:
         try:
             connection = self._open()
             with connection.cursor() as cursor:
                 if not self._checked:
                     self._run_check(cursor)
+                # Asks the server only where it is in the other mode.
+                connection.autocommit(autocommit)
                 yield Transaction(cursor)
-            connection.commit()
+            if not autocommit:
+                connection.commit()
             self._last_used = time.monotonic()
         except BaseException as error:
             if is_passing(error):

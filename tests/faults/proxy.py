@@ -7,6 +7,7 @@ them COM_QUERY (https://mariadb.com/kb/en/0-packet/, https://mariadb.com/kb/en/c
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -15,6 +16,9 @@ from typing import Self
 
 _LOOPBACK = "127.0.0.1"
 _COMMIT = b"\x03COMMIT"
+# As the driver changes the mode; then each statement that writes is a transaction of its own, committed with it.
+_MODES = {b"\x03SET AUTOCOMMIT = 1": True, b"\x03SET AUTOCOMMIT = 0": False}
+_WRITES = re.compile(rb"\x03\s*(UPDATE|INSERT|DELETE)\b")
 _RECEIVE_BYTES = 65536
 
 
@@ -25,6 +29,7 @@ class ProxiedConnection:
         self.client = client
         self.server = server
         self.drops_next_answer = False
+        self.commits_by_itself = False
 
     def cut(self) -> None:
         """End both sides at once, as a network failure does: with a reset."""
@@ -36,11 +41,12 @@ class ProxiedConnection:
             side.close()
 
     def lose_after_commit(self) -> None:
-        """Let this COMMIT reach the server, and lose its answer together with the connection."""
+        """Let this COMMIT, or the statement that commits itself, happen, and lose its answer with the connection."""
         self.drops_next_answer = True
 
 
-# Called with each COMMIT before it is passed on; what it does to the connection is the fault.
+# Called with each COMMIT, and each statement that commits itself, before it is passed on. What it does to the
+# connection is the fault.
 OnCommit = Callable[[ProxiedConnection], None]
 
 
@@ -135,7 +141,8 @@ class DatabaseProxy:
         while received := connection.client.recv(_RECEIVE_BYTES):
             buffer += received
             while (packet := _take_packet(buffer)) is not None:
-                if packet[4:] == _COMMIT:
+                connection.commits_by_itself = _MODES.get(packet[4:], connection.commits_by_itself)
+                if packet[4:] == _COMMIT or (connection.commits_by_itself and _WRITES.match(packet[4:])):
                     self.commits += 1
                     if self.on_commit is not None:
                         self.on_commit(connection)

@@ -3,9 +3,10 @@
 The order itself says what has been counted: its mark is set where it is not set, and only if that changed a row
 the counter moves, in the same transaction. The two counts know nothing of each other.
 
-As a rule that is one guarded statement. Where it does not fit, because an operator has changed the order since it took
-its hold, or a ticket's or a code's row or counter, all rows that matter are locked and it is worked out what can be
-counted (`count_plans`). What cannot is written down and told (`counts_off`); the order is paid all the same.
+As a rule that is one guarded statement over both rows, which is its own transaction; it locks the order first. Where it
+does not fit, because an operator has changed the order since it took its hold, or a ticket's or a code's row or
+counter, all rows that matter are locked and it is worked out what can be counted (`count_plans`). What cannot is
+written down and reported (`counts_off`); the order is paid all the same.
 See docs/rules.md, "Words", "Money first" and "Seats".
 """
 
@@ -32,6 +33,28 @@ TicketResult = Literal["counted", "already_counted", "not_due", "cannot_count", 
 DiscountResult = Literal["counted", "already_counted", "not_due", "no_discount", "used_up", "cannot_count", "still_off"]
 
 _COLUMNS: Final = f"{paid_before.COLUMNS}, held_ticket_id, held_code_id, {counts_off.IS_OFF}"
+
+
+# What is assigned is computed from columns that the statement does not change: it may change the rows in any order.
+_COUNT_HELD_SEATS: Final = f"""
+    UPDATE ticket_orders AS o JOIN tickets AS t ON t.id = o.ticket_id
+    SET t.sold_quantity = COALESCE(t.sold_quantity, 0) + o.quantity, t.held_quantity = t.held_quantity - o.quantity,
+        o.ticket_counted_at = UTC_TIMESTAMP(6), o.counted_ticket_id = o.ticket_id, o.counted_quantity = o.quantity,
+        o.held_quantity = 0, o.held_ticket_id = NULL
+    WHERE o.id = %s AND o.status = %s AND o.ticket_counted_at IS NULL
+        AND o.quantity > 0 AND o.held_quantity = o.quantity AND COALESCE(o.held_ticket_id, o.ticket_id) = o.ticket_id
+        AND t.held_quantity >= o.quantity AND {counts_off.IS_NOT_OFF}
+"""  # noqa: S608 -- a constant of this project
+_COUNT_HELD_USE: Final = f"""
+    UPDATE ticket_orders AS o JOIN discount_codes AS c ON c.id = o.discount_code_id
+    SET c.used_count = COALESCE(c.used_count, 0) + 1, c.held_count = c.held_count - 1,
+        o.discount_counted_at = UTC_TIMESTAMP(6), o.counted_code_id = o.discount_code_id,
+        o.code_held = 0, o.held_code_id = NULL
+    WHERE o.id = %s AND o.status = %s AND o.discount_counted_at IS NULL
+        AND o.code_held = 1 AND COALESCE(o.held_code_id, o.discount_code_id) = o.discount_code_id
+        AND c.held_count >= 1 AND {counts_off.IS_NOT_OFF}
+"""  # noqa: S608 -- a constant of this project
+_ROWS_OF_BOTH: Final = 2
 
 
 class TicketCount(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -68,6 +91,8 @@ def count_ticket_sale(database: Database, order_id: int) -> TicketCount:
         OrderNotFound: the order is gone.
         DatabaseUnavailable: try again.
     """
+    if _count_held(database, _COUNT_HELD_SEATS, order_id):
+        return TicketCount(result="counted")
     with database.transaction() as tx:
         order = lock_order(tx, order_id, _COLUMNS, gone=f"Order {order_id} is gone, its seats cannot be counted.")
         order = paid_before.take_over_seats(tx, order, effect="count_seats")
@@ -93,6 +118,8 @@ def count_discount_use(database: Database, order_id: int) -> DiscountCount:
         OrderNotFound: the order is gone.
         DatabaseUnavailable: try again.
     """
+    if _count_held(database, _COUNT_HELD_USE, order_id):
+        return DiscountCount(result="counted")
     with database.transaction() as tx:
         order = lock_order(
             tx, order_id, _COLUMNS, gone=f"Order {order_id} is gone, its discount use cannot be counted."
@@ -113,6 +140,15 @@ def count_discount_use(database: Database, order_id: int) -> DiscountCount:
             return DiscountCount(result=found or ("cannot_count" if alerts else "still_off"), alerts=alerts)
         alerts = counts_off.due_alerts(tx, order_id, of=OF_USES) if order["is_off"] else []
     return DiscountCount(result=result, alerts=alerts)
+
+
+def _count_held(database: Database, sql: str, order_id: int) -> bool:
+    """Count what a paid order holds, where all of it fits together; False, and nothing changed, where it does not."""
+    with database.statement() as tx:
+        changed = tx.change(sql, order_id, OrderStatus.PAID)
+    if changed not in {0, _ROWS_OF_BOTH}:
+        raise DataInconsistent(f"Order {order_id} and its counter: {changed} rows changed where both should.")
+    return changed == _ROWS_OF_BOTH
 
 
 def _count_seats_simply(tx: Transaction, order: Row) -> bool:

@@ -17,7 +17,7 @@ from tests.factories import create_order, names_of
 from tests.handlers.workflow.workflow_by_hand import WorkflowBus
 from tests.ticketing.paid_orders import charge_event, dispute_event, order_row, pay, payment_event, refund_event, status
 from ticketing.database import Database
-from ticketing.errors import DuplicatePayment, InvalidEvent, RefundFailed
+from ticketing.errors import DuplicatePayment, RefundFailed, UnexpectedResult
 
 CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 840_000)
 
@@ -145,5 +145,5 @@ def test_by_hand_a_run_is_called_until_it_is_complete(
 
 
 def test_a_malformed_request_is_refused(database: Database, stand_in: StripeStandIn) -> None:
-    with pytest.raises(InvalidEvent):
+    with pytest.raises(UnexpectedResult):
         call(reconcile_orders, since="yesterday")

@@ -139,9 +139,11 @@ def test_a_payment_waits_for_nobody_who_changes_the_event(database: Database, co
     other = connect()
     with other.cursor() as cursor:
         cursor.execute("UPDATE events SET name = 'Renamed'")
-        cursor.execute(
-            "INSERT INTO counts_off (order_id, effect, amount, reason) VALUES (%s, 'x', 1, 'gone')", (order,)
-        )
+        # Of the orders on either side: who writes down what is off about an order has locked that order.
+        for beside in (order - 1, order + 1):
+            cursor.execute(
+                "INSERT INTO counts_off (order_id, effect, amount, reason) VALUES (%s, 'x', 1, 'gone')", (beside,)
+            )
         assert [alert.name for alert in pay(database, order, "2026-11-25 10:00", 1)] == ["PaidAfterEvent"]
     other.rollback()
 
