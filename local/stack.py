@@ -68,6 +68,7 @@ class StackOptions:
         retry_wait_factor: multiplies all waits between retries; see LocalCloud.
         max_workers: processes per function.
         max_database_connections: the limit of mariadbd.
+        database_options: further arguments of mariadbd.
         run_schedules: whether schedule rules (the reconciliation) fire.
         stripe_secret_key: a test key: the real Stripe is used, and no stand-in is started.
         stripe_webhook_secret: what the real Stripe's webhooks are signed with (`stripe listen` prints it).
@@ -86,6 +87,7 @@ class StackOptions:
     retry_wait_factor: float = 1.0
     max_workers: int = 8
     max_database_connections: int = 500
+    database_options: Sequence[str] = ()
     run_schedules: bool = True
     stripe_secret_key: str | None = None
     stripe_webhook_secret: str = _WEBHOOK_SECRET
@@ -147,6 +149,7 @@ class LocalStack:
             port=self.options.database_port,
             durable=self.options.durable,
             max_connections=self.options.max_database_connections,
+            options=self.options.database_options,
         )
         self.cloud = LocalCloud(
             self.directory,

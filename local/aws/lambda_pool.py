@@ -206,7 +206,8 @@ class WorkerPool:
 
     def _may_start(self, waited_seconds: float) -> bool:
         """Whether one more process is worth its start for a caller who has waited that long."""
-        existing = len(self._busy) + self._starting
+        # Those that nobody uses count, too: one who does not come first in the line must not start another past them.
+        existing = len(self._busy) + len(self._idle) + self._starting
         if existing == 0:
             return True
         if existing >= self._settings.max_workers:

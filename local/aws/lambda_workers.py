@@ -1,6 +1,7 @@
 """AWS Lambda on one machine: invokes functions as `Invoke` does, each call in a worker process of its own."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, MutableSequence
 from contextlib import suppress
@@ -214,7 +215,8 @@ def _worker_environment(function: LambdaFunction, *, region: str, extra: Mapping
         "PYTHONUNBUFFERED": "1",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+        # The Python that runs here: by it awslambdaric decides how it waits for the next event.
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),

@@ -355,6 +355,15 @@ def test_who_waits_for_a_worker_gets_it_in_the_order_of_coming(tmp_path: Path) -
     service.close()
 
 
+def test_a_worker_that_waits_for_the_first_in_line_counts_for_those_behind(lambdas: LambdaService) -> None:
+    """Between a worker's return and its next caller's waking nobody else may start one past the line."""
+    call(lambdas, "echo")
+    pool = lambdas._pool("stack-echo")
+    with pool._lock:
+        assert (len(pool._idle), len(pool._busy)) == (1, 0)
+        assert not pool._may_start(0.0)
+
+
 def test_a_line_that_does_not_end_gets_a_second_process(
     lambdas: LambdaService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
