@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from tests.reference.jsonata import Failed, ReferenceJsonata, Value
+from tests.reference.jsonata import Answer, Failed, ReferenceJsonata, Value
 
 _NOBODY_CATCHES: Final = frozenset({"States.DataLimitExceeded", "States.Runtime"})
 _LARGEST_ARGUMENTS: Final = 262_144
@@ -48,6 +48,7 @@ class Evaluation:
     where: str
     expression: str
     variables: Mapping[str, object]
+    answer: Answer
 
 
 class World(Protocol):
@@ -244,8 +245,8 @@ class _State:
 
     def _evaluated(self, expression: str, states: Mapping[str, object], where: str) -> object:
         variables = {**self.variables, "states": {**states, "context": self.context}}
-        self.run_by.evaluations.append(Evaluation(self.name, where, expression, variables))
         answer = self.run_by.jsonata.evaluate(expression, variables, now=self.run_by.world.now(self.name))
+        self.run_by.evaluations.append(Evaluation(self.name, where, expression, variables, answer))
         if isinstance(answer, Value):
             return answer.value
         about = f"The JSONata expression '{expression}'"

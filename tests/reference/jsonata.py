@@ -35,6 +35,9 @@ class Value:
     value: Any
 
 
+Answer = Value | Undefined | Failed
+
+
 class ReferenceJsonata:
     """The process; `close` ends it."""
 
@@ -49,7 +52,7 @@ class ReferenceJsonata:
         )
         self.evaluations = 0
 
-    def evaluate(self, expression: str, variables: Mapping[str, object], *, now: float) -> Value | Undefined | Failed:
+    def evaluate(self, expression: str, variables: Mapping[str, object], *, now: float) -> Answer:
         """Evaluate an expression without its `{% %}`; `now` in milliseconds since 1970."""
         request = json.dumps({"expression": expression, "variables": variables, "now": round(now)})
         assert self._process.stdin is not None

@@ -15,31 +15,14 @@ from local.aws.lambda_answers import InvokeResult, function_error
 from local.aws.lambda_pool import Invocation
 from local.aws.lambda_workers import Proceed
 from tests.reference.faults import PAID_TWICE, Fault, ScriptedWorld, all_faults, all_inputs, answers_of
-from tests.reference.interpreter import Interpreter, Outcome
+from tests.reference.interpreter import Interpreter
 from tests.reference.jsonata import ReferenceJsonata
 from tests.reference.recording import plain, replay
-from tests.reference.tools import ToolsMissing
 from tests.sizes import size
-from tests.workflow.conftest import Ended, Play, forget_alerts
+from tests.workflow.conftest import OUTCOMES, Ended, Play, execution_of, forget_alerts, run_alone
 from tests.workflow.scenarios import SCENARIOS
 
 Start = Callable[[Any], Ended]
-
-
-@pytest.fixture(scope="session")
-def jsonata() -> Iterator[ReferenceJsonata]:
-    try:
-        reference = ReferenceJsonata()
-    except ToolsMissing as error:
-        pytest.skip(f"no second engine: {error}")
-    yield reference
-    reference.close()
-
-
-def execution_of(ended: Ended) -> dict[str, object]:
-    """What `$states.context.Execution` has."""
-    started = ended.history[0]["timestamp"]
-    return {"Id": ended.arn, "Name": ended.name, "StartTime": started.strftime("%Y-%m-%dT%H:%M:%S.000Z")}
 
 
 def check(ended: Ended, jsonata: ReferenceJsonata) -> None:
@@ -57,9 +40,6 @@ def test_each_scenario_is_the_same_on_both_engines(name: str, play: Play, jsonat
 
 
 # --- Faults at every state --------------------------------------------------------------------------------------------
-
-# Each has tasks that the others have not.
-OUTCOMES: Final = ("paid", "delayed payment", "expired", "refund", "dispute", "second payment, refunded automatically")
 
 
 @contextlib.contextmanager
@@ -113,12 +93,9 @@ def test_faults_at_every_state_are_the_same_on_both_engines(
 # --- No fault loses its alert -----------------------------------------------------------------------------------------
 
 
-def run_alone(
-    right: Ended, world: ScriptedWorld, given: object, reference: ReferenceJsonata
-) -> tuple[Interpreter, Outcome]:
-    """Run on the second interpreter only, which takes a hundredth of the time."""
-    interpreter = Interpreter(json.loads(right.definition), execution_of(right), world, reference)
-    return interpreter, interpreter.run(given)
+def is_told(interpreter: Interpreter) -> bool:
+    """Whether the alert went out: what comes after it was entered."""
+    return "NoteAlertTold" in interpreter.entered
 
 
 @pytest.mark.timeout(600)
@@ -131,7 +108,7 @@ def test_no_answer_of_a_function_loses_the_alert(outcome: str, play: Play, jsona
     lost = []
     for fault in random.Random(outcome).sample(faults, size(60, len(faults))):
         interpreter, ended = run_alone(right, ScriptedWorld(right.arn, answers, fault), given, jsonata)
-        if ended.status == "FAILED" and "AlertOperators" not in interpreter.entered:
+        if ended.status == "FAILED" and not is_told(interpreter):
             lost.append(f"{fault.state} answers {fault.name}: {interpreter.entered[-1]}: {ended.error} {ended.cause}")
     assert lost == []
 
@@ -155,7 +132,7 @@ def test_what_lost_its_alert_once(
     fault = Fault(outcome, state, "known", InvokeResult(json.dumps(answer).encode()))
     interpreter, ended = run_alone(right, ScriptedWorld(right.arn, answers_of(right.history), fault), given, jsonata)
     assert ended.status == "FAILED"
-    assert "AlertOperators" in interpreter.entered
+    assert is_told(interpreter)
 
 
 @pytest.mark.timeout(600)
@@ -168,4 +145,4 @@ def test_no_input_loses_the_alert(play: Play, jsonata: ReferenceJsonata) -> None
     for hostile in random.Random(1).sample(inputs, size(100, len(inputs))):
         interpreter, ended = run_alone(right, ScriptedWorld(right.arn, {}, refused), hostile, jsonata)
         assert ended.error == "InvalidEvent", hostile
-        assert "AlertOperators" in interpreter.entered, hostile
+        assert is_told(interpreter), hostile
