@@ -26,7 +26,7 @@ AT_ONCE = 3
 PARTS = {
     "operations": ("operations",),
     "doctor": ("operations/doctor",),
-    "workflow": ("workflow", "faults", "fuzz"),
+    "workflow": ("workflow", "faults", "fuzz", "upgrade"),
     "browser": ("browser",),
     "local": ("local", "sale", "storm"),
     "ticketing": ("ticketing",),
