@@ -21,6 +21,7 @@ from ticketing.payments.refunds import record_refund
 from ticketing.stripe.events import ChargeEvent, DisputeEvent, RefundEvent
 
 PRICE: Final = 4000
+DAY: Final = 86400
 Json = dict[str, Any]
 _numbers = itertools.count(1)
 
@@ -159,7 +160,8 @@ class PlantedShop:
         return told
 
     def tell_dispute(self, order_id: int, event_type: str, dispute: Json) -> None:
-        detail = stripe_event(event_type, dispute, created=self.until - 60 + next(_numbers))
+        # One after the other, and before whatever Stripe says besides.
+        detail = stripe_event(event_type, dispute, created=self.since - DAY + next(_numbers))
         record_dispute(self.database, order_id, read_as(DisputeEvent, envelope(event_type, dispute, detail=detail)))
         self._as_of_then("order_disputes", order_id)
 

@@ -7,17 +7,16 @@ import io
 import itertools
 import time
 from collections import Counter
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from local.stripe_stand_in import StripeStandIn
-from tests.operations.books.planted import AS_IT_SHOULD_BE, PLANTED, PlantedShop
+from tests.operations.books.planted import AS_IT_SHOULD_BE, DAY, PLANTED, PlantedShop
 from tests.operations.conftest import Cachao
 from tests.sizes import FULL, size
 from ticketing.database import Database
 
-DAY: Final = 86400
 # Long before anything that other tests do at the same stand-in, a span for each test.
 _spans = itertools.count()
 

@@ -12,8 +12,8 @@ import pytest
 from cachao.books import reading
 from cachao.problems import FunctionFailed
 from local.stripe_stand_in import StripeStandIn
-from tests.operations.books.planted import PRICE, PlantedShop, lost_refund, refunded
-from tests.operations.books.test_books import DAY, made, span
+from tests.operations.books.planted import DAY, PRICE, PlantedShop, lost_refund, refunded
+from tests.operations.books.test_books import made, span
 from tests.operations.conftest import Cachao
 from ticketing.database import Database
 
