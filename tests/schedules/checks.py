@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.schedules.tasks import FACTS
-from tests.schedules.worlds import CROWD, OTHER_ORDER, PRICE, Rows, World
+from tests.schedules.worlds import CROWD, ORDER, OTHER_ORDER, PARTS, PRICE, Rows, World
 from ticketing.database import Row
 
 # What is read of each table: when something happened does not matter, only whether.
@@ -31,8 +31,13 @@ _STATE = (
     "SELECT order_id, effect, amount, settled_at IS NOT NULL AS is_settled FROM counts_off ORDER BY order_id, effect",
     "SELECT order_id, response_body IS NOT NULL AS has_reply FROM idempotency_keys ORDER BY key_hash",
     "SELECT order_id FROM order_checkouts ORDER BY order_id",
+    "SELECT order_id, stripe_event_id FROM order_history WHERE entry = 'expired' ORDER BY id",
 )
-_NAMES = ("tickets", "codes", "orders", "payments", "refunds", "disputes", "offs", "keys", "openers")
+_NAMES = ("tickets", "codes", "orders", "payments", "refunds", "disputes", "offs", "keys", "openers", "expiries")
+# What the shop itself ends a session for, so that nobody can pay any more.
+_OWN_CAUSES = frozenset({"cancel_link", "hold_ended", "checkout"})
+# Answers that no order of events may lead to.
+_NEVER = frozenset({"DataInconsistent", "OrderNotFound", "OrderMismatch", "AmountMismatch", "InvalidEvent"})
 _WAITS = frozenset({"pending", "processing"})
 
 
@@ -50,6 +55,8 @@ class Books:
         """The same text for two states that differ only in the numbers of new orders."""
         shown = []
         for name, rows in self.tables.items():
+            if name == "expiries":
+                continue
             texts = [str({key: _anonymous(key, value) for key, value in row.items()}) for row in rows]
             shown.append(f"{name}: {sorted(texts)}")
         return "\n".join(shown)
@@ -68,6 +75,7 @@ def problems(
 ) -> list[str]:
     """Say what is not as it must be; nothing: all is well. `killed`: so many connections ended."""
     return [
+        *(f"{name} ends as {outcome}" for name, outcome in zip(tasks, outcomes, strict=False) if outcome in _NEVER),
         *_seats(books),
         *_uses(books),
         *(line for order in books.orders for line in _order(order, books)),
@@ -127,12 +135,18 @@ def _order(order: Row, books: Books) -> list[str]:
             found.append(f"is paid by a payment that is not known as accepted: {order}, {carrying}")
         elif carrying[0]["refunded_minor"] >= carrying[0]["amount_minor"]:
             found.append(f"is paid by money that went back: {order}, {carrying}")
-    if status == "refunded":
-        found += [
-            f"has ended, and a payment of it stands: {order}, {p}" for p in books.payments if _stands_for(p, order)
-        ]
+    found += _unpaid(order, books)
     if any(off["order_id"] == order["id"] and not off["is_settled"] for off in books.offs):
         found.append(f"counters could not follow: {order}, {books.offs}")
+    return found
+
+
+def _unpaid(order: Row, books: Books) -> list[str]:
+    if order["status"] in {"paid", "cancelled"}:
+        return []
+    found = [f"is not paid, and a payment of it stands: {order}, {p}" for p in books.payments if _stands_for(p, order)]
+    if _has_seats(order) or _has_use(order):
+        found.append(f"is counted, and not paid: {order}")
     return found
 
 
@@ -169,6 +183,9 @@ def _money(books: Books, world: World, tasks: Sequence[str]) -> list[str]:
         for p in books.payments
         if p["role"] == "sold_out" and not lapses
     ]
+    expired_by = {row["stripe_event_id"] for row in books.expiries if row["order_id"] == ORDER} & _OWN_CAUSES
+    if expired_by and any(p["order_id"] == ORDER for p in books.payments) and world.name == "open":
+        found.append(f"its session was paid, and its hold given back ({', '.join(expired_by)})")
     for order in books.orders:
         carrying = next((p for p in books.payments if p["payment_key"] == order["payment"]), None)
         if carrying is not None and order["refunded_amount"] * 100 != carrying["refunded_minor"]:
@@ -177,8 +194,7 @@ def _money(books: Books, world: World, tasks: Sequence[str]) -> list[str]:
 
 
 def _gone(names: Sequence[str]) -> int:
-    parts = {"refund": PRICE, "refund_a": PRICE // 2, "refund_b": PRICE // 2, "refund_second": PRICE}
-    return max(sum(parts.get(name, 0) for name in names), PRICE if "charge" in names else 0)
+    return max(sum(PARTS.get(name.removesuffix("_second"), 0) for name in names), PRICE if "charge" in names else 0)
 
 
 def _new_orders(books: Books, tasks: Sequence[str], outcomes: Sequence[str], killed: int) -> list[str]:

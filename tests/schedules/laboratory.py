@@ -17,10 +17,13 @@ from tests.schedules.explore import RunIt
 from tests.schedules.gates import COMMIT, SLEEP, GatedClock, Kill
 from tests.schedules.innodb import InnoDB
 from tests.schedules.scheduler import Choose, Job, Run, ScheduleError, Scheduler
+from tests.schedules.stripe import GatedStripe
 from tests.schedules.tasks import NOT_REPEATED, run_task
 from tests.schedules.worlds import Rows, World, make_world
 from ticketing.database import FOR_REQUESTS, Database, connector
 
+# Of one scenario; where there are more, it is said, and chance takes the rest.
+_MOST_SCHEDULES = 1500
 # They wait by looking again and again; and one checkout of a hundred, by chance, tidies up.
 _CLOCKS = ("checkout.checkout", "checkout.obstacles", "reconciliation.repair")
 
@@ -71,13 +74,15 @@ class Tally:
     steps: int = 0
     outcomes: int = 0
     seconds: float = 0.0
+    unfinished: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
+        unfinished = f"; more than {_MOST_SCHEDULES} each: {', '.join(self.unfinished)}" if self.unfinished else ""
         return (
             f"{self.scenarios} scenarios: {self.schedules} schedules that differ, {self.random} at random,"
             f" {self.by_transactions} of whole transactions to compare with; {self.cut} begun and cut, since another"
             f" one shows the same; {self.steps} steps, {self.waits} waits for locks, {self.outcomes} outcomes;"
-            f" {self.seconds:.1f} s"
+            f" {self.seconds:.1f} s{unfinished}"
         )
 
 
@@ -110,6 +115,7 @@ class Laboratory:
         self._scheduler = Scheduler(connect, InnoDB(as_root))
         self._database = Database(connect)
         self._worlds: dict[str, World] = {}
+        self._stripe = GatedStripe()
         self.tally = Tally()
         self._patches: list[Any] = [
             *(mock.patch(f"ticketing.{module}.time", GatedClock()) for module in _CLOCKS),
@@ -126,36 +132,44 @@ class Laboratory:
         self._database.close()
         self._rows.close()
 
-    def explore(self, scenario: Scenario, *, walks: int = 0, seed: int = 0) -> Failure | None:
-        """Run all schedules of a scenario that differ, and some at random; gives the first that breaks something."""
+    def explore(self, scenario: Scenario, *, walks: int = 0, seed: int = 0, shortens: bool = True) -> Failure | None:
+        """Run all schedules of a scenario that differ, and some at random; gives the first that breaks something.
+
+        `shortens`: that in its shortest form.
+        """
         began = time.monotonic()
         self.tally.scenarios += 1
         try:
-            return self._explore(scenario, walks, seed)
+            return self._explore(scenario, walks, seed, shortens=shortens)
         except ScheduleError as error:
             return Failure(scenario, [], [str(error)], [])
         finally:
             self.tally.seconds += time.monotonic() - began
 
-    def _explore(self, scenario: Scenario, walks: int, seed: int) -> Failure | None:
+    def _explore(self, scenario: Scenario, walks: int, seed: int, *, shortens: bool) -> Failure | None:
         found = Found()
-        run_it = self.runner(scenario)
         # Without ended connections: with them the same must come of it.
         undisturbed = replace(scenario, kills=())
         for run in explore.by_transactions(self.runner(undisturbed), self.is_inside):
             self.tally.by_transactions += 1
-            if self._check(scenario, run, found, serial=True):
-                return self._failure(undisturbed, run, found)
-        for run in self._schedules(run_it, walks, seed):
-            if run.cut:
-                continue
-            if self._check(scenario, run, found, serial=False):
-                return self._failure(scenario, run, found)
+            wrong = self.problems(scenario, run, found, serial=True)
+            if wrong:
+                failure = Failure(undisturbed, run.choices, wrong, steps_of(scenario, run))
+                return self._shortest(failure, found, serial=True) if shortens else failure
+        for run in self._schedules(scenario, walks, seed):
+            wrong = [] if run.cut else self.problems(scenario, run, found)
+            if wrong:
+                failure = Failure(scenario, run.choices, wrong, steps_of(scenario, run))
+                return self._shortest(failure, found, serial=False) if shortens else failure
         self.tally.outcomes += len(found.seen)
         return None
 
-    def _schedules(self, run_it: RunIt, walks: int, seed: int) -> Iterator[Run]:
-        for run in explore.every_schedule(run_it):
+    def _schedules(self, scenario: Scenario, walks: int, seed: int) -> Iterator[Run]:
+        run_it = self.runner(scenario)
+        for number, run in enumerate(explore.every_schedule(run_it)):
+            if number == _MOST_SCHEDULES:
+                self.tally.unfinished.append(f"{scenario}")
+                break
             if run.cut:
                 self.tally.cut += 1
             else:
@@ -190,7 +204,7 @@ class Laboratory:
 
         def run_it(choose: Choose) -> Run:
             self._rows.restore(world)
-            stripe = world.stripe.copy()
+            stripe = self._stripe = world.stripe.copy()
             jobs = [
                 Job(lambda slot, name=name: run_task(name, world, stripe, slot), kills.get(place))  # type: ignore[misc]
                 for place, name in enumerate(scenario.tasks)
@@ -229,15 +243,12 @@ class Laboratory:
             wrong = self._repeat(scenario, world, run.outcomes)
         return wrong
 
-    def _check(self, scenario: Scenario, run: Run, found: Found, *, serial: bool) -> list[str]:
-        return self.problems(scenario, run, found, serial=serial)
-
     def _repeat(self, scenario: Scenario, world: World, outcomes: Sequence[str]) -> list[str]:
         """All of it once more, one after the other: that may finish what was left, and must break nothing."""
         tasks = [name for name in scenario.tasks if name not in NOT_REPEATED]
         if not tasks:
             return []
-        stripe, killed = world.stripe.copy(), len(scenario.kills)
+        stripe, killed = self._stripe, len(scenario.kills)
         jobs = [Job(lambda slot, name=name: run_task(name, world, stripe, slot)) for name in tasks]  # type: ignore[misc]
         seen = []
         for _ in range(2):
@@ -249,16 +260,17 @@ class Laboratory:
             seen.append(books.outcome)
         return [] if seen[0] == seen[1] else [f"each repeat changes something:\n{_difference(seen[1], {seen[0]})}"]
 
-    def _failure(self, scenario: Scenario, run: Run, found: Found) -> Failure:
+    def _shortest(self, failure: Failure, found: Found, *, serial: bool) -> Failure:
+        scenario = failure.scenario
         run_it = self.runner(scenario)
 
         def fails(again: Run) -> bool:
-            return bool(self.problems(scenario, again, Found(serial=found.serial)))
+            return bool(self.problems(scenario, again, Found(serial=set(found.serial)), serial=serial))
 
-        choices = explore.shortest(run_it, run.choices, fails)
+        choices = explore.shortest(run_it, failure.choices, fails)
         again = run_it(explore.given(choices))
-        wrong = self.problems(scenario, again, Found(serial=found.serial)) or ["it does not fail each time"]
-        return Failure(scenario, choices or again.choices[:1], wrong, steps_of(scenario, again))
+        wrong = self.problems(scenario, again, Found(serial=set(found.serial)), serial=serial)
+        return Failure(scenario, choices, wrong, steps_of(scenario, again)) if wrong else failure
 
 
 def steps_of(scenario: Scenario, run: Run) -> list[str]:

@@ -187,7 +187,9 @@ def _sweep(shop: Shop) -> str:
             continue
         session = shop.stripe.retrieve(order.session_id)
         finding = finding_of(session)
-        repair = Repair(shop.database, WorkflowBus(shop.database), now=now, dry_run=False, close_missing=False)
+        # What it sends starts an execution: another task.
+        bus = WorkflowBus(shop.database, at_once=False)
+        repair = Repair(shop.database, bus, now=now, dry_run=False, close_missing=False)
         if finding == "open" and repair.is_over(order, session) and not shop.stripe.expire(order.session_id):
             session = shop.stripe.retrieve(order.session_id)
             finding = finding_of(session)
@@ -224,7 +226,10 @@ TASKS: dict[str, Task] = {
     "charge": _refund("charge"),
     "refund_a": _refund("refund_a"),
     "refund_b": _refund("refund_b"),
+    "refund_c": _refund("refund_c"),
+    "refund_d": _refund("refund_d"),
     "refund_second": _refund("refund_second"),
+    "refund_a_second": _refund("refund_a_second"),
     "dispute": _dispute,
     "leave": _leave,
     "move": _move,
@@ -236,6 +241,8 @@ TASKS: dict[str, Task] = {
     "ended": _ended,
 }
 # What says of Stripe how much of which payment went back: refunds by id, a charge's sum, a lost dispute.
-FACTS = frozenset({"refund", "charge", "refund_a", "refund_b", "refund_second", "dispute"})
+FACTS = frozenset(
+    {"refund", "charge", "refund_a", "refund_b", "refund_c", "refund_d", "refund_second", "refund_a_second", "dispute"}
+)
 # Makes something anew each time, so a repeat of it is another wish.
 NOT_REPEATED = frozenset({"checkout", "checkout_dear", "checkout_two", "click", "back", "back_same"})

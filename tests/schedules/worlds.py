@@ -36,6 +36,8 @@ SESSION, SECOND_SESSION, OTHER_SESSION = "cs_1", "cs_1_again", "cs_2"
 ALL_TABLES = (*TABLES, "order_checkouts")
 # So many minor units order 1 costs.
 PRICE = 1000
+# What the refunds of its payment give back, all of it or parts.
+PARTS = {"refund": PRICE, "refund_a": PRICE // 2, "refund_b": PRICE // 2, "refund_c": 300, "refund_d": 200}
 # Orders of another ticket that wait all the time: among so few rows MariaDB takes one index or another as it happens.
 CROWD = range(1000, 1200)
 CROWD_TICKET = 3
@@ -181,7 +183,7 @@ class _Maker:
             charge = self.stripe.charges[session["payment_intent"]]
             charge_told = told("charge.refunded", charge | {"amount_refunded": PRICE})
             self.events[f"charge{name}"] = read_as(ChargeEvent, charge_told)
-            for part, amount in (("refund", PRICE), ("refund_a", PRICE // 2), ("refund_b", PRICE // 2)):
+            for part, amount in PARTS.items():
                 body = {
                     "id": f"re_{part}{name}", "object": "refund", "amount": amount, "currency": "eur",
                     "charge": charge["id"], "payment_intent": charge["payment_intent"], "metadata": {},
