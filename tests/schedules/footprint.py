@@ -135,6 +135,8 @@ def _add(
                 writes.add(row)
         else:
             reads.add(row)
+            if verb in {"UPDATE", "DELETE"}:
+                locks.add(row)  # what such a statement reads in a subquery it may lock, too
 
 
 def _inserted(part: str, table: str, parameters: Sequence[object], new_row: str) -> str:

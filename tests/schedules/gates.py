@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any, Literal, Self
 
@@ -174,6 +174,8 @@ class GatedConnection:
     def __init__(self, connection: Any, slot: Slot) -> None:
         self._connection = connection
         self._slot = slot
+        # Whether the server commits each statement with it.
+        self.commits_itself = False
         slot.connection_id = connection.thread_id()
 
     def __getattr__(self, name: str) -> Any:
@@ -181,6 +183,10 @@ class GatedConnection:
 
     def cursor(self) -> GatedCursor:
         return GatedCursor(self._connection.cursor(), self)
+
+    def autocommit(self, value: bool) -> None:
+        self._connection.autocommit(value)
+        self.commits_itself = value
 
     def commit(self) -> None:
         self.gated(Step(COMMIT, self._slot.end_step()), self._connection.commit)
@@ -240,15 +246,24 @@ class GatedCursor:
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
         slot = self._gates._slot
         footprint = of_statement(sql, parameters, new_row=f"new of {slot.number}")
+        if self._gates.commits_itself:
+            footprint = replace(footprint, publishes=footprint.writes)
         shown = " ".join(sql.split())
         step = Step(shown, footprint)
 
         def work() -> int:
             slot.note(footprint)
-            return int(self._cursor.execute(sql, parameters))
+            changed = int(self._cursor.execute(sql, parameters))
+            if self._gates.commits_itself:
+                slot._forget_transaction()
+            return changed
 
         changed: int = self._gates.gated(step, work)
-        if ("ticket_orders", f"new of {slot.number}") in footprint.writes and self._cursor.lastrowid:
+        if (
+            slot.in_transaction
+            and ("ticket_orders", f"new of {slot.number}") in footprint.writes
+            and self._cursor.lastrowid
+        ):
             row = ("ticket_orders", str(self._cursor.lastrowid))
             slot.locked.add(row)
             slot.written.add(row)

@@ -184,7 +184,7 @@ class Laboratory:
         return self._scheduler.is_inside(task)
 
     def kills_of(self, world: str, task: str) -> list[Kill]:
-        """Give where a task's connection can end so that it matters: before each step, and after each COMMIT.
+        """Give where a task's connection can end so that it matters: before each step, and after each that commits.
 
         After another step is as before the next one: nobody knows of either, and the server undoes both.
         """
@@ -193,7 +193,7 @@ class Laboratory:
         for number, event in enumerate(run.events):
             if event.step.text != SLEEP and not event.step.text.startswith("Stripe"):
                 found.append(Kill(number, "before"))
-                if event.step.text == COMMIT:
+                if event.step.text == COMMIT or event.step.footprint.publishes:
                     found.append(Kill(number, "after"))
         return found
 

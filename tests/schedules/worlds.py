@@ -231,6 +231,13 @@ def _paid(make: _Maker) -> None:
     make.let_time_pass()
 
 
+def _changed(make: _Maker) -> None:
+    """Paid, and before it was counted somebody wrote another quantity into the table, and took its use away."""
+    _paid(make)
+    make.change("UPDATE ticket_orders SET quantity = 2, code_held = 0, held_code_id = NULL WHERE id = %s", ORDER)
+    make.change("UPDATE discount_codes SET held_count = held_count - 1 WHERE id = 1")
+
+
 def _counted(make: _Maker) -> None:
     """The order is paid and counted."""
     make.pay_at_stripe()
@@ -283,6 +290,7 @@ MAKERS: dict[str, Callable[[_Maker], None]] = {
     "open": _open,
     "told": _told,
     "paid": _paid,
+    "changed": _changed,
     "counted": _counted,
     "twice": _twice,
     "expired": _expired,
