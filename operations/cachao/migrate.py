@@ -6,10 +6,12 @@ import sys
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from cachao import function_code
 from cachao.aws.environment import Environment
 from cachao.command_context import CommandContext
 from cachao.problems import STILL_RUNNING, Problem
@@ -41,16 +43,25 @@ def migrate(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which migrations are due.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; without a terminal nothing is asked.")] = False,
+    code: Annotated[
+        Path | None,
+        typer.Option(
+            "--code",
+            help="Put this folder of `sam build` into the function first: the migrations of a version to come.",
+        ),
+    ] = None,
     wait: Annotated[float, typer.Option(help="Wait so many seconds for the result.", min=1)] = 300,
 ) -> None:
     """Apply the migrations that the database has not had yet. Additive, and safe to repeat.
 
-    Run it after each deployment; cachao doctor says when one is due. A migration that outlasts the waiting goes on by
-    itself, for a quarter of an hour at most.
+    Run it before each deployment, with --code, or right after it; cachao doctor says when one is due. A migration that
+    outlasts the waiting goes on by itself, for a quarter of an hour at most.
 
     [bold]Examples[/bold]
 
         cachao migrate --stack cachao
+
+        cachao migrate --stack cachao --code .aws-sam/build/MigrateDatabaseFunction
     """
     context: CommandContext = ctx.obj
     context.environment.resource("MigrateDatabaseFunction")  # what is wrong with the stack is told before the waiting
@@ -59,6 +70,9 @@ def migrate(
         return
     if sys.stdin.isatty():
         context.output.confirm(f"Apply the migrations that are due in {context.environment.name}?", yes=yes)
+    if code is not None:
+        size = function_code.put(context.environment, "MigrateDatabaseFunction", code)
+        context.output.note(f"MigrateDatabaseFunction has the code of {code} ({size:,} bytes) until the deployment.")
     migration = _Migration(context.environment)
     migration.start()
     with context.output.errors.status("migrating", spinner="dots"):

@@ -121,6 +121,10 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
     "counts": _call("CorrectCountsFunction"),
     "prepare-database": _call("PrepareDatabaseFunction"),
     "migrate": _call("MigrateDatabaseFunction"),
+    "migrate --code": (
+        *_call("MigrateDatabaseFunction"),
+        Need(function("MigrateDatabaseFunction"), ("lambda:UpdateFunctionCode", "lambda:GetFunctionConfiguration")),
+    ),
     "migrate --dry-run": _call("InspectOrderFunction"),
     "sample-shop": _call("SampleShopFunction"),
     "buyer export": (

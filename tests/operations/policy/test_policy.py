@@ -290,6 +290,11 @@ def _migrate(stage: Stage) -> None:
     stage.run("migrate")
 
 
+@scenario("migrate --code")
+def _migrate_ahead(stage: Stage) -> None:
+    stage.run("migrate", "--code", Path(__file__).parents[3] / "functions")
+
+
 @scenario("migrate --dry-run")
 def _migrate_dry(stage: Stage) -> None:
     stage.run("migrate", "--dry-run")
