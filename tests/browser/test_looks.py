@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Final, Literal
 
+import axe_playwright_python
 import pytest
 import yaml
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser import buying
@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]  # the first test wait
 
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 PHONE, WIDE = 375, 1280
+AXE: Final = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 ALL: Final = {"resultTypes": ["violations"]}
 # Dark differs by its colours alone.
 SCHEMES: Final[dict[Literal["light", "dark"], dict[str, list[str]]]] = {
@@ -35,9 +36,10 @@ def look_at(page: Page, name: str) -> list[str]:
     """What is wrong with how a page is now, in light and in dark."""
     page.wait_for_load_state("networkidle")
     found = []
+    page.evaluate(AXE)
     for scheme, rules in SCHEMES.items():
         page.emulate_media(color_scheme=scheme)
-        violations = Axe().run(page, options=rules).response["violations"]
+        violations = page.evaluate("async rules => (await axe.run(rules)).violations", rules)
         found += [f"{name}, {scheme}: {one['id']}: {one['nodes'][0]['target']}" for one in violations]
     sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return found + ([f"{name}: {sideways} pixels stick out sideways"] if sideways > 0 else [])

@@ -136,10 +136,30 @@ def test_chromium_is_installed_where_no_browser_of_its_kind_is(
     )
     assert setup.install_browser() == 0
     [command] = commands
-    assert command.endswith(" chromium")
+    assert command.endswith(" chromium-headless-shell")
     monkeypatch.setattr(setup.shutil, "which", lambda name, **_: f"/usr/bin/{name}")  # type: ignore[attr-defined]
     assert setup.install_browser() == 0
     assert len(commands) == 1
+
+
+def test_chromium_itself_is_installed_where_its_small_form_is_not_known(
+    commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup.os, "geteuid", lambda: 0)  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        setup.shutil,  # type: ignore[attr-defined]
+        "which",
+        lambda name, **_: None if name in setup.BROWSERS else f"/usr/bin/{name}",
+    )
+    remember = setup.subprocess.run  # type: ignore[attr-defined]
+
+    def run(command: Sequence[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+        remember(command, **options)
+        return subprocess.CompletedProcess(command, int(command[-1] == "chromium-headless-shell"))
+
+    monkeypatch.setattr(setup.subprocess, "run", run)  # type: ignore[attr-defined]
+    assert setup.install_browser() == 0
+    assert [command.rpartition(" ")[2] for command in commands if " install " in command][-1] == "chromium"
 
 
 def test_where_chromium_cannot_be_installed_the_tests_go_on_without(
