@@ -77,7 +77,11 @@ class ClientRateLimit:
         environ["HTTP_X_FORWARDED_FOR"] = f"{before}, {client}" if before else client
         environ[f"HTTP_{self._template.header.upper().replace('-', '_')}"] = self._template.secret
         environ["REMOTE_ADDR"] = _EDGE
-        return self._api(environ, start_response)
+        try:
+            return self._api(environ, start_response)
+        finally:
+            # werkzeug takes it for the address of the connection, and so of the next request on it.
+            environ["REMOTE_ADDR"] = client
 
 
 class _Counter:
