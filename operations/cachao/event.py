@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import uuid
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -19,7 +20,7 @@ from cachao.problems import BROKEN, STILL_RUNNING, USAGE, Problem
 from cachao.view import executions as execution_view
 from cachao.view.output import escape
 from ticketing.event_bus import BusEvent, EventBridgeBus
-from ticketing.stripe.event_types import OWN_SOURCE, PARTNER_SOURCE_PREFIX, RECEIVED_EVENTS
+from ticketing.stripe.event_types import OBJECT_OF, OWN_SOURCE, PARTNER_SOURCE_PREFIX, RECEIVED_EVENTS
 from ticketing.stripe.thin_events import THIN
 
 _LOOK_EVERY_SECONDS: Final = 0.5
@@ -30,6 +31,10 @@ def event(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="An EventBridge envelope, or a Stripe event; - reads stdin.")],
     *,
+    as_type: Annotated[
+        str | None,
+        typer.Option("--as", help="The file is an object as Stripe's API shows it: send it as an event of this type."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait for its execution; 0: do not wait.")] = 120,
@@ -44,10 +49,13 @@ def event(
         cachao event events/checkout.session.completed.json
 
         stripe events retrieve evt_… | cachao event - --yes
+
+        stripe refunds retrieve re_… | cachao event - --as refund.created --yes
     """
     context: CommandContext = ctx.obj
     environment, output = context.environment, context.output
-    envelope = _read(file)
+    livemode = environment.parameters.get("StripeLivemode") == "true"
+    envelope = _read(file) if as_type is None else _event_of(_json(file), as_type, livemode=livemode)
     source, bus = _way(environment, envelope, output.note)
     what = f"{envelope['detail-type']} {envelope['detail'].get('id')} as {source} on the bus {bus}"
     if dry_run:
@@ -85,12 +93,37 @@ def event(
         raise typer.Exit(STILL_RUNNING)
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _json(file: Path) -> Any:  # noqa: ANN401 -- whatever is in it
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        envelope = json.loads(text)
+        return json.loads(sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Problem(f"{file} cannot be read as JSON: {error}", exit_code=USAGE) from None
+
+
+def _event_of(found: object, event_type: str, *, livemode: bool) -> dict[str, Any]:
+    """Make an event of an object, for what happened too long ago: Stripe lists its events for 30 days."""
+    kind = found.get("object") if isinstance(found, dict) else None
+    if kind is None or OBJECT_OF.get(event_type) != kind:
+        raise Problem(
+            f"An event {event_type} is not about {kind or 'what this is'}.",
+            advice="An object as Stripe's API shows it, and its type: "
+            + ", ".join(f"{known} ({OBJECT_OF[known]})" for known in sorted(OBJECT_OF)),
+            exit_code=USAGE,
+        )
+    detail = {
+        # Of its own, so that nothing takes it for a repeat.
+        "id": f"evt_byhand{uuid.uuid4().hex}",
+        "object": "event",
+        "type": event_type,
+        "created": int(time.time()),
+        "livemode": livemode,
+        "data": {"object": found},
+    }
+    return {"source": OWN_SOURCE, "detail-type": event_type, "detail": detail}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    envelope = _json(file)
     if isinstance(envelope, dict) and envelope.get("object") in {"event", THIN}:
         envelope = {"source": OWN_SOURCE, "detail-type": envelope.get("type"), "detail": envelope}
     if not (

@@ -9,7 +9,7 @@ from ticketing import money
 from ticketing.books import disputed, refunded
 from ticketing.books.known import Known
 from ticketing.books.lines import NO_FAULT, BookLine, Name
-from ticketing.books.moved import Moved, advice_for_lost_event
+from ticketing.books.moved import Moved, reconcile
 from ticketing.database import Row
 from ticketing.orders.status import OrderStatus
 from ticketing.payments import situation, standing
@@ -191,7 +191,7 @@ def _differs(moved: Moved) -> BookLine:
     return moved.named(
         Name.AMOUNT_DIFFERS,
         f"Stripe took {taken}, and the books say {booked}.",
-        f"look: cachao show {moved.order_id}. Stripe's amount is what was paid; the order's is put right by"
+        f"run: cachao show {moved.order_id}. Stripe's amount is what was paid; the order's is put right by"
         f" cachao correct {moved.order_id} --amount.",
     )
 
@@ -201,12 +201,15 @@ def _not_recorded(moved: Moved, order: Row) -> BookLine:
     if moved.is_fresh or (line.status == "pending" and order["status"] == OrderStatus.PROCESSING):
         return moved.named(Name.UNDER_WAY, "It is not recorded yet: its event may be on its way.")
     other = f", and is {order['status']}"
+    otherwise = f"run: cachao mark-paid {order['id']} --payment {line.payment_key}."
     if order["status"] == OrderStatus.PAID:
         other = ", and is paid by another payment: once recorded, this one has to go back"
+        otherwise = f"refund {line.payment_key} in Stripe's dashboard."
+    # Of payments it looks at the Checkout Sessions, too, which Stripe keeps for longer than events.
     return moved.named(
         Name.PAYMENT_NOT_RECORDED,
         f"Order {order['id']} does not know of it{other}.",
-        advice_for_lost_event(moved, f"cachao mark-paid {order['id']} --payment {line.payment_key}"),
+        f"run: {reconcile(moved)}, which finds its Checkout Session. If it finds none, {otherwise}",
     )
 
 

@@ -7,10 +7,10 @@ from typing import Final
 from ticketing import money
 from ticketing.books.known import Known
 from ticketing.books.lines import BookLine, Name
-from ticketing.books.moved import Moved, advice_for_lost_event
+from ticketing.books.moved import Moved, advice_for_lost_event, send_as
 from ticketing.database import Row
 from ticketing.payments.standing import LedgerDispute
-from ticketing.stripe.states import DisputePhase
+from ticketing.stripe.states import CLOSED, FUNDS_REINSTATED, FUNDS_WITHDRAWN, DisputePhase
 
 DISPUTE: Final = "dispute"
 REVERSAL: Final = "dispute_reversal"
@@ -39,12 +39,14 @@ def compare(moved: Moved, order: Row, known: Known) -> BookLine:
     return moved.named(
         name,
         what,
-        advice_for_lost_event(
-            moved,
-            f"cachao show {moved.order_id}, look at {line.source_id} in Stripe's dashboard, and take back or give"
-            " back the ticket as it says there",
-        ),
+        advice_for_lost_event(moved, f"{send_as(moved, _event_type(moved))}."),
     )
+
+
+def _event_type(moved: Moved) -> str:
+    if moved.line.category == REVERSAL:
+        return FUNDS_REINSTATED
+    return FUNDS_WITHDRAWN if moved.line.status in _UNDECIDED else CLOSED
 
 
 def _judged(moved: Moved, dispute: LedgerDispute | None) -> tuple[Name, str]:

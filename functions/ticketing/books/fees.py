@@ -22,6 +22,10 @@ class _Seen(msgspec.Struct):
     first: BookLine
 
 
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times, first here"
+
+
 class Fees:
     """Keeps, of each kind of payment, which fees there were and how often."""
 
@@ -64,8 +68,8 @@ def _unusual(kind: _Kind, seen: dict[int, _Seen]) -> list[BookLine]:
             order_id=found.first.order_id,
             payment_key=found.first.payment_key,
             what=f"Stripe kept {money.format_amount(fee, currency)} of {money.format_amount(amount, currency)} paid by"
-            f" {method or 'an unknown method'}, {found.number} times, first here; usually it was"
-            f" {money.format_amount(usual, currency)} ({numbers[usual]} times). Other kinds of cards cost more.",
+            f" {method or 'an unknown method'}, {_times(found.number)}; usually it was"
+            f" {money.format_amount(usual, currency)} ({numbers[usual]} payments). Other kinds of cards cost more.",
         )
         for fee, found in seen.items()
         if fee != usual

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ticketing.books.lines import BookLine, Name
@@ -72,10 +72,22 @@ class Moved:
 
 
 def advice_for_lost_event(moved: Moved, otherwise: str) -> str:
-    """Say how what an event would have told comes into the books: by the event while Stripe has it, or otherwise."""
+    """Say how what an event would have told comes into the books: by the event while Stripe has it, or otherwise.
+
+    `otherwise` begins with a verb.
+    """
     if not moved.has_events:
-        return f"run: {otherwise}"
-    day = datetime.fromtimestamp(moved.line.created, UTC)
-    return (
-        f"run: cachao reconcile --since {day:%Y-%m-%d}, which sends the lost event. If it finds none, run: {otherwise}"
-    )
+        return otherwise
+    return f"run: {reconcile(moved)}, which sends the lost event. If it finds none, {otherwise}"
+
+
+def send_as(moved: Moved, event_type: str) -> str:
+    """Say how a refund or a dispute is sent as an event, where Stripe has none of it any more."""
+    plural = f"{moved.line.source}s"
+    return f"run: stripe {plural} retrieve {moved.line.source_id} | cachao event - --as {event_type}"
+
+
+def reconcile(moved: Moved) -> str:
+    """Give the command that finds what no event told of a line: a Checkout Session is made a day before it at most."""
+    day = datetime.fromtimestamp(moved.line.created, UTC) - timedelta(days=1)
+    return f"cachao reconcile --since {day:%Y-%m-%d}"

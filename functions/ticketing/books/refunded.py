@@ -7,7 +7,7 @@ from typing import Final
 from ticketing import money
 from ticketing.books.known import Known
 from ticketing.books.lines import BookLine, Name
-from ticketing.books.moved import Moved, advice_for_lost_event
+from ticketing.books.moved import Moved, advice_for_lost_event, send_as
 from ticketing.database import Row
 from ticketing.payments import standing
 from ticketing.payments.standing import LedgerPayment, LedgerRefund
@@ -35,7 +35,7 @@ def compare(moved: Moved, order: Row, known: Known) -> BookLine:
             Name.REFUND_AMOUNT_DIFFERS,
             f"Stripe gave back {_amount(-line.source_minor, moved)}, and the books say"
             f" {_amount(refund.amount_minor, moved)}.",
-            f"look: cachao show {moved.order_id}. What Stripe gave back counts.",
+            f"run: cachao show {moved.order_id}. What Stripe gave back counts.",
         )
     if not refund.went_back and line.status not in NOTHING_WENT_BACK:
         return _not_recorded(moved)
@@ -54,7 +54,7 @@ def _failed(moved: Moved, refund: LedgerRefund | None) -> BookLine:
         Name.REFUND_FAILURE_NOT_RECORDED,
         f"The refund did not arrive, and its money is with the shop again: the buyer of order {moved.order_id} still"
         " waits for it.",
-        advice_for_lost_event(moved, f"cachao show {moved.order_id}") + ". Then pay the buyer in another way.",
+        advice_for_lost_event(moved, f"{send_as(moved, 'refund.failed')}.") + " Then pay the buyer in another way.",
     )
 
 
@@ -68,12 +68,19 @@ def _not_recorded(moved: Moved) -> BookLine:
         name,
         f"{who}, and order {moved.order_id} does not know of it: as the order stands, its buyer has the ticket and the"
         " money.",
-        advice_for_lost_event(
-            moved,
-            f"cachao refund {moved.order_id} --payment {line.payment_key} --end-order, which records what went back"
-            " where all of it did",
-        ),
+        advice_for_lost_event(moved, _by_hand(moved)),
     )
+
+
+def _by_hand(moved: Moved) -> str:
+    line = moved.line
+    if line.charge_refunded_minor >= line.charge_minor > 0:
+        # All of it went back, so that this refunds nothing more.
+        return (
+            f"run: cachao refund {moved.order_id} --payment {line.payment_key} --end-order. Nothing is left of the"
+            " payment: it records what went back."
+        )
+    return f"{send_as(moved, 'refund.created')}."
 
 
 def _agrees(moved: Moved) -> BookLine:

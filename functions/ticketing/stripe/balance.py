@@ -39,7 +39,7 @@ class BalanceLine(OrderNames, kw_only=True, omit_defaults=True):
         exchange_rate: what one unit of the source's currency is in `currency`; None where they are the same.
         source: what kind of object moved the money; empty where none did.
         source_minor, source_currency: its amount as the buyer's bank had it, and with the sign of the line.
-        charge_refunded_minor: how much of its charge went back by now, of which also other refunds are.
+        charge_minor, charge_refunded_minor: what its charge took, and how much of that went back by now.
         is_own: the source names this transaction as its own.
         by_shop: a refund that this shop made; its metadata names the order.
         method: how was paid, as far as fees depend on it: `card visa AT`.
@@ -63,6 +63,7 @@ class BalanceLine(OrderNames, kw_only=True, omit_defaults=True):
     status: str = ""
     payment_intent_id: str | None = None
     charge_id: str | None = None
+    charge_minor: int = 0
     charge_refunded_minor: int = 0
     is_own: bool = True
     by_shop: bool = False
@@ -226,6 +227,7 @@ def read_line(found: Json) -> BalanceLine:
         status=str(source.get("status") or ""),
         payment_intent_id=_id(source.get("payment_intent") or charge.get("payment_intent")),
         charge_id=charge.get("id") or _id(source.get("charge")),
+        charge_minor=int(charge.get("amount") or 0),
         charge_refunded_minor=int(charge.get("amount_refunded") or 0),
         is_own=not source or _is_own(str(found["id"]), source),
         by_shop=source.get("object") == "refund" and "order_id" in _object(source.get("metadata")),

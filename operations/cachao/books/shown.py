@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -20,6 +21,8 @@ COLUMNS: Final = (
     "name", "time (UTC)", "category", "transaction", "object", "order", "payment", "payout", "currency", "amount",
     "fee", "net", "paid in", "at Stripe", "in the books", "difference", "what", "what to do",
 )  # fmt: skip
+# A day without events has thousands.
+_MOST_OF_A_NAME: Final = 50
 _RUNBOOK: Final = "docs/runbook.md#every-cent"
 
 
@@ -47,13 +50,26 @@ def tables(tally: Tally, requests: int, heading: str, payouts: list[Payout]) -> 
     parts += [_books(tally)] if tally.books else []
     parts += [_payouts(payouts)] if payouts else []
     named = sorted(tally.findings, key=lambda line: (not line.is_fault, line.name, line.created))
-    shown = [line for line in named if line.is_fault or line.what]
+    told = [line for line in named if line.is_fault or line.what]
+    shown, hidden = _first_of_each(told)
     parts += [_findings(shown)] if shown else []
+    parts += [f"And {hidden} more of the same names: --json and --csv have them all."] if hidden else []
     if any(line.is_fault for line in named):
         parts.append(f"What each name means: {_RUNBOOK}")
     if tally.fees.not_compared:
         parts.append(f"The fees of {pluralize(tally.fees.not_compared, 'payment')} were not compared: too many kinds.")
     return [*parts, summary(tally, requests)]
+
+
+def _first_of_each(lines: list[BookLine]) -> tuple[list[BookLine], int]:
+    """Give the first lines of each name, and how many are left out."""
+    places: Counter[str] = Counter()
+    shown = []
+    for line in lines:
+        places[line.name] += 1
+        if places[line.name] <= _MOST_OF_A_NAME:
+            shown.append(line)
+    return shown, len(lines) - len(shown)
 
 
 def _balance(tally: Tally, heading: str) -> RenderableType:

@@ -99,13 +99,35 @@ def test_an_order_that_somebody_marked_paid_has_its_payment_on_the_order_alone()
 
 
 @pytest.mark.parametrize(
-    ("age", "says"), [(2 * DAY, "cachao reconcile --since"), (40 * DAY, "run: cachao mark-paid 7")]
+    ("status", "says"),
+    [("pending", "run: cachao mark-paid 7 --payment pi_1."), ("paid", "refund pi_1 in Stripe's dashboard.")],
 )
-def test_a_lost_event_is_sent_again_while_stripe_has_it(age: int, says: str) -> None:
-    found = named(line(created=NOW - age), known("pending", intent=None))
+def test_an_unknown_payment_is_found_by_its_session_however_old_it_is(status: str, says: str) -> None:
+    day = time.strftime("%Y-%m-%d", time.gmtime(NOW - 41 * DAY))
+    found = named(line(created=NOW - 40 * DAY), known(status, intent=None))
     assert found.name is Name.PAYMENT_NOT_RECORDED
-    assert found.to_do.startswith("run: ")
+    assert (
+        found.to_do
+        == f"run: cachao reconcile --since {day}, which finds its Checkout Session. If it finds none, {says}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("age", "went_back", "says"),
+    [
+        (2, 1000, "which sends the lost event. If it finds none, run: stripe refunds retrieve re_1"),
+        (40, 1000, "run: stripe refunds retrieve re_1 | cachao event - --as refund.created."),
+        # Never where something of the payment is left: that would be refunded.
+        (40, 4000, "run: cachao refund 7 --payment pi_1 --end-order. Nothing is left"),
+    ],
+)
+def test_a_lost_refund_is_never_made_again(age: int, went_back: int, says: str) -> None:
+    moved = {"category": "refund", "source": "refund", "source_id": "re_1", "amount_minor": -1000, "net_minor": -1085}
+    back = {"source_minor": -1000, "charge_minor": 4000, "charge_refunded_minor": went_back}
+    found = named(line(created=NOW - age * DAY, **moved, **back), known(payment=paid()))
+    assert found.name is Name.DASHBOARD_REFUND_NOT_RECORDED
     assert says in found.to_do
+    assert ("cachao refund" in found.to_do) is (went_back == 4000)
 
 
 def test_what_has_just_moved_is_under_way() -> None:
