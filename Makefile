@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo run test test-all contract lint format unit workflow bench storm schedules sale lock certificates build cost parameters picture clean
+.PHONY: help setup demo run test test-all contract lint check format unit workflow bench storm schedules sale lock certificates build cost parameters picture clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -40,6 +40,9 @@ lint: setup ## ruff, mypy, import-linter, cfn-lint, the template as SAM reads it
 	@PYTHONPATH=functions:operations:. $(BIN)/lint-imports --no-cache
 	$(BIN)/cfn-lint template.yaml deploy/*.yaml
 	$(BIN)/python -m local.lint
+
+check: setup ## The templates and the state machine by others' tools: cfn-lint, sam validate, ASL validators, checkov
+	@$(BIN)/python -m tests.reference.check
 
 format: setup ## Put the code into the project's format
 	$(BIN)/ruff check --fix .
