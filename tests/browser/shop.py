@@ -6,6 +6,8 @@ import itertools
 from dataclasses import dataclass
 from typing import Any, Final
 
+import stripe
+
 from local.database.mariadb import DatabaseAddress
 from local.database.sample_shop import query
 from local.stripe_stand_in.client import ControlClient
@@ -66,6 +68,11 @@ class Shop:
     def orders(self, event: Event) -> list[dict[str, Any]]:
         """All orders of an event, oldest first."""
         return self.query("SELECT * FROM ticket_orders WHERE event_id = %s ORDER BY id", event.id)
+
+    def expire(self, session_id: str) -> None:
+        """End a session at Stripe, as time does."""
+        client = stripe.StripeClient("sk_test_local", base_addresses={"api": self.addresses["stripe_url"]})
+        client.v1.checkout.sessions.expire(session_id)
 
     def wait_for_status(self, session_id: str, status: str) -> None:
         """Wait until the order of a session is so."""

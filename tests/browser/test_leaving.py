@@ -100,3 +100,14 @@ def test_fewer_are_left_than_wanted(new_visitor: NewVisitor, shop: Shop, make_ev
     slow.page.get_by_role("button", name="Take the 2 tickets left").click()
     buying.session_id(slow.page)
     assert [order["quantity"] for order in shop.orders(event)] == [1, 2]
+
+
+@pytest.mark.full
+def test_who_comes_back_too_late_is_told(visitor: Visitor, shop: Shop, make_event: MakeEvent) -> None:
+    event, page = make_event(("Standard", "25.00", 1)), visitor.page
+    session = buying.order(page, event)
+    shop.expire(session)
+    shop.wait_for_status(session, "expired")
+    page.go_back()
+    expect(page.get_by_text("Your last order was not paid, and nothing was charged.")).to_be_visible()
+    expect(page.get_by_text("Only 1 left")).to_be_visible()

@@ -91,6 +91,7 @@ def test_it_comes_up_works_and_leaves_nothing(running: Running) -> None:
     with connect(addresses["database"]) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT COUNT(*) FROM ticket_orders")
         assert cursor.fetchone() == (0,)
+    assert wait_until(lambda: f"First, buy a ticket:  {addresses['api_url']}/events/1" in running.text(), 30)
     urls = [addresses["api_url"], addresses["aws_endpoint_url"], addresses["stripe_url"]]
     assert all(is_listening(url) for url in urls)
     children = running.children()

@@ -1,6 +1,6 @@
 // Back from Stripe: paid, cancelled, or by the browser's back button while the checkout still waits.
 import { order as askForOrder, tickets } from "./api.js";
-import { element } from "./dom.js";
+import { element, title } from "./dom.js";
 import { count, money, moment } from "./format.js";
 import { forgetCheckout, keptCheckout } from "./kept-checkout.js";
 import { inWords, problemBox } from "./problems.js";
@@ -32,6 +32,7 @@ export async function showPayment(place, event, sessionId) {
     if (order && order.status !== "pending") {
       if (order.status !== "processing") forgetCheckout(event.id);
       place.replaceChildren(result(order, names.get(order.ticket_id) ?? "Ticket", event));
+      if (order.status === "paid") title(`Paid: ${event.name}`);
       return;
     }
     if (waited > GIVE_UP_AFTER_MS) {
@@ -80,6 +81,14 @@ export async function showWaitingCheckout(place, event) {
     return;
   }
   forgetCheckout(event.id);
+  if (["expired", "failed"].includes(order.status)) {
+    place.replaceChildren(
+      element("div", { class: "notice", role: "status", "data-status": order.status },
+        element("p", {}, element("strong", {}, "Your last order was not paid, and nothing was charged.")),
+        element("p", {}, "Its tickets are given back. You can order anew."),
+      ),
+    );
+  }
   if (order.status === "paid") {
     place.replaceChildren(
       element("div", { class: "notice good", role: "status", "data-status": "paid" },
