@@ -2,7 +2,7 @@
 
 Exit codes: 0 fine, 1 something is broken or failed, 2 the command was used wrongly, 3 AWS or the stack cannot be
 reached, or asks to try again later, 4 what was started still ran when the waiting was over, 5 the doctor found
-nothing broken, but could not look at everything.
+nothing broken, but could not look at everything, 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from cachao.orders import orders
 from cachao.page.command import page
 from cachao.policy.command import policy
 from cachao.prepare_database import prepare_database
-from cachao.problems import explain
+from cachao.problems import INTERRUPTED, Problem, explain
 from cachao.reconcile import reconcile
 from cachao.refund.command import refund
 from cachao.replay.command import replay
@@ -44,6 +44,11 @@ from cachao.view.output import Output
 from cachao.watch import watch
 
 _FLAGS: Final = frozenset({"--local", "--json", "--no-color"})
+_INTERRUPTED: Final = Problem(
+    "Interrupted. What AWS was doing for it goes on.",
+    advice="Say the same command again: what is done already is not done twice.",
+    exit_code=INTERRUPTED,
+)
 _WITH_VALUE: Final = frozenset({"--stack", "--region", "--profile"})
 
 
@@ -56,13 +61,16 @@ class _Cachao(TyperGroup):
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 -- Typer's own context, any command's result
         try:
             return super().invoke(ctx)
-        except Exception as error:
-            problem = explain(error)
+        except (Exception, KeyboardInterrupt) as error:
+            problem = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else explain(error)
             if problem is None:
                 raise
             context = ctx.obj
             (context.output if isinstance(context, CommandContext) else Output()).problem(problem)
             raise typer.Exit(problem.exit_code) from error
+        finally:
+            if isinstance(ctx.obj, CommandContext):
+                ctx.obj.output.no_longer_waiting()
 
 
 def _shared_first(args: list[str]) -> list[str]:
@@ -92,7 +100,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="The options above may stand before or after the command. Exit codes: 0 fine, 1 something is broken or"
     " failed, 2 wrong usage, 3 cannot reach, or try again later, 4 still running after --wait, 5 (doctor) not all could"
-    " be looked at. docs/runbook.md says what to do about each alert.",
+    " be looked at, 130 interrupted. docs/runbook.md says what to do about each alert.",
 )
 
 

@@ -37,4 +37,6 @@ class CommandContext:
         Raises:
             Problem: it was not said which, or it is not there.
         """
-        return environment.find(self._choice)
+        found = environment.find(self._choice)
+        found.on_request = lambda operation: self.output.waiting(f"asking AWS: {operation}")
+        return found

@@ -13,7 +13,7 @@ import typer
 
 from cachao.aws.environment import Environment
 from cachao.command_context import CommandContext
-from cachao.problems import CANNOT_REACH, USAGE, Problem
+from cachao.problems import CANNOT_REACH, INTERRUPTED, USAGE, Problem
 from cachao.view.output import coloured, escape, moment, pluralize, table
 from cachao.view.progress import progress
 from cachao.view.spreadsheet import refuse_json_and_csv, write_csv
@@ -144,7 +144,9 @@ def _export(context: CommandContext, question: dict[str, Any], limit: int | None
     try:
         write_csv(context.output, _COLUMNS, rows())
     except KeyboardInterrupt:
-        raise Problem(f"Interrupted: only the newest were written, {pluralize(written, 'order')}.") from None
+        raise Problem(
+            f"Interrupted: only the newest were written, {pluralize(written, 'order')}.", exit_code=INTERRUPTED
+        ) from None
     context.output.note(f"{pluralize(written, 'order')}.")
 
 

@@ -29,6 +29,8 @@ CANNOT_REACH: Final = 3
 STILL_RUNNING: Final = 4
 # Of the doctor: nothing is known to be broken, but not everything could be looked at.
 NOT_ALL_SEEN: Final = 5
+# By Ctrl-C: 128 and the signal's number, as shells have it.
+INTERRUPTED: Final = 130
 
 _ACCESS_DENIED: Final = frozenset(
     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -52,7 +53,7 @@ def test_an_export_looks_at_all_orders_also_where_a_list_does_not(
         for hour, status in enumerate(("failed", "paid", "failed", "paid", "paid", "failed"), start=10)
     ]
     question = {"since": "2026-11-20T00:00:00Z", "until": None, "status": "failed"}
-    pages: Any = orders_command._pages(None, question, None)  # type: ignore[arg-type]
+    pages: Any = orders_command._pages(SimpleNamespace(environment=None), question, None)  # type: ignore[arg-type]
     assert [row["id"] for page in pages for row in page] == [made[5], made[2], made[0]]
 
 
@@ -77,7 +78,7 @@ def test_an_export_that_is_interrupted_says_so(
     real = orders_command._pages
     monkeypatch.setattr(orders_command, "_pages", interrupted)
     answer = cachao("orders", "--csv")
-    assert answer.exit_code == 1
+    assert answer.exit_code == 130
     assert "Interrupted: only the newest were written, 1 order." in answer.notes
 
 

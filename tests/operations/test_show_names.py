@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from cachao.aws import executions
+from cachao.view.foreign_text import SafeConsole
 from cachao.view.output import Output, table
 from cachao.watch import Seen, _picture
 from local.aws.cloud import LocalCloud
@@ -110,7 +111,7 @@ def test_a_replay_names_its_original_whole(
 
 def on_a_terminal(width: int) -> tuple[Output, io.StringIO]:
     output, written = Output(), io.StringIO()
-    output.console = Console(file=written, force_terminal=True, no_color=True, width=width, highlight=False)
+    output._answers = SafeConsole(file=written, force_terminal=True, no_color=True, width=width, highlight=False)
     return output, written
 
 

@@ -11,7 +11,7 @@ import functools
 import json
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +25,7 @@ from cachao.problems import CANNOT_REACH, USAGE, FunctionFailed, Problem, error_
 
 if TYPE_CHECKING:
     from botocore.config import _RetryDict
+    from botocore.model import OperationModel
 
 _LOCAL_FILE: Final = Path(".local") / "stack.json"
 # Lambda's own longest time, in seconds: the reconciliation runs for minutes.
@@ -64,6 +65,8 @@ class Environment:
         self._local = local
         self._clients: dict[str, Any] = {}
         self._resources: dict[str, str] = {}
+        # Told before each request, with the name of AWS's operation.
+        self.on_request: Callable[[str], object] = lambda _: None
 
     @property
     def is_local(self) -> bool:
@@ -231,9 +234,13 @@ class Environment:
                     max_pool_connections=20,
                 ),
             )
+            self._clients[service].meta.events.register("before-parameter-build.*.*", self._told)
             if service == "stepfunctions" and not self.is_local:
                 rate_limit.limit_rate(self._clients[service])
         return self._clients[service]
+
+    def _told(self, model: OperationModel, **_: object) -> None:
+        self.on_request(model.name)
 
     def invoke(self, function: str, payload: dict[str, Any]) -> Any:  # noqa: ANN401 -- each function's own result
         """Call one of our functions by its name in the template, and wait for its result.

@@ -14,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from cachao.books import shown
 from cachao.books.reading import Reading, read_payout
 from cachao.command_context import CommandContext
-from cachao.problems import BROKEN, USAGE, Problem
+from cachao.problems import BROKEN, INTERRUPTED, USAGE, Problem
 from cachao.view.spreadsheet import refuse_json_and_csv, write_csv
 from cachao.view.time_spans import parse_since
 from ticketing.books.lines import BookLine
@@ -66,7 +66,7 @@ def books(
             span = _span(str(since), until)
             faults = _of_span(context, *span, rate=rate, with_payouts=with_payouts, as_csv=as_csv)
     except KeyboardInterrupt:
-        raise Problem("Interrupted. Nothing was changed; it has to begin anew.") from None
+        raise Problem("Interrupted. Nothing was changed; it has to begin anew.", exit_code=INTERRUPTED) from None
     if faults:
         raise typer.Exit(BROKEN)
 

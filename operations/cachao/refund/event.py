@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cachao.aws import operator
 from cachao.command_context import CommandContext
-from cachao.problems import BROKEN, FINE, FunctionFailed, Problem
+from cachao.problems import BROKEN, FINE, INTERRUPTED, FunctionFailed, Problem
 from cachao.view.output import escape, moment, pluralize, table
 from cachao.view.spreadsheet import Cell, refuse_json_and_csv, write_csv
 from ticketing import money
@@ -90,6 +90,7 @@ def refund_event(context: CommandContext, scope: Scope, wish: Wish) -> None:
         raise Problem(
             "Interrupted. What was refunded is written down.",
             advice="Say the same command again: it goes on where it was, and refunds nothing twice.",
+            exit_code=INTERRUPTED,
         ) from None
     report = _read_all(context, scope)
     _answer(context, report, as_csv=wish.as_csv)

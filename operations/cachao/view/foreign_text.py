@@ -49,6 +49,11 @@ def shown_json(text: str) -> str:
 class SafeConsole(Console):
     """A console on which no text can be a command, wherever it came from; rich's own commands stay."""
 
+    @property
+    def is_drawing(self) -> bool:
+        """Whether progress is drawn on it at the moment."""
+        return bool(self._live_stack)
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Give the segments of something that is to be shown."""
         for segment in super().render(renderable, options):

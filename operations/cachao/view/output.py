@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,6 +13,7 @@ import typer
 from rich import markup
 from rich.console import Console, RenderableType
 from rich.measure import Measurement
+from rich.status import Status
 from rich.table import Table
 
 from cachao.problems import USAGE, Problem
@@ -62,8 +64,9 @@ class Output:
     def __init__(self, *, as_json: bool = False, no_color: bool = False) -> None:
         """Choose JSON or text, and whether colours are allowed on a terminal."""
         self.as_json = as_json
-        self.console = _console(no_color=no_color, stderr=False)
+        self._answers = _console(no_color=no_color, stderr=False)
         self._errors = _console(no_color=no_color, stderr=True)
+        self._waits: Status | None = None
 
     @property
     def is_live(self) -> bool:
@@ -71,9 +74,35 @@ class Output:
         return self._errors.is_terminal and not self.as_json
 
     @property
-    def errors(self) -> Console:
+    def console(self) -> SafeConsole:
+        """The console of answers."""
+        self.no_longer_waiting()
+        return self._answers
+
+    @property
+    def errors(self) -> SafeConsole:
         """The console of notes and progress."""
+        self.no_longer_waiting()
         return self._errors
+
+    def waiting(self, what: str) -> None:
+        """Show what is waited for, until something is told: where somebody looks on, and nothing else is drawn.
+
+        What another thread waits for is shown by whoever waits for that thread.
+        """
+        if not self.is_live or threading.current_thread() is not threading.main_thread():
+            return
+        if self._waits is not None:
+            self._waits.update(escape(what))
+        elif not self._errors.is_drawing:
+            self._waits = self._errors.status(escape(what), spinner="dots")
+            self._waits.start()
+
+    def no_longer_waiting(self) -> None:
+        """Take away what `waiting` shows."""
+        if self._waits is not None:
+            self._waits.stop()
+            self._waits = None
 
     def answer(self, data: object, *shown: RenderableType) -> None:
         """Give the answer: `data` as JSON where that was asked for, else what is to be shown."""
@@ -85,6 +114,7 @@ class Output:
 
     def document(self, data: object) -> None:
         """Give an answer that is JSON, whatever was asked for."""
+        self.no_longer_waiting()
         text = msgspec.json.format(msgspec.json.encode(data, enc_hook=str), indent=2)
         sys.stdout.write(safe_json(text.decode()) + "\n")
 
@@ -103,16 +133,18 @@ class Output:
 
     def line(self, data: object) -> None:
         """Give one line of an answer that goes on: a text as it is, anything else as JSON."""
+        self.no_longer_waiting()
         text = safe(data) if isinstance(data, str) else safe_json(msgspec.json.encode(data, enc_hook=str).decode())
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
     def note(self, text: str) -> None:
         """Tell the person something that is no part of the answer."""
-        self._errors.print(text, highlight=False)
+        self.errors.print(text, highlight=False)
 
     def problem(self, problem: Problem) -> None:
         """Say what went wrong, and what to do next."""
+        self.no_longer_waiting()
         if self.as_json:
             body = {"error": problem.sentence, "advice": problem.advice}
             sys.stdout.write(safe_json(msgspec.json.encode(body).decode()) + "\n")
@@ -129,6 +161,7 @@ class Output:
         Raises:
             Problem: the answer was no, or nobody is there to answer.
         """
+        self.no_longer_waiting()
         if yes:
             return
         if not sys.stdin.isatty():
@@ -139,7 +172,7 @@ class Output:
             raise Problem("Nothing was done.")
 
 
-def _console(*, no_color: bool, stderr: bool) -> Console:
+def _console(*, no_color: bool, stderr: bool) -> SafeConsole:
     # Asked of the stream itself: rich takes a pipe for a terminal of 80 columns where CI systems set FORCE_COLOR.
     if not (sys.stderr if stderr else sys.stdout).isatty():
         return SafeConsole(stderr=stderr, force_terminal=False, no_color=True, width=_WIDTH_OF_A_PIPE, highlight=False)

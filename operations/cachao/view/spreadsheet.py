@@ -34,8 +34,10 @@ def write_csv(output: Output, columns: Sequence[str], rows: Iterable[Sequence[Ce
         Problem: JSON was asked for, too.
     """
     refuse_json_and_csv(output)
+    output.no_longer_waiting()
     _write(_BYTE_ORDER_MARK + _line(columns))
     for row in rows:
+        output.no_longer_waiting()
         _write(_line([_cell(value) for value in row]))
 
 

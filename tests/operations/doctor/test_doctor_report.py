@@ -6,13 +6,13 @@ import io
 import json
 
 import pytest
-from rich.console import Console
 
 from cachao.aws.environment import Environment
 from cachao.doctor import alerts, database, recent_executions, report, rules, state_machine, stripe_secret, targets
 from cachao.doctor.addressing import addressed
 from cachao.doctor.examination import LINKS, causes_first
 from cachao.doctor.finding import Finding, fine, not_local, unknown
+from cachao.view.foreign_text import SafeConsole
 from cachao.view.output import Output
 from tests.factories import create_order
 from tests.operations.conftest import Cachao
@@ -92,14 +92,14 @@ LONG = "aws events enable-rule --event-bus-name aws.partner/stripe.com/ed_test_1
 def narrow() -> tuple[Output, io.StringIO]:
     """A terminal of 60 columns."""
     output, screen = Output(), io.StringIO()
-    output.console = Console(file=screen, width=60, force_terminal=True, color_system=None, highlight=False)
+    output._answers = SafeConsole(file=screen, width=60, force_terminal=True, color_system=None, highlight=False)
     return output, screen
 
 
 def said(findings: list[Finding], to: tuple[Output, io.StringIO] | None = None) -> str:
     output, screen = to or (Output(), io.StringIO())
     if to is None:
-        output.console = Console(file=screen, width=200, force_terminal=True, color_system=None, highlight=False)
+        output._answers = SafeConsole(file=screen, width=200, force_terminal=True, color_system=None, highlight=False)
     output.answer(None, *report.shown("cachao", findings))
     return screen.getvalue()
 

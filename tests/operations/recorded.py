@@ -24,19 +24,23 @@ class Recorder:
 
     def __init__(self, cloud: LocalCloud) -> None:
         self.calls: set[Call] = set()
+        self.number = 0
+        self.on_call: Callable[[str], object] = lambda _: None
         self._where = f"{cloud.region}:{cloud.account_id}"
         self._region = cloud.region
         self._account = cloud.account_id
         self._log_group = cloud.deployment.outputs["FunctionLogGroupName"]
-        self._heard: set[int] = set()
+        self._heard: dict[int, Any] = {}
 
     def listen(self, client: Any) -> None:
         if id(client) in self._heard:
             return
-        self._heard.add(id(client))
+        self._heard[id(client)] = client  # kept: a number may be another client's when one is gone
 
         def record(model: OperationModel, params: dict[str, Any], **_: object) -> None:
             action = action_of(client, model.name)
+            self.number += 1
+            self.on_call(action)
             if action != FREE:
                 self.calls.add((action, self._resource(action, params)))
 
