@@ -74,8 +74,8 @@ def migrate(
         size = function_code.put(context.environment, "MigrateDatabaseFunction", code)
         context.output.note(f"MigrateDatabaseFunction has the code of {code} ({size:,} bytes) until the deployment.")
     migration = _Migration(context.environment)
-    migration.start()
     with context.output.errors.status("migrating", spinner="dots"):
+        migration.start()
         _wait_for(migration, context.output, wait)
     if migration.error is not None:
         raise migration.error

@@ -10,10 +10,11 @@ import io
 from typing import Any
 
 import msgspec
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from cachao.page.blocks import Block, blocks_of
 from cachao.problems import Problem
+from cachao.view.foreign_text import SafeConsole
 from cachao.view.output import Output
 
 
@@ -70,7 +71,7 @@ class Collected(Output):
             raise Asked(question, seal)
 
 
-class _Printed(Console):
+class _Printed(SafeConsole):
     """In place of stderr, where commands print their previews."""
 
     def __init__(self, output: Collected) -> None:
