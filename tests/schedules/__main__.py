@@ -64,7 +64,7 @@ def _replay(lab: Laboratory, scenario: Scenario, choices: list[int]) -> int:
     run_it = lab.runner(scenario)
     for run in explore.by_transactions(run_it, lab.is_inside):
         lab.problems(scenario, run, found, serial=True)
-    run = run_it(explore.given(choices))
+    run = run_it(explore.given(choices), purged=True)
     wrong = lab.problems(scenario, run, found)
     print("\n".join(steps_of(scenario, run)))
     print(f"Answers: {', '.join(run.outcomes)}")

@@ -202,8 +202,10 @@ class Laboratory:
         world = self.world(scenario.world)
         kills = dict(scenario.kills)
 
-        def run_it(choose: Choose) -> Run:
+        def run_it(choose: Choose, *, purged: bool = False) -> Run:
             self._rows.restore(world)
+            if purged:
+                self._rows.purge()
             stripe = self._stripe = world.stripe.copy()
             jobs = [
                 Job(lambda slot, name=name: run_task(name, world, stripe, slot), kills.get(place))  # type: ignore[misc]
@@ -263,12 +265,13 @@ class Laboratory:
     def _shortest(self, failure: Failure, found: Found, *, serial: bool) -> Failure:
         scenario = failure.scenario
         run_it = self.runner(scenario)
+        purged = any("deadlock" in problem for problem in failure.problems)
 
         def fails(again: Run) -> bool:
             return bool(self.problems(scenario, again, Found(serial=set(found.serial)), serial=serial))
 
-        choices = explore.shortest(run_it, failure.choices, fails)
-        again = run_it(explore.given(choices))
+        choices = explore.shortest(run_it, failure.choices, fails, purged=purged)
+        again = run_it(explore.given(choices), purged=purged)
         wrong = self.problems(scenario, again, Found(serial=set(found.serial)), serial=serial)
         return Failure(scenario, choices, wrong, steps_of(scenario, again)) if wrong else failure
 

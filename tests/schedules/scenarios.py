@@ -114,6 +114,7 @@ CHOSEN: tuple[Scenario, ...] = (
     Scenario("told", ("payment", "payment")),
     Scenario("told", ("payment", "second")),
     Scenario("told", ("payment", "refund")),
+    Scenario("told", ("payment", "sweep")),
     Scenario("paid", ("count_seats", "refund")),
     Scenario("paid", ("count_seats", "count_seats")),
     Scenario("counted", ("refund_a", "refund_b")),

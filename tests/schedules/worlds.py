@@ -106,6 +106,10 @@ class Rows:
         """Bring the rows of a world back."""
         self.ask(world.reset)
 
+    def purge(self) -> None:
+        """Wait until nothing is left in the indexes of rows that were deleted."""
+        self.ask("SET GLOBAL innodb_max_purge_lag_wait = 0")
+
     def remember(self, world: World) -> None:
         """Keep the rows that there are as those of a world."""
         inserts = []
