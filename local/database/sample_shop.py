@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,9 +11,10 @@ import pymysql
 from pymysql.cursors import DictCursor
 
 from local.database.mariadb import DatabaseAddress
+from ticketing.database import Database, connector
+from ticketing.operators import sample_shop
+from ticketing.operators.sample_shop import SampleShop
 
-PRICE = 25
-CODE = "SALSA10"
 # So that the storefront shows what a shop has: few left, free, sold out, without a limit.
 # Event, in how many days, its tickets: name, price, seats (None: no limit).
 _MORE_EVENTS: Final = (
@@ -22,37 +24,10 @@ _MORE_EVENTS: Final = (
 )
 
 
-@dataclass(frozen=True)
-class SampleShop:
-    """The ids of what is sold."""
-
-    event_id: int
-    ticket_id: int
-    code_id: int
-
-
 def open_sample_shop(address: DatabaseAddress) -> SampleShop:
-    """Create an event, a ticket of 25.00 with 100 seats, and a discount code of 10 % with 5 uses."""
-    [event] = query(
-        address,
-        "INSERT INTO events (name, cognito_sub, start_date, end_date) VALUES ('Salsa Night', 'organizer',"
-        " UTC_DATE() + INTERVAL 30 DAY + INTERVAL 21 HOUR, UTC_DATE() + INTERVAL 31 DAY + INTERVAL 3 HOUR)"
-        " RETURNING id",
-    )
-    [ticket] = query(
-        address,
-        "INSERT INTO tickets (event_id, name, price, max_quantity) VALUES (%s, 'Standard', %s, 100) RETURNING id",
-        event["id"],
-        PRICE,
-    )
-    [code] = query(
-        address,
-        "INSERT INTO discount_codes (event_id, code, discount_type, discount_value, max_uses)"
-        " VALUES (%s, %s, 'percentage', 10, 5) RETURNING id",
-        event["id"],
-        CODE,
-    )
-    return SampleShop(event["id"], ticket["id"], code["id"])
+    """Make what `cachao sample-shop` makes, under a name of this machine's."""
+    with contextlib.closing(Database(connector(**asdict(address), ca_file=None))) as database:
+        return sample_shop.open_sample_shop(database, name="Salsa Night")
 
 
 def something_to_buy(address: DatabaseAddress) -> tuple[int, int]:
@@ -60,9 +35,9 @@ def something_to_buy(address: DatabaseAddress) -> tuple[int, int]:
     sold = query(address, "SELECT event_id, id FROM tickets WHERE is_active = 1 ORDER BY id LIMIT 1")
     if sold:
         return sold[0]["event_id"], sold[0]["id"]
-    sample = open_sample_shop(address)
+    shop = open_sample_shop(address)
     _open_more_events(address)
-    return sample.event_id, sample.ticket_id
+    return shop.event_id, shop.ticket_id
 
 
 def _open_more_events(address: DatabaseAddress) -> None:

@@ -6,9 +6,9 @@ import uuid
 from pathlib import Path
 
 from local.aws.user_pool import READY_USER, id_token
-from local.database.sample_shop import CODE, SampleShop
 from local.demo import envelopes, screen
 from local.demo.stage import DemoError, Stage
+from ticketing.operators.sample_shop import CODE, SampleShop
 
 _OK = 200
 # Stripe's test IBAN whose debit succeeds after three minutes; the demo does not wait so long, it settles it:

@@ -11,9 +11,10 @@ from typing import Any
 
 from rich.console import Console
 
-from local.database.sample_shop import PRICE, SampleShop, query
+from local.database.sample_shop import query
 from local.stack import LocalStack
 from local.stripe_stand_in import StripeStandIn
+from ticketing.operators.sample_shop import PRICE, SampleShop
 
 _HTTP_SECONDS = 40
 

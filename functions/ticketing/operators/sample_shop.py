@@ -24,10 +24,11 @@ class SampleShop(msgspec.Struct, frozen=True):
     is_new: bool
 
 
-def open_sample_shop(database: Database) -> SampleShop:
-    """Make an event in 30 days, a ticket of 25.00 with 100 seats, and a code of 10 % with 5 uses; safe to repeat.
+def open_sample_shop(database: Database, *, name: str = NAME) -> SampleShop:
+    """Make an event on an evening in 30 days, a ticket of 25.00 with 100 seats, and a code of 10 % with 5 uses.
 
-    A sample that is not over yet is found again: by its name and its organizer, which no user pool issues.
+    Safe to repeat: a sample that is not over yet is found again, by its name and its organizer, which no user pool
+    issues.
 
     Raises:
         DatabaseUnavailable: the database is away.
@@ -38,14 +39,15 @@ def open_sample_shop(database: Database) -> SampleShop:
             " JOIN tickets AS t ON t.event_id = e.id JOIN discount_codes AS c ON c.event_id = e.id"
             " WHERE e.cognito_sub = %s AND e.name = %s AND e.start_date > UTC_TIMESTAMP() ORDER BY e.id DESC LIMIT 1",
             _ORGANIZER,
-            NAME,
+            name,
         )
         if known is not None:
             return SampleShop(known["event_id"], known["ticket_id"], known["code_id"], is_new=False)
         event_id = tx.insert(
             "INSERT INTO events (name, cognito_sub, start_date, end_date)"
-            " VALUES (%s, %s, UTC_TIMESTAMP() + INTERVAL 30 DAY, UTC_TIMESTAMP() + INTERVAL 31 DAY)",
-            NAME,
+            " VALUES (%s, %s, UTC_DATE() + INTERVAL 30 DAY + INTERVAL 21 HOUR,"
+            " UTC_DATE() + INTERVAL 31 DAY + INTERVAL 3 HOUR)",
+            name,
             _ORGANIZER,
         )
         ticket_id = tx.insert(
