@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo run test test-all contract lint check format unit workflow bench storm schedules sale lock certificates build cost parameters picture clean
+.PHONY: help setup demo run test test-all contract lint check sbom audit format unit workflow bench storm schedules sale lock certificates build cost parameters picture clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -44,6 +44,12 @@ lint: setup ## ruff, mypy, import-linter, cfn-lint, the template as SAM reads it
 check: setup ## The templates and the state machine by others' tools: cfn-lint, sam validate, ASL validators, checkov
 	@$(BIN)/python -m tests.reference.check
 
+sbom: setup ## List what ships as CycloneDX, in .local/sbom.cdx.json
+	@$(BIN)/python -m tests.reference.supply_chain sbom
+
+audit: setup ## Look up what is known against the packages that ship; needs a network
+	@$(BIN)/python -m tests.reference.supply_chain audit
+
 format: setup ## Put the code into the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -61,7 +67,7 @@ sale: setup ## 1,000 seats, 5,000 buyers over HTTP of whom six in ten walk away,
 	@exec $(BIN)/python -m tests.sale $(if $(SMALL),--small)
 
 lock: setup ## Pin the packages anew from pyproject.toml
-	$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-annotate --no-header --no-emit-index-url \
+	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-annotate --no-header --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --output-file functions/requirements.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --no-annotate --no-header --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --constraint functions/requirements.txt \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -17,11 +18,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 FILES = pytest.mark.parametrize("file", [SHIPPED, DEVELOPED], ids=["functions", "tests"])
 
 
+_HASH = "    --hash=sha256:"
+
+
 def pins(file: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in file.read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            requirement = Requirement(line)
+        if line and not line.startswith(("#", _HASH)):
+            requirement = Requirement(line.removesuffix(" \\"))
             [specifier] = requirement.specifier
             assert specifier.operator == "==", f"{line} is not pinned"
             found[canonicalize_name(requirement.name)] = specifier.version
@@ -31,7 +35,16 @@ def pins(file: Path) -> dict[str, str]:
 @FILES
 def test_no_file_names_a_package_index(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
-    assert not re.search(r"^\s*-|https?://|file://", text, re.MULTILINE)
+    assert not re.search(rf"^(?!{_HASH})\s*-|https?://|file://", text, re.MULTILINE)
+
+
+def test_what_ships_is_pinned_by_its_content() -> None:
+    """With one hash pip takes nothing without: https://pip.pypa.io/en/stable/topics/secure-installs/."""
+    lines = SHIPPED.read_text(encoding="utf-8").splitlines()
+    for line, following in itertools.pairwise([*lines, ""]):
+        if "==" in line:
+            assert line.endswith(" \\"), line
+            assert following.startswith(_HASH), f"{line}: run `make lock`"
 
 
 def test_the_bundle_has_what_pyproject_asks_for() -> None:

@@ -57,7 +57,7 @@ def run_in_the_bundle(script: str, given: object = None, environment: Mapping[st
 
 def _packages() -> set[str]:
     pinned = (FUNCTIONS / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    names = {Requirement(line).name for line in pinned}
+    names = {Requirement(line.removesuffix(" \\")).name for line in pinned if "==" in line}
     return {
         Path(file.parts[0]).name.partition(".")[0]
         for name in names
