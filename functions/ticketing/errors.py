@@ -52,7 +52,7 @@ class InvalidEvent(PermanentError):
 
 
 class UnexpectedResult(PermanentError):
-    """A step of the workflow gave what the next one does not understand: it is of another version, or mistaken."""
+    """A step of the workflow, or `cachao`, gave what a function does not understand: another version, or a mistake."""
 
 
 class OrderNotFound(PermanentError):

@@ -14,7 +14,7 @@ import pytest
 from handlers.maintenance import inspect_order
 from tests.factories import create_order
 from ticketing.database import Database, Row, Transaction
-from ticketing.errors import InvalidEvent
+from ticketing.errors import UnexpectedResult
 from ticketing.operators import listing as order_listing
 from ticketing.operators.listing import OrdersWanted, list_orders
 
@@ -110,7 +110,7 @@ def test_an_address_is_found_regardless_of_case_and_blanks(database: Database) -
 def test_an_address_is_in_no_error_and_in_no_log_line(
     orders: dict[str, object], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(InvalidEvent) as raised:
+    with pytest.raises(UnexpectedResult) as raised:
         inspect_order.handler({"orders": orders}, SimpleNamespace(aws_request_id="request-1"))
     written = capsys.readouterr()
     assert "secret.person" not in f"{raised.value}{written.out}{written.err}"
