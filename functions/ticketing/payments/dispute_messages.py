@@ -87,8 +87,8 @@ def _settled(dispute: LedgerDispute, now: Situation, what: str, _: DisputePhase 
     if now.left_minor == 0:
         return message, f"yes. It went back by {situation.by_what(now)}.", f"nothing. {_paid_once(now)}"
     to_do = (
-        f"look in Stripe's dashboard whether the money went back ({dispute.stripe_dispute_id}). If it did, end the"
-        " order as the runbook says: its ticket must not stay valid. If it did not, do nothing."
+        f"look in Stripe's dashboard whether the money went back ({dispute.stripe_dispute_id}). If it did, the ticket"
+        f" must not stay valid: cachao take-back {now.order_id} ends the order without money. If not, do nothing."
     )
     return message, "yes. Only Stripe knows whether it went back.", to_do
 

@@ -12,7 +12,10 @@ from cachao.aws.environment import Environment
 from cachao.doctor.finding import Finding
 
 # Words that only follow where a command is meant, not the name.
-_CACHAO = re.compile(r"\bcachao (?:reconcile|replay|migrate|executions|show|refund|counts)\b")
+_CACHAO = re.compile(
+    r"\bcachao (?:connect|correct|counts|disputes|executions|limit|migrate|orders|prepare-database|reconcile|refund"
+    r"|replay|sale|show|take-back)\b"
+)
 _AWS = re.compile(r"\baws (?:events|sns|sqs|lambda|iam|secretsmanager) [a-z-]+")
 # A command that ends a sentence after a colon is to be copied: it gets a line of its own.
 _AT_THE_END = re.compile(r"(?<=:) (?=(?:cachao|aws) [^\n]*$)", re.MULTILINE)
