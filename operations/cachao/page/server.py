@@ -15,9 +15,7 @@ LOOPBACK: Final = "127.0.0.1"
 
 
 class _Handler(WSGIRequestHandler):
-    """Keeps connections open, and writes nothing into the terminal for each request."""
-
-    protocol_version = "HTTP/1.1"
+    """Writes nothing into the terminal for each request."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Write nothing."""

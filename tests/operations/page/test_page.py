@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from botocore.exceptions import ClientError
 
+from cachao.aws.environment import Environment
 from cachao.page.application import Page
 from cachao.page.board import Board
+from cachao.watch import Seen, Watcher
 from local.aws.cloud import LocalCloud
 from tests.factories import create_order
 from tests.local.conftest import wait_until
@@ -78,6 +82,34 @@ def test_nobody_looks_when_nobody_asks(application: Page, monkeypatch: pytest.Mo
     monkeypatch.undo()
     board.changes()
     assert board._thread is not None
+
+
+def test_a_look_that_fails_is_told_and_the_next_one_mends_it(
+    application: Page, browser: Browser, run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(*_: object, **__: object) -> list[Seen]:
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "ListExecutions")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(application._board._watcher, "look", throttled)
+        assert wait_until(lambda: browser.get("/api/executions")["problem"] is not None)
+        told = browser.get("/api/executions")
+        assert told["problem"]["error"].startswith("AWS asks to slow down")
+        assert told["rows"] == []
+    ended = run(paid_event(database, create_order(database)))
+    assert wait_until(lambda: browser.get("/api/executions")["problem"] is None)
+    assert ended.name in browser.rows()
+
+
+def test_names_come_at_once_and_what_they_are_about_in_turn(
+    environment: Environment, run: Run, database: Database
+) -> None:
+    names = [run(paid_event(database, create_order(database))).name for _ in range(2)]
+    watcher = Watcher(environment, since=datetime.now(UTC) - timedelta(hours=1), rows=2, described_at_once=1)
+    first, second = watcher.look(), watcher.look()
+    assert [(one.execution.name, one.described) for one in first] == [(names[0], False), (names[1], True)]
+    assert [(one.execution.name, one.described) for one in second] == [(names[0], True), (names[1], True)]
+    assert second[0].step == "OrderPaid"
 
 
 def test_a_failed_one_is_explained_and_drawn(browser: Browser, mismatched: tuple[int, Ended], cachao: Cachao) -> None:
