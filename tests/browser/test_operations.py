@@ -140,6 +140,7 @@ def test_a_dead_letter_is_replayed(visitor: Visitor, shop: Shop, make_event: Mak
     page = visitor.page
     visitor.open(f"{PAGE}#/dead-letters")
     expect(page.locator("article")).to_contain_text("NO_PERMISSIONS")
+    expect(page.get_by_role("link", name="Dead letters")).to_contain_text("1 waiting")
     press(page, "Replay them …")
     press(page, "Go on")
     expect(page.get_by_role("dialog")).to_contain_text("Start an execution for each of them")

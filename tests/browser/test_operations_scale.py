@@ -67,7 +67,7 @@ def test_500_that_run(browser: Browser, held: Callable[[int], None], address: st
     visitor = Visitor(browser, address, width=1280)
     page = visitor.page
     visitor.open("/#/executions")
-    count = page.locator("#views .count")
+    count = page.locator("[data-of=executions]")
     expect(count).to_have_text(f"{RUNNING} running", timeout=120_000)
     expect(page.locator(".spacer .row").first).to_contain_text("checkout.session.expired", timeout=120_000)
     page.evaluate("performance.clearMeasures()")

@@ -23,6 +23,7 @@ from cachao.page.jobs import Jobs
 from cachao.page.reading import Reading
 from cachao.picture import svg
 from cachao.problems import CANNOT_REACH, USAGE, Problem, explain
+from cachao.replay import dead_letters
 from cachao.view.foreign_text import shown_json
 from cachao.view.output import COLOURS
 
@@ -82,6 +83,7 @@ class Page:
             "order": ("GET", "/api/orders/<wanted>", self._order),
             "alerts": ("GET", "/api/alerts", self._newest_alerts),
             "letters": ("GET", "/api/dead-letters", self._dead_letters),
+            "waiting": ("GET", "/api/waiting", self._waiting),
             "start": ("POST", "/api/actions/<name>", self._start),
             "job": ("GET", "/api/jobs/<job_id>", self._job),
         }
@@ -185,6 +187,10 @@ class Page:
     def _dead_letters(self, request: Request) -> object:
         del request
         return self._reading.dead_letters()
+
+    def _waiting(self, request: Request) -> object:
+        del request
+        return {"dead_letters": dead_letters.count(self._environment)}
 
     def _start(self, request: Request, name: str) -> object:
         action = ACTIONS.get(name)

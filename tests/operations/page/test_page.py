@@ -190,6 +190,7 @@ def test_dead_letters_are_seen_and_stay(browser: Browser, cloud: LocalCloud, dea
         MessageBody=json.dumps({"id": "e1", "source": "stripe.com", "detail-type": "charge.refunded", "detail": {}}),
         MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"}},
     )
+    assert browser.get("/api/waiting") == {"dead_letters": 1}
     for _ in range(2):
         told = browser.get("/api/dead-letters")
         assert told["waiting"] == 1

@@ -8,9 +8,11 @@ import { Executions } from "./executions.js";
 import { ExecutionList } from "./list.js";
 import { AlertsView, DeadLettersView } from "./mail.js";
 import { OrderView, OrdersView, told } from "./orders.js";
-import { ask, enter } from "./server.js";
+import { Repeating, ask, enter } from "./server.js";
 
 const VIEWS = [["executions", "Executions"], ["orders", "Orders"], ["alerts", "Alerts"], ["dead-letters", "Dead letters"], ["doctor", "Doctor"]];
+const COUNTED = ["executions", "dead-letters"];
+const WAITING_MS = 10_000;
 const main = document.getElementById("main");
 const trouble = document.getElementById("trouble");
 const executions = new Executions();
@@ -122,8 +124,19 @@ function show(view) {
 function count() {
   const { running, open } = executions.counts();
   const words = [running && `${running} running`, open && `${open} failed`].filter(Boolean).join(", ");
-  setText(document.querySelector("#views .count"), words);
+  setText(document.querySelector("[data-of=executions]"), words);
   document.title = `${open ? `(${open}) ` : ""}Payments: ${about.stack}`;
+}
+
+async function countLetters() {
+  let waiting = "";
+  try {
+    const { data } = await ask("api/waiting");
+    waiting = data.dead_letters ? `${data.dead_letters} waiting` : "";
+  } catch {
+    // The view itself says why.
+  }
+  setText(document.querySelector("[data-of=dead-letters]"), waiting);
 }
 
 function warn() {
@@ -143,7 +156,7 @@ async function start() {
   document.getElementById("stack").replaceChildren(about.stack, about.changes ? "" : make("span", { class: "mode" }, "read-only"));
   whenDone(() => shown?.refresh?.());
   place(document.getElementById("views"), VIEWS.map(([path, word]) =>
-    make("li", {}, make("a", { href: `#/${path}` }, word, path === "executions" && make("span", { class: "count" })))));
+    make("li", {}, make("a", { href: `#/${path}` }, word, COUNTED.includes(path) && make("span", { class: "count", "data-of": path })))));
   document.getElementById("search").addEventListener("submit", (event) => {
     event.preventDefault();
     const wanted = document.getElementById("wanted").value.trim();
@@ -157,6 +170,7 @@ async function start() {
   executions.addEventListener("change", count);
   executions.addEventListener("problem", warn);
   executions.start();
+  new Repeating(countLetters, WAITING_MS);
   addEventListener("hashchange", route);
   route();
 }
