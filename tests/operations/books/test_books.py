@@ -11,8 +11,16 @@ from typing import Any
 
 import pytest
 
+from cachao.books import reading, shown
 from local.stripe_stand_in import StripeStandIn
-from tests.operations.books.planted import AS_IT_SHOULD_BE, DAY, PLANTED, PlantedShop
+from tests.operations.books.planted import (
+    AS_IT_SHOULD_BE,
+    DAY,
+    PLANTED,
+    PlantedShop,
+    a_day_without_events,
+    payment_never_taken,
+)
 from tests.operations.conftest import Cachao
 from tests.sizes import FULL, size
 from ticketing.database import Database
@@ -122,3 +130,25 @@ def test_how_it_is_used_wrongly_is_said(cachao: Cachao) -> None:
     assert cachao("books", "--since", "2026-02-01", "--until", "2026-01-01").exit_code == 2
     gone = cachao("books", "--payout", "po_1none")
     assert (gone.exit_code, "no payout po_1none" in gone.notes) == (1, True)
+
+
+def test_what_stripe_did_not_list_is_asked_for_within_bounds(
+    cachao: Cachao, shop: PlantedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_LOOK_UPS", 2)
+    for _ in range(5):
+        payment_never_taken(shop)
+    report = cachao("books", *span(shop), json=True).data
+    assert (report["names"]["PaymentNotAtStripe"], report["names"]["NotLookedUp"]) == (2, 3)
+    # Two pages of lines, one of payouts, and those two.
+    assert report["requests"] == 4
+
+
+def test_of_many_of_a_name_the_first_are_shown(
+    cachao: Cachao, shop: PlantedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shown, "_MOST_OF_A_NAME", 3)
+    a_day_without_events(shop)
+    text = cachao("books", *span(shop)).text
+    assert text.count("PaymentNotRecorded") == 3
+    assert "And 2 more of the same names" in text
