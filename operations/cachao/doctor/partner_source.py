@@ -11,7 +11,9 @@ from cachao.problems import error_code
 from cachao.view.output import moment
 
 LINK: Final = "Partner event source"
-_NEW_ONE: Final = "Make a new event destination in Stripe, and deploy with its source's name within 7 days."
+_NEW_ONE: Final = (
+    "cachao connect makes a new event destination, and says how to deploy with its source's name, within 7 days."
+)
 
 
 def check(environment: Environment) -> Iterator[Finding]:

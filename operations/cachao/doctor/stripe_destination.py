@@ -66,12 +66,13 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
         disabled = found.status_details.disabled if found.status_details else None
         reason = disabled.reason if disabled else "unknown"
         todo = (
-            "Stripe disabled it because the partner source is gone: make a new destination (docs/deploy.md), and"
-            " deploy with its source's name within 7 days."
+            "Stripe disabled it because the partner source is gone. cachao connect makes a new one, and says how to"
+            " deploy with its source's name, within 7 days."
             if reason == "no_aws_event_source_exists"
-            else "Enable it. Stripe does not send what happened meanwhile, so run:\ncachao reconcile --since 3d"
+            else "cachao connect enables one that it made; another one: Stripe's Workbench, Event destinations."
+            " Stripe does not send what happened meanwhile, so then run:\ncachao reconcile --since 3d"
         )
-        yield _broken("destination_disabled", f"{found.id} is disabled (reason: {reason}).", f"{_WHERE} {todo}")
+        yield _broken("destination_disabled", f"{found.id} is disabled (reason: {reason}).", todo)
     lacking = missing_types(found)
     if lacking:
         yield _broken(
@@ -83,7 +84,7 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
         yield _broken(
             "own_events_missing",
             f"{found.id} sends events of {', '.join(found.events_from or [])} only, not of the account itself.",
-            f"{_WHERE} Make a destination for events from your account (events_from: @self).",
+            "cachao connect makes one for the account's own events (events_from: @self), and says how to deploy it.",
         )
     yield from _problems_of_place(environment, found)
 
@@ -94,14 +95,14 @@ def _problems_of_place(environment: Environment, found: EventDestination) -> Ite
         yield _broken(
             "wrong_account",
             f"{found.id} sends to the AWS account {account}; this stack is in {environment.account_id}.",
-            f"{_WHERE} Make a destination for account {environment.account_id}, or deploy in the other one.",
+            f"cachao connect makes one for account {environment.account_id}; or deploy in the other one.",
         )
     region = region_of(found)
     if region and region != environment.region:
         yield _broken(
             "wrong_region",
             f"{found.id} sends to {region}; this stack is in {environment.region}.",
-            f"{_WHERE} Make a destination for {environment.region}, or deploy in {region}.",
+            f"cachao connect makes one for {environment.region}; or deploy in {region}.",
         )
     live = environment.parameters.get("StripeLivemode") == "true"
     if bool(found.livemode) != live:

@@ -59,7 +59,7 @@ def check(environment: Environment) -> Iterator[Finding]:
     yield _broken(
         "webhook_missing",
         f"Stripe has no webhook endpoint {wanted}. {f'It has: {others}.' if others else 'It has none at all.'}",
-        f"{_WHERE} Add one with this address and all event types (docs/deploy.md, The webhook endpoint). Is the key"
+        f"cachao connect --webhook makes one. Or: {_WHERE} Add one with this address and all event types (docs/deploy.md, The webhook endpoint). Is the key"
         " of the same account and mode?",
     )
 
@@ -87,7 +87,7 @@ def _problems(environment: Environment, found: WebhookEndpoint) -> Iterator[Find
         yield _broken(
             "webhook_event_types_missing",
             f"{found.id} does not send {', '.join(lacking)}.",
-            f"{_WHERE} Edit it, and add these event types.",
+            f"cachao connect --webhook adds them to the one that it made. Another one: {_WHERE} Edit it.",
         )
     if found.application is not None:
         yield _broken(
