@@ -59,7 +59,8 @@ def check(environment: Environment) -> Iterator[Finding]:
     yield _broken(
         "webhook_missing",
         f"Stripe has no webhook endpoint {wanted}. {f'It has: {others}.' if others else 'It has none at all.'}",
-        f"cachao connect --webhook makes one. Or: {_WHERE} Add one with this address and all event types (docs/deploy.md, The webhook endpoint). Is the key"
+        f"cachao connect --webhook makes one. Or: {_WHERE}"
+        " Add one with this address and all event types (docs/deploy.md, The webhook endpoint). Is the key"
         " of the same account and mode?",
     )
 
