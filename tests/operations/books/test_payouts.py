@@ -131,4 +131,4 @@ def test_it_can_be_interrupted(cachao: Cachao, shop: PlantedShop, monkeypatch: p
 
     monkeypatch.setattr("cachao.aws.environment.Environment.invoke", interrupted)
     answer = cachao("books", "--since", "2d")
-    assert (answer.exit_code, "Interrupted. Nothing was changed" in answer.notes) == (1, True)
+    assert (answer.exit_code, "Interrupted. Nothing was changed" in answer.notes) == (130, True)
