@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo run test test-all contract lint check sbom audit format unit workflow bench storm schedules sale lock certificates build cost parameters picture clean
+.PHONY: help setup demo run test test-all contract lint check sbom audit format unit workflow bench storm schedules mutants sale lock certificates build cost parameters picture clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -62,6 +62,9 @@ storm: setup ## 1,000 orders while servers and workers are killed; SMALL=1 for a
 
 schedules: setup ## Every order of statements of two or three tasks at once, on a real MariaDB; ten minutes
 	@exec $(BIN)/python -m tests.schedules $(SCHEDULES_ARGS)
+
+mutants: setup ## Change rules a little, many times, and see that a test notices; PARTS="standing pricing" for some
+	@exec $(BIN)/python -m tests.mutants $(PARTS)
 
 sale: setup ## 1,000 seats, 5,000 buyers over HTTP of whom six in ten walk away, cards declined, bots; SMALL=1 for a short one
 	@exec $(BIN)/python -m tests.sale $(if $(SMALL),--small)

@@ -114,6 +114,14 @@ def test_a_use_that_the_order_never_held_and_others_took_is_nothing_to_tell() ->
     assert told(plan("use", Claim(A, 1), Claim(A, 1), {A: Counts(5, 0, 5)}))[2] == ["count_use 1 1 no_room"]
 
 
+def test_what_a_counter_cannot_give_back_is_told_of_seats_and_of_uses() -> None:
+    gone = {A: Counts(3, 0, None), B: None}
+    assert told(plan("use", Claim(A, 1), Claim(A, 1), gone))[2] == ["release_use 1 1 too_low"]
+    assert told(plan("use", Claim(A, 1), Claim(B, 1), gone))[2] == ["release_use 2 1 gone"]
+    low = {A: Counts(3, 0, None), B: Counts(0, 0, None)}
+    assert told(plan("seats", Claim(A, 1), Claim(B, 1), low))[2] == ["release_seats 2 1 too_low"]
+
+
 @pytest.mark.parametrize("sold", range(4))
 @pytest.mark.parametrize("held", range(4))
 @pytest.mark.parametrize("limit", [None, *range(5)])

@@ -17,7 +17,9 @@ from ticketing.payments.standing import (
     payments_in,
     pays,
     refunded_amount,
+    refunds_in,
     standing_refund,
+    superfluous,
 )
 from ticketing.stripe.states import DisputePhase
 
@@ -107,7 +109,23 @@ UNNAMED = {**ORDER, "stripe_payment_intent_id": None}
         (UNNAMED, [payment(role="refunded_early", back=500, stripe_checkout_session_id="cs_other")], None, "0"),
         (UNNAMED, [payment(role="sold_out", back=8000, stripe_checkout_session_id="cs_1")], "pi_1", "80.00"),
         (UNNAMED, [payment(role="closed_order", back=8000, stripe_checkout_session_id="cs_1")], None, "0"),
+        (UNNAMED, [payment(role="duplicate", back=8000, stripe_checkout_session_id="cs_1")], None, "0"),
+        # Nothing had to be paid, and a payment that came back early is of the same session.
+        (
+            UNNAMED,
+            [
+                payment("pi_2", role="refunded_early", back=500, stripe_checkout_session_id="cs_1"),
+                payment("cs_1", paid=0),
+            ],
+            "cs_1",
+            "0.00",
+        ),
         (UNNAMED, [], None, "0"),
+        # A third of the payment is a third of the total, rounded half up; currencies match in any case.
+        (ORDER, [payment(paid=3, back=1, currency="usd")], "pi_1", "26.67"),
+        ({**ORDER, "total_amount": Decimal("0.05")}, [payment(paid=2, back=1, currency="usd")], "pi_1", "0.03"),
+        ({**ORDER, "currency": "EUR"}, [payment(paid=9000, back=9000, currency="Eur")], "pi_1", "80.00"),
+        ({**ORDER, "currency": "EUR"}, [payment(paid=9000, back=500, currency="Eur")], "pi_1", "5.00"),
     ],
 )
 def test_what_went_back_of_the_payment_that_carries_the_order(
@@ -132,3 +150,30 @@ def test_rows_of_the_database_and_of_an_operators_answer_are_read_alike() -> Non
     assert as_rows == disputes_in([{**dispute, "due_by": "2026-12-07T12:00:00"}])
     assert (as_rows[0].is_open, as_rows[0].awaits_answer) == (True, True)
     assert disputes_in([dispute])[0].due_by is None
+    assert as_rows[0].due_by == "2026-12-07T12:00:00"
+    refund = {"stripe_refund_id": "re_1", "payment_key": "pi_1", "amount_minor": 1, "created_at": "2026-11-28"}
+    [pending, failed] = refunds_in([{**refund, "status": "pending"}, {**refund, "status": "failed"}])
+    assert (pending.went_back, failed.went_back) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "role", "key", "is_superfluous"),
+    [
+        ("paid", "accepted", "pi_1", False),
+        ("paid", "duplicate", "pi_2", True),
+        ("paid", "refunded_early", "pi_2", False),  # its own event did not come yet
+        ("refunded", "accepted", "pi_1", True),
+        ("failed", "sold_out", "pi_1", True),
+        ("cancelled", "closed_order", "pi_1", True),
+    ],
+)
+def test_which_money_buys_nothing(status: str, role: str, key: str, is_superfluous: bool) -> None:
+    known = payment(key, role=role)
+    others = [] if key == "pi_1" else [payment()]
+    assert superfluous({**ORDER, "status": status}, known, [*others, known]) is is_superfluous
+
+
+def test_of_several_refunds_that_failed_each_counts() -> None:
+    refunds = [(1000, "failed"), (500, "canceled"), (2000, "succeeded")]
+    assert standing_refund(paid=8000, charge_said=3500, refunds=refunds) == 2000
+    assert standing_refund(paid=8000, charge_said=4000, refunds=refunds) == 2500
