@@ -18,6 +18,12 @@ CASES: dict[str, tuple[Claim, Claim | None, dict[int, Counts | None], tuple[obje
         {A: Counts(0, 2, 3)},
         (Claim(A, 3), {A: (3, -2)}, []),
     ),
+    "two became three, many are free": (
+        Claim(A, 3),
+        Claim(A, 2),
+        {A: Counts(0, 2, 10)},
+        (Claim(A, 3), {A: (3, -2)}, []),
+    ),
     "two became three, none is free": (
         Claim(A, 3),
         Claim(A, 2),
