@@ -19,10 +19,10 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from local.aws.api_page import PATH as API_PAGE
 from local.aws.api_page import ApiPage
+from local.aws.client_rate_limit import ClientRateLimit, read_rate_limit
 from local.aws.cloud import DEFAULT_PORT as DEFAULT_AWS_PORT
 from local.aws.cloud import Deployment, LocalCloud
 from local.aws.http_api import HttpApi
-from local.aws.rate_limit import ClientRateLimit, read_rate_limit
 from local.aws.template import load_template
 from local.aws.user_pool import READY_USER, create_user_pool
 from local.database.mariadb import DEFAULT_PORT as DEFAULT_DATABASE_PORT

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from local.cost import figures
-from local.lint.machine import Scope, edges, ends, scopes
+from local.lint.graph import Scope, edges, ends, scopes
 from local.lint.resilience import LAMBDA_INVOKE, PUBLISH, UPDATE_ITEM
 
 _ONE: Final = Decimal(1)

@@ -1,8 +1,8 @@
 """Our own lint of the state machine: what cfn-lint and AWS do not check.
 
-    python -m local.state_machine_lint [template.yaml]
+    python -m local.lint [template.yaml]
 
-Each check has one rule of docs/ in its first line, and a broken copy in tests/lint/ that it must find.
+Each check has one rule of docs/ in its first line, and a broken copy in tests/local/lint/ that it must find.
 """
 
 from __future__ import annotations

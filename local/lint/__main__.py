@@ -18,7 +18,7 @@ from local.lint.worst_path import worst_path
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Lint the state machine of a template; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m local.state_machine_lint", description="Lint the state machine.")
+    parser = argparse.ArgumentParser(prog="python -m local.lint", description="Lint the state machine.")
     parser.add_argument("template", nargs="?", type=Path, default=Path("template.yaml"), help="SAM template")
     parser.add_argument("--json", action="store_true", help="print the findings as a JSON array")
     parser.add_argument("--verbose", action="store_true", help="print the worst path and the checks, too")

@@ -17,7 +17,7 @@ from local.lint.expressions import (
     read_by,
 )
 from local.lint.findings import Finding
-from local.lint.machine import Edge, Scope, all_states, edges, scopes
+from local.lint.graph import Edge, Scope, all_states, edges, scopes
 from local.lint.subject import Subject
 
 _Assigned = frozenset[str]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from local.lint.findings import Finding
-from local.lint.machine import all_states
+from local.lint.graph import all_states
 from local.lint.subject import Subject, referred
 
 # `${Name}`, but not `$${Name}`: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-sam-sfn.html

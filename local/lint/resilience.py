@@ -13,7 +13,7 @@ from local.lint.error_names import (
 )
 from local.lint.expressions import object_keys_bound_to
 from local.lint.findings import Finding
-from local.lint.machine import Scope, all_states, scopes
+from local.lint.graph import Scope, all_states, scopes
 from local.lint.subject import Subject
 from local.lint.worst_path import retry_waits, worst_path
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from local.lint.findings import Finding
-from local.lint.machine import ENDS, Scope, all_states, edges, ends, scopes
+from local.lint.graph import ENDS, Scope, all_states, edges, ends, scopes
 from local.lint.subject import Subject
 
 # A step says what it does, in two words or more (`CountTicketSale`); an end may be one word (`Ignored`).

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from local.lint.entry_points import targets_of_rules
 from local.lint.findings import Finding
-from local.lint.machine import all_states
+from local.lint.graph import all_states
 from local.lint.resilience import LAMBDA_INVOKE
 from local.lint.subject import Subject, referred
 

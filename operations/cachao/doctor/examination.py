@@ -19,7 +19,7 @@ from cachao.doctor import (
     stripe_account,
     stripe_destination,
     stripe_secret,
-    targets,
+    targets_and_dead_letters,
     webhook_endpoint,
 )
 from cachao.doctor.addressing import addressed
@@ -34,7 +34,7 @@ LINKS: Final[dict[str, Check]] = {
     partner_source.LINK: partner_source.check,
     event_bus.LINK: event_bus.check,
     rules.LINK: rules.check,
-    targets.LINK: targets.check,
+    targets_and_dead_letters.LINK: targets_and_dead_letters.check,
     state_machine.LINK: state_machine.check,
     database.LINK: database.check,
     counts.LINK: counts.check,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 _FILES: Final = Path(__file__).parent / "static"
 # Of the pictures, and the same colours for all.
-_STYLES: Final = {"picture.css": svg.RULES, "colours.css": svg.COLOURS}
+_STYLES: Final = {"picture.css": svg.RULES, "palette.css": svg.COLOURS}
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",

@@ -28,8 +28,8 @@ from cachao.view.foreign_text import safe_lines
 Points = tuple[Point, ...]
 
 # Its colours by themselves, for a page that has the same.
-COLOURS: Final = (Path(__file__).parent / "colours.css").read_text(encoding="utf-8")
-RULES: Final = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+COLOURS: Final = (Path(__file__).parent / "palette.css").read_text(encoding="utf-8")
+RULES: Final = (Path(__file__).parent / "picture.css").read_text(encoding="utf-8")
 _MARGIN: Final = 16.0
 _LINE_HEIGHT: Final = 15.0
 _LABEL_LINE: Final = 12.5

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from local.lint import Subject, dataflow, deployment, entry_points, resilience, structure, versions
-from local.lint.machine import all_states
+from local.lint.graph import all_states
 
 Break = Callable[[Subject], None]
 Check = Callable[[Subject], Iterator[Any]]

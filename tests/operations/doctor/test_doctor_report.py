@@ -8,7 +8,16 @@ import json
 import pytest
 
 from cachao.aws.environment import Environment
-from cachao.doctor import alerts, database, recent_executions, report, rules, state_machine, stripe_secret, targets
+from cachao.doctor import (
+    alerts,
+    database,
+    recent_executions,
+    report,
+    rules,
+    state_machine,
+    stripe_secret,
+    targets_and_dead_letters,
+)
 from cachao.doctor.addressing import addressed
 from cachao.doctor.examination import LINKS, causes_first
 from cachao.doctor.finding import Finding, fine, not_local, unknown
@@ -31,7 +40,7 @@ CAUSES = [
     broken("Partner event source"),
     broken("Partner event bus"),
     broken(rules.LINK),
-    broken(targets.LINK, "permission_missing"),
+    broken(targets_and_dead_letters.LINK, "permission_missing"),
     broken(state_machine.LINK),
     broken(database.LINK),
     broken("Reconciliation"),
@@ -39,7 +48,7 @@ CAUSES = [
     broken(recent_executions.LINK, "executions_slow"),
     broken(database.ORDERS, "orders_past_hold"),
     broken(recent_executions.LINK, "executions_failing", waits=True),
-    broken(targets.LINK, "dead_letters"),
+    broken(targets_and_dead_letters.LINK, "dead_letters"),
 ]
 
 
@@ -115,7 +124,9 @@ def test_a_command_has_a_line_of_its_own_however_narrow_the_terminal(narrow: tup
 
 
 def test_a_command_at_the_end_of_a_sentence_gets_a_line_of_its_own(elsewhere: Environment) -> None:
-    finding = Finding(targets.LINK, "broken", "", "x", "Deploy again. Then: cachao replay --dead-letters")
+    finding = Finding(
+        targets_and_dead_letters.LINK, "broken", "", "x", "Deploy again. Then: cachao replay --dead-letters"
+    )
     assert addressed(elsewhere, finding).todo.splitlines() == [
         "Deploy again. Then:",
         "cachao replay --stack cachao-local --region eu-west-1 --dead-letters",
@@ -123,7 +134,7 @@ def test_a_command_at_the_end_of_a_sentence_gets_a_line_of_its_own(elsewhere: En
 
 
 def test_a_command_within_a_sentence_stays_there(elsewhere: Environment) -> None:
-    finding = Finding(targets.LINK, "broken", "", "x", "What cachao show EXECUTION says.")
+    finding = Finding(targets_and_dead_letters.LINK, "broken", "", "x", "What cachao show EXECUTION says.")
     assert "\n" not in addressed(elsewhere, finding).todo
 
 

@@ -17,7 +17,7 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from samtranslator.yaml_helper import yaml_parse
 
 from cachao.aws.environment import Environment
-from cachao.doctor import permissions, recent_executions, state_machine, targets
+from cachao.doctor import permissions, recent_executions, state_machine, targets_and_dead_letters
 from local.aws.lambda_answers import function_error
 from tests.conftest import PARTNER_BUS, TEMPLATE
 from tests.factories import create_order, envelope, row_of, session_of
@@ -58,7 +58,7 @@ def test_a_wrong_target_is_named(
     patient: Patient, causes: Causes, change: Callable[[dict[str, Any]], None], cause: str
 ) -> None:
     with target_of(patient, change):
-        found = causes(targets.LINK)
+        found = causes(targets_and_dead_letters.LINK)
     assert set(found) == {cause}
     assert found[cause].case == "Events received but not processed"
 
@@ -68,7 +68,7 @@ def test_a_role_without_permission_is_named(patient: Patient, causes: Causes) ->
     before = policy(iam, role, "StartTicketPayment")
     iam.delete_role_policy(RoleName=role, PolicyName="StartTicketPayment")
     try:
-        assert set(causes(targets.LINK)) == {"permission_missing"}
+        assert set(causes(targets_and_dead_letters.LINK)) == {"permission_missing"}
     finally:
         iam.put_role_policy(RoleName=role, PolicyName="StartTicketPayment", PolicyDocument=json.dumps(before))
 
@@ -79,7 +79,7 @@ def test_a_role_that_eventbridge_may_not_take_on_is_named(patient: Patient, caus
     other = json.loads(json.dumps(before).replace("events.amazonaws.com", "lambda.amazonaws.com"))
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(other))
     try:
-        assert set(causes(targets.LINK)) == {"role_not_trusted"}
+        assert set(causes(targets_and_dead_letters.LINK)) == {"role_not_trusted"}
     finally:
         iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(before))
 
@@ -92,7 +92,7 @@ def test_a_rule_without_any_target_is_named(patient: Patient, causes: Causes, lo
     before = events.list_targets_by_rule(Rule=name, EventBusName=bus)["Targets"]
     events.remove_targets(Rule=name, EventBusName=bus, Ids=[target["Id"] for target in before])
     try:
-        found = causes(targets.LINK)
+        found = causes(targets_and_dead_letters.LINK)
     finally:
         events.put_targets(Rule=name, EventBusName=bus, Targets=before)
     assert set(found) == {"target_missing"}
@@ -103,9 +103,12 @@ def test_a_role_whose_policies_cannot_be_read_is_nothing_that_one_can_tell(
     patient: Patient, environment: Environment, causes: Causes, aws_says: Says
 ) -> None:
     aws_says("iam", "list_role_policies", refused("AccessDenied"))
-    assert causes(targets.LINK) == {}
+    assert causes(targets_and_dead_letters.LINK) == {}
     assert causes(state_machine.LINK) == {}
-    assert all("states:StartExecution could not be read" in says for says in unknowns(environment, targets.LINK))
+    assert all(
+        "states:StartExecution could not be read" in says
+        for says in unknowns(environment, targets_and_dead_letters.LINK)
+    )
     assert unknowns(environment, state_machine.LINK) == ["Its permission to call its functions could not be read."]
 
 
@@ -117,11 +120,11 @@ def test_the_permission_is_told_also_where_the_trust_may_not_be_looked_at(
     before = policy(iam, role, "StartTicketPayment")
     iam.delete_role_policy(RoleName=role, PolicyName="StartTicketPayment")
     try:
-        found = causes(targets.LINK)
+        found = causes(targets_and_dead_letters.LINK)
     finally:
         iam.put_role_policy(RoleName=role, PolicyName="StartTicketPayment", PolicyDocument=json.dumps(before))
     assert set(found) == {"permission_missing"}
-    assert any("GetRole" in says for says in unknowns(environment, targets.LINK))
+    assert any("GetRole" in says for says in unknowns(environment, targets_and_dead_letters.LINK))
 
 
 class _Simulator:
@@ -191,9 +194,9 @@ def test_a_queue_that_eventbridge_may_not_use_is_named(
     elsewhere: Environment, queue_policy: QueuePolicy, open_to: list[str]
 ) -> None:
     queue_policy.put(*queue_policy.rules)
-    assert [finding.cause for finding in targets.check(elsewhere) if finding.state == "broken"] == []
+    assert [finding.cause for finding in targets_and_dead_letters.check(elsewhere) if finding.state == "broken"] == []
     queue_policy.put(*open_to)
-    [found] = [finding for finding in targets.check(elsewhere) if finding.state == "broken"]
+    [found] = [finding for finding in targets_and_dead_letters.check(elsewhere) if finding.state == "broken"]
     assert found.cause == "queue_closed"
     assert {name for name, arn in queue_policy.rules.items() if arn in found.says} == set(queue_policy.rules) - {
         *open_to
@@ -204,15 +207,15 @@ def test_of_a_rule_that_is_gone_nobody_says_that_the_queue_is_closed(
     elsewhere: Environment, queue_policy: QueuePolicy, aws_says: Says
 ) -> None:
     aws_says("events", "describe_rule", refused("ResourceNotFoundException", "DescribeRule"))
-    assert [finding.cause for finding in targets.check(elsewhere) if finding.state == "broken"] == []
+    assert [finding.cause for finding in targets_and_dead_letters.check(elsewhere) if finding.state == "broken"] == []
 
 
 def test_a_rule_that_may_not_be_looked_at_is_no_closed_queue(
     elsewhere: Environment, queue_policy: QueuePolicy, aws_says: Says
 ) -> None:
     aws_says("events", "describe_rule", refused("AccessDeniedException", "DescribeRule"))
-    assert [finding.cause for finding in targets.check(elsewhere) if finding.state == "broken"] == []
-    assert any("DescribeRule" in says for says in unknowns(elsewhere, targets.LINK))
+    assert [finding.cause for finding in targets_and_dead_letters.check(elsewhere) if finding.state == "broken"] == []
+    assert any("DescribeRule" in says for says in unknowns(elsewhere, targets_and_dead_letters.LINK))
 
 
 def test_dead_letters_are_counted_and_their_reason_is_told(patient: Patient, causes: Causes, dead_letters: str) -> None:
@@ -221,7 +224,7 @@ def test_dead_letters_are_counted_and_their_reason_is_told(patient: Patient, cau
         MessageBody="{}",
         MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"}},
     )
-    found = causes(targets.LINK)
+    found = causes(targets_and_dead_letters.LINK)
     assert set(found) == {"dead_letters"}
     assert "NO_PERMISSIONS (1)" in found["dead_letters"].says
     assert "cachao replay --local --dead-letters" in found["dead_letters"].todo

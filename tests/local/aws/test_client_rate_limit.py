@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from local.aws.client_rate_limit import ClientRateLimit, read_rate_limit
 from local.aws.cloud import LocalCloud
 from local.aws.http_api import HttpApi
-from local.aws.rate_limit import ClientRateLimit, read_rate_limit
 from local.aws.template import HttpApiDefinition, Route, Throttle
 from local.web_server import WebServer
 
