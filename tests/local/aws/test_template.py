@@ -115,4 +115,5 @@ def test_the_shops_own_template_can_be_read() -> None:
     assert set(template.code_directories.values()) == {project / "functions"}
     assert template.http_api.cors is not None
     assert template.http_api.cors.allow_origins == ("http://localhost:3000",)
-    assert template.asynchronous_retries == {"ReconcileOrdersFunction": 0, "SummarizeAlertsFunction": 0}
+    scheduled = ("EndHoldsFunction", "ReconcileOrdersFunction", "SummarizeAlertsFunction")
+    assert template.asynchronous_retries == dict.fromkeys(scheduled, 0)
