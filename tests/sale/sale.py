@@ -40,7 +40,7 @@ def run_sale(size: Size, *, seed: int, say: Say) -> Balance:
             query(
                 stack.database_address, "UPDATE tickets SET max_quantity = %s WHERE id = %s", size.seats, shop.ticket_id
             )
-            seen = _play(size, Place(stack.api_url, shop.event_id, shop.ticket_id), seed)
+            seen = _play(size, Place(stack.api_url, shop.event_id, shop.ticket_id, size.hold_seconds), seed)
             stack.wait_until_idle(timeout_seconds=size.patience_seconds)
             _report(stack, size, seen, say)
             return _balance(stack, size, seen)

@@ -29,4 +29,4 @@ class Size:
 
 
 FULL = Size()
-SMALL = Size(seats=16, buyers=80, at_once=8, bots=1, bot_requests=15, hold_seconds=2, patience_seconds=90.0)
+SMALL = Size(seats=16, buyers=80, at_once=8, bots=1, bot_requests=15, hold_seconds=3, patience_seconds=90.0)
