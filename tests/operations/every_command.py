@@ -146,7 +146,7 @@ def _page(stage: Stage) -> None:
     page = Page(find(Choice(stack="cachao-local", region=stage.cloud.region)), Guard(sessions=None), changes=True)
     try:
         browser = Browser(page)
-        browser.rows()
+        browser.wait_for_a_row()
         for path in (f"executions/{ended.name}", f"orders/{order_id}", "alerts", "dead-letters"):
             browser.get(f"/api/{path}")
         browser.get("/api/orders", {})

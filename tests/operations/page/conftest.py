@@ -43,6 +43,10 @@ class Browser:
         assert wait_until(lambda: _is_whole(self.get("/api/executions")), 30)
         return {row["name"]: row for row in self.get("/api/executions")["rows"]}
 
+    def wait_for_a_row(self) -> None:
+        """Wait until one execution is described: of an AWS stack that are eight a second, and there may be hundreds."""
+        assert wait_until(lambda: _describes_one(self.get("/api/executions")), 30)
+
     def do(self, action: str, **wish: Any) -> dict[str, Any]:
         """Ask for an action, and give what its command said when it asked, or had ended."""
         job = self.get(f"/api/actions/{action}", wish)
@@ -60,6 +64,10 @@ def said(job: dict[str, Any]) -> str:
 
 def _is_whole(changes: dict[str, Any]) -> bool:
     return bool(changes["looked"]) and all(row.get("known", True) for row in changes["rows"])
+
+
+def _describes_one(changes: dict[str, Any]) -> bool:
+    return bool(changes["looked"]) and any(row.get("known", True) for row in changes["rows"])
 
 
 def _names(headers: dict[str, str]) -> dict[str, str]:
