@@ -69,6 +69,7 @@ def handlers(shop: Shop, scale: Scale, progress: Progress) -> Section:
         notes=[
             f"{batches * _BATCH} payments each way, in turns of {_BATCH}; each order has seats and a code held.",
             "Bare SQL: the same statements with the same parameters in the same transactions, by plain pymysql.",
+            "All steps share one connection here and change its mode twice; each function has one of its own.",
         ],
     )
     for step, (name, spent, floor) in enumerate(

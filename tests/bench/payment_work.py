@@ -13,6 +13,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,8 +27,16 @@ from tests.bench.orders import TOTAL_MINOR, HotTicket, session_id
 STEPS = ("ValidateEvent", "LookUpOrder", "MarkOrderPaid", "CountTicketSale", "CountDiscountUse")
 
 Facts = dict[Any, Any]
-# The statements up to a COMMIT, with their parameters.
-SqlTransaction = list[tuple[str, tuple[Any, ...]]]
+
+
+@dataclass
+class SqlTransaction:
+    """The statements of a transaction, with their parameters; one alone may commit itself."""
+
+    statements: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    commits_itself: bool = False
+
+
 # What one step sends.
 SqlOfStep = list[SqlTransaction]
 
@@ -71,7 +80,7 @@ def listen(warm_up: tuple[HotTicket, int], first: tuple[HotTicket, int], second:
     predicted = _filled(_templates, facts[1])
     assert predicted == recorded[1], f"the SQL of two payments differs in more than ids: {predicted}, {recorded[1]}"
     # Each statement, and each COMMIT.
-    return [sum(len(transaction) + 1 for transaction in sent) for sent in recorded[0]]
+    return [sum(len(each.statements) + (not each.commits_itself) for each in sent) for sent in recorded[0]]
 
 
 # What the handlers send, with the names of facts in place of the facts.
@@ -106,7 +115,13 @@ def _filled(sent: Sequence[SqlOfStep], values: Facts) -> list[SqlOfStep]:
         return values.get(parameter, parameter) if isinstance(parameter, (str, int)) else parameter
 
     return [
-        [[(sql, tuple(fill(parameter) for parameter in parameters)) for sql, parameters in each] for each in step]
+        [
+            SqlTransaction(
+                [(sql, tuple(fill(parameter) for parameter in parameters)) for sql, parameters in each.statements],
+                each.commits_itself,
+            )
+            for each in step
+        ]
         for step in sent
     ]
 
@@ -187,12 +202,16 @@ def _recorded(facts: Facts) -> list[SqlOfStep]:
     from handlers import runtime  # noqa: PLC0415 -- see _handlers
     from handlers.settings import connect_to_database  # noqa: PLC0415 -- see _handlers
 
-    transactions: list[SqlTransaction] = [[]]
+    transactions = [SqlTransaction()]
 
     class Listening(DictCursor):
         def execute(self, query: str, args: Any = None) -> int:
-            transactions[-1].append((query, tuple(args or ())))
-            return super().execute(query, args)
+            transactions[-1].statements.append((query, tuple(args or ())))
+            changed = super().execute(query, args)
+            if self.connection.get_autocommit():
+                transactions[-1].commits_itself = True
+                transactions.append(SqlTransaction())
+            return changed
 
     def connect() -> Connection[DictCursor]:
         connection = connect_to_database()
@@ -200,7 +219,7 @@ def _recorded(facts: Facts) -> list[SqlOfStep]:
         commit = connection.commit
 
         def listening_commit() -> None:
-            transactions.append([])
+            transactions.append(SqlTransaction())
             commit()
 
         connection.commit = listening_commit  # type: ignore[method-assign]
@@ -221,7 +240,7 @@ def _recorded(facts: Facts) -> list[SqlOfStep]:
     with patch.object(runtime.database, "_connect", connect), patch(f"{__name__}._handlers", lambda: handlers):
         _pay(_event_of(facts))
         runtime.database.close()
-    assert transactions[-1] == [], "something was sent and not committed"
+    assert not transactions[-1].statements, "something was sent and not committed"
     return [transactions[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
@@ -247,9 +266,11 @@ def _replay(steps: list[SqlOfStep]) -> list[float]:
         for transactions in steps:
             begin = time.perf_counter()
             for transaction in transactions:
-                for sql, parameters in transaction:
+                connection.autocommit(transaction.commits_itself)
+                for sql, parameters in transaction.statements:
                     cursor.execute(sql, parameters)
-                connection.commit()
+                if not transaction.commits_itself:
+                    connection.commit()
             seconds.append(time.perf_counter() - begin)
     return seconds
 
