@@ -46,6 +46,7 @@ def codes_of_the_api() -> set[str]:
     return found
 
 
+@pytest.mark.full
 def test_every_code_of_the_api_has_words(visitor: Visitor) -> None:
     codes = codes_of_the_api()
     assert {"held", "code_expired", "invalid_token", "try_again"} <= codes
@@ -79,7 +80,7 @@ ANSWERS: Final = [
 ]
 
 
-@pytest.mark.parametrize(("status", "headers", "body", "code"), size(ANSWERS[:2], ANSWERS))
+@pytest.mark.parametrize(("status", "headers", "body", "code"), size(ANSWERS[:1], ANSWERS))
 def test_what_passes_can_be_tried_again(
     visitor: Visitor,
     shop: Shop,
@@ -112,6 +113,7 @@ def test_what_passes_can_be_tried_again(
     assert len(shop.orders(event)) == 1
 
 
+@pytest.mark.full
 def test_an_email_address_is_asked_for(visitor: Visitor, shop: Shop, make_event: MakeEvent) -> None:
     event, page = make_event(("Standard", "25.00", 10)), visitor.page
     buying.fill_in(page, event, email="nobody")
@@ -121,6 +123,7 @@ def test_an_email_address_is_asked_for(visitor: Visitor, shop: Shop, make_event:
     assert shop.orders(event) == []
 
 
+@pytest.mark.full
 def test_a_sign_in_that_ran_out_never_makes_a_guests_order(visitor: Visitor, shop: Shop, make_event: MakeEvent) -> None:
     event, page = make_event(("Standard", "25.00", 10)), visitor.page
     buying.sign_in(page)
@@ -161,6 +164,7 @@ def test_a_wrong_password_is_told(visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="What\N{RIGHT SINGLE QUOTATION MARK}s on")).to_be_visible()
 
 
+@pytest.mark.full
 def test_an_address_that_names_no_order(visitor: Visitor, make_event: MakeEvent) -> None:
     event = make_event(("Standard", "25.00", 10))
     visitor.expected = {404}
