@@ -23,7 +23,7 @@ from ticketing.orders.corrections import Change, Ordered
 from ticketing.orders.counters import CODES, TICKETS, Counter
 from ticketing.orders.lock import lock_order
 from ticketing.orders.status import OrderStatus
-from ticketing.payments import refunds
+from ticketing.payments import ledger, refunds
 
 # Columns that a correction may change, by the words in which they are shown; an e-mail address is never shown.
 _SHOWN: Final = {
@@ -195,7 +195,8 @@ def _work(
         report.moved_on = True
         return
     # What the order leans on, and what it costs, may be others now.
-    refunds.write_refunded_amount(tx, lock_order(tx, order_id, COLUMNS, gone=f"Order {order_id} is gone."))
+    now = lock_order(tx, order_id, COLUMNS, gone=f"Order {order_id} is gone.")
+    refunds.write_refunded_amount(tx, now, ledger.payments_of(tx, order_id))
     after = _snapshot(tx, lock_order(tx, order_id, COLUMNS, gone=f"Order {order_id} is gone."), watched)
     report.changes = [
         Change(of=of, what=what, before=_text(before[of, what]), after=_text(value))

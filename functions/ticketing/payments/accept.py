@@ -143,7 +143,8 @@ def _accept(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
     _remember(tx, order, payment, "accepted")
     if known:
         # Until now another payment may have stood for the order, and have gone back.
-        refunds.write_refunded_amount(tx, {**order, "stripe_payment_intent_id": payment.payment_intent_id})
+        now = {**order, "stripe_payment_intent_id": payment.payment_intent_id}
+        refunds.write_refunded_amount(tx, now, ledger.payments_of(tx, order["id"]))
     _record(tx, order, payment, "paid")
     return _Verdict(PaidOrder(status="paid", changed=True))
 
@@ -196,7 +197,7 @@ def _refuse(
         return _Verdict(PaidOrder(status="refunded", changed=False))
     _remember(tx, order, payment, role)
     if known:
-        refunds.write_refunded_amount(tx, order)
+        refunds.write_refunded_amount(tx, order, ledger.payments_of(tx, order["id"]))
     _record(tx, order, payment, role)
     return _Verdict(error=error(order, payment, situation.read(tx, order["id"], payment.payment_key)))
 

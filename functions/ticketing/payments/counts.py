@@ -101,8 +101,6 @@ def count_ticket_sale(database: Database, order_id: int) -> TicketCount:
             result = "already_counted"
         elif order["status"] != OrderStatus.PAID:
             result = "not_due"
-        elif _count_seats_simply(tx, order):
-            result = "counted"
         else:
             found = _count_seats(tx, order)
             alerts = counts_off.due_alerts(tx, order_id, of=OF_SEATS)
@@ -132,8 +130,6 @@ def count_discount_use(database: Database, order_id: int) -> DiscountCount:
             result = "no_discount"
         elif order["status"] != OrderStatus.PAID:
             result = "not_due"
-        elif _count_use_simply(tx, order):
-            result = "counted"
         else:
             found = _count_use(tx, order)
             alerts = counts_off.due_alerts(tx, order_id, of=OF_USES)
@@ -149,48 +145,6 @@ def _count_held(database: Database, sql: str, order_id: int) -> bool:
     if changed not in {0, _ROWS_OF_BOTH}:
         raise DataInconsistent(f"Order {order_id} and its counter: {changed} rows changed where both should.")
     return changed == _ROWS_OF_BOTH
-
-
-def _count_seats_simply(tx: Transaction, order: Row) -> bool:
-    """Count all seats by one guarded statement; False, and nothing changed, where they do not fit."""
-    quantity, held, ticket_id = order["quantity"], order["held_quantity"], order["ticket_id"]
-    if quantity <= 0 or (held and holds.held_ticket(order) != ticket_id):
-        return False
-    changed = tx.change(
-        "UPDATE tickets SET sold_quantity = COALESCE(sold_quantity, 0) + %s, held_quantity = held_quantity - %s"
-        # Seats that are held already take no more room, even where the limit was lowered meanwhile.
-        " WHERE id = %s AND held_quantity >= %s AND (%s <= 0 OR max_quantity IS NULL"
-        " OR COALESCE(sold_quantity, 0) + held_quantity + %s <= max_quantity)",
-        quantity,
-        held,
-        ticket_id,
-        held,
-        quantity - held,
-        quantity - held,
-    )
-    if changed == 1:
-        _mark_seats(tx, order, Claim(ticket_id, quantity))
-    return changed == 1
-
-
-def _count_use_simply(tx: Transaction, order: Row) -> bool:
-    """Count the use by one guarded statement; False, and nothing changed, where it does not fit."""
-    held, code_id = order["code_held"], order["discount_code_id"]
-    if code_id is None or (held and holds.held_code(order) != code_id):
-        return False
-    changed = tx.change(
-        "UPDATE discount_codes SET used_count = COALESCE(used_count, 0) + 1, held_count = held_count - %s"
-        " WHERE id = %s AND held_count >= %s AND (%s <= 0 OR max_uses IS NULL"
-        " OR COALESCE(used_count, 0) + held_count + %s <= max_uses)",
-        held,
-        code_id,
-        held,
-        1 - held,
-        1 - held,
-    )
-    if changed == 1:
-        _mark_use(tx, order, Claim(code_id, 1))
-    return changed == 1
 
 
 def _count_seats(tx: Transaction, order: Row) -> Literal["counted"] | None:

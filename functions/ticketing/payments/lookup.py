@@ -92,17 +92,13 @@ def look_up_order(
 def _look_up_session(
     database: Database, session: SessionEvent, *, account_is_shared: bool
 ) -> FoundOrder | OtherSession | Foreign:
-    order_id = None if session.order_reference is None else order_id_of(session.order_reference)
-    if order_id is not None:
-        with database.statement() as tx:
-            order = _by_id(tx, order_id)
-        # As a rule: the order waits for this very session. Everything else is looked at as one.
-        its_own = order is not None and order["stripe_checkout_session_id"] == session.session_id
-        if order is not None and its_own and identity.ownership(order, session) == "ours":
-            _check_amount(order, session)
-            return _found(order)
-    with database.transaction() as tx:
+    with database.statement() as tx:
         named, whose = _named_by(tx, session)
+    if named is not None and whose == "ours" and named["stripe_checkout_session_id"] == session.session_id:
+        # As a rule. What it is otherwise takes more than that one statement.
+        _check_amount(named, session)
+        return _found(named)
+    with database.transaction() as tx:
         if named is None or whose != "ours":
             stands_on = _claimants(tx, "stripe_checkout_session_id", session.session_id)
             return _not_ours(

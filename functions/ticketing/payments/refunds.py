@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -128,7 +129,8 @@ def settle_order(tx: Transaction, order: Row, payment_key: str, *, cause: str) -
             else:
                 _carry_by(tx, order, other, cause)
                 order = {**order, "stripe_payment_intent_id": other.stripe_payment_intent_id}
-    write_refunded_amount(tx, order)
+                payments = ledger.payments_of(tx, order["id"])
+    write_refunded_amount(tx, order, payments)
     return RefundRecorded(
         status=status,
         changed=status != order["status"],
@@ -137,15 +139,15 @@ def settle_order(tx: Transaction, order: Row, payment_key: str, *, cause: str) -
     )
 
 
-def write_refunded_amount(tx: Transaction, order: Row) -> None:
+def write_refunded_amount(tx: Transaction, order: Row, payments: Sequence[LedgerPayment]) -> None:
     """Write on a locked order what went back of the payment that carries it now.
 
-    Due whenever that may be another payment than before, or the order's total another one. `order`: what
-    `standing.refunded_amount` reads, as it is now, and `id`.
+    Due whenever that may be another payment than before, or the order's total another one. `order` (what
+    `standing.refunded_amount` reads, and `id`) and its `payments` as they are now.
     """
     tx.change(
         "UPDATE ticket_orders SET refunded_amount = %s WHERE id = %s",
-        standing.refunded_amount(order, ledger.payments_of(tx, order["id"])),
+        standing.refunded_amount(order, payments),
         order["id"],
     )
 
