@@ -1,7 +1,11 @@
-"""Seats whose hold has ended, and that nobody gave back yet: a checkout that wants them ends their sessions itself."""
+"""Seats whose hold has ended, and that nobody gave back yet: a checkout that wants them ends their sessions itself.
+
+So does a schedule, for those that nobody wants (`reconciliation.end_holds`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ticketing.database import Database, Row
@@ -33,11 +37,25 @@ def end_some(database: Database, sessions: EndsSessions, *, ticket_id: int, seat
             ticket_id,
             _MOST,
         )
-    needed = _enough(ended, seats)
-    gone = [order for order, outcome in zip(needed, _end(sessions, needed), strict=True) if outcome == "ended"]
-    for order in gone:
-        release_order(database, order["id"], lost_as="expired", stripe_event_id=_CAUSE)
-    return bool(gone)
+    return "ended" in end_each(database, sessions, _enough(ended, seats), at_once=_MOST)
+
+
+def end_each(database: Database, sessions: EndsSessions, orders: Sequence[Row], *, at_once: int) -> list[Outcome]:
+    """End the sessions of orders whose hold is over, and give each hold back as soon as its session has ended.
+
+    `orders` have `id` and `stripe_checkout_session_id`. Where Stripe does not answer the outcome is `open`.
+
+    Raises:
+        ConfigurationError: the API key is wrong.
+        DatabaseUnavailable: try again; what was done stays done.
+    """
+    outcomes: list[Outcome] = []
+    ids = [str(order["stripe_checkout_session_id"]) for order in orders]
+    for order, outcome in zip(orders, _outcomes(sessions, ids, at_once), strict=True):
+        if outcome == "ended":
+            release_order(database, order["id"], lost_as="expired", stripe_event_id=_CAUSE)
+        outcomes.append(outcome)
+    return outcomes
 
 
 def _enough(orders: list[Row], seats: int) -> list[Row]:
@@ -50,18 +68,18 @@ def _enough(orders: list[Row], seats: int) -> list[Row]:
     return enough
 
 
-def _end(sessions: EndsSessions, orders: list[Row]) -> list[Outcome]:
-    ids = [str(order["stripe_checkout_session_id"]) for order in orders]
+def _outcomes(sessions: EndsSessions, ids: list[str], at_once: int) -> Iterator[Outcome]:
     if len(ids) < 2:  # noqa: PLR2004 -- one needs no thread
-        return [_end_one(sessions, session_id) for session_id in ids]
+        yield from (_end_one(sessions, session_id) for session_id in ids)
+        return
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- few checkouts need it
 
-    with ThreadPoolExecutor(_MOST, thread_name_prefix="stripe") as threads:
-        return list(threads.map(lambda session_id: _end_one(sessions, session_id), ids))
+    with ThreadPoolExecutor(at_once, thread_name_prefix="stripe") as threads:
+        yield from threads.map(lambda session_id: _end_one(sessions, session_id), ids)
 
 
 def _end_one(sessions: EndsSessions, session_id: str) -> Outcome:
     try:
         return end_session(sessions, session_id)
-    except StripeUnavailable:
+    except StripeUnavailable:  # also where the caller's time is over
         return "open"

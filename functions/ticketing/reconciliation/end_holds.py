@@ -7,17 +7,14 @@ See docs/rules.md, "Seats".
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import msgspec
 
+from ticketing.checkout.ended_holds import end_each
 from ticketing.database import Database
-from ticketing.errors import StripeUnavailable
 from ticketing.orders.status import OrderStatus
-from ticketing.payments.release import release_order
 from ticketing.reconciliation.session_search import RateLimitedSessions, Sessions
-from ticketing.stripe.ending import Outcome, end_session
 from ticketing.stripe.rate_limit import RateLimiter
 
 # Of the 25 a second that Stripe takes for an endpoint: buyers who leave, and the reconciliation, ask there, too.
@@ -28,7 +25,6 @@ _MOST: Final = 500
 # Older ones are asked about by the reconciliation. Otherwise those that cannot be ended would be asked about every
 # minute, and stand before the others.
 _MINUTES: Final = 20
-_CAUSE: Final = "hold_ended"
 
 
 class EndedHolds(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +46,7 @@ def end_holds(database: Database, sessions: Sessions, *, deadline: float) -> End
     """
     with database.transaction() as tx:
         ended = tx.all(
-            "SELECT id, stripe_checkout_session_id AS session_id FROM ticket_orders WHERE status = %s"
+            "SELECT id, stripe_checkout_session_id FROM ticket_orders WHERE status = %s"
             " AND hold_expires_at <= UTC_TIMESTAMP(6) AND hold_expires_at > UTC_TIMESTAMP(6) - INTERVAL %s MINUTE"
             " AND stripe_checkout_session_id IS NOT NULL ORDER BY hold_expires_at LIMIT %s",
             OrderStatus.PENDING,
@@ -58,18 +54,5 @@ def end_holds(database: Database, sessions: Sessions, *, deadline: float) -> End
             _MOST,
         )
     limited = RateLimitedSessions(sessions, RateLimiter(_REQUESTS_PER_SECOND, deadline=deadline))
-    outcomes: list[Outcome] = []
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="stripe") as threads:
-        # One after the other as they come: seats are free as soon as their session has ended.
-        for order, outcome in zip(ended, threads.map(lambda one: _end(limited, one["session_id"]), ended), strict=True):
-            outcomes.append(outcome)
-            if outcome == "ended":
-                release_order(database, order["id"], lost_as="expired", stripe_event_id=_CAUSE)
+    outcomes = end_each(database, limited, ended, at_once=_THREADS)
     return EndedHolds(given_back=outcomes.count("ended"), paid=outcomes.count("paid"), left=outcomes.count("open"))
-
-
-def _end(sessions: RateLimitedSessions, session_id: str) -> Outcome:
-    try:
-        return end_session(sessions, session_id)
-    except StripeUnavailable:  # also where the time is over
-        return "open"
