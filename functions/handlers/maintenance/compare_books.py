@@ -11,17 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, Literal, TypeVar
 
-import msgspec
-
 from handlers import stripe_access
 from handlers.runtime import TaskInput, database, task
 from handlers.settings import stripe_account_is_shared
 from ticketing.books import known, recorded
+from ticketing.books.answer import BooksAnswer
 from ticketing.books.compare import compare
-from ticketing.books.lines import BookLine
-from ticketing.books.recorded import Kind, Place, RecordedItem, RecordedPage
+from ticketing.books.recorded import Kind, Place, RecordedItem
 from ticketing.errors import InvalidEvent
-from ticketing.stripe.balance import BalanceLine, PaidOut, Payout, StripeBalance
+from ticketing.stripe.balance import BalanceLine, PaidOut, StripeBalance
 from ticketing.stripe.rate_limit import DeadlineExceeded, RateLimiter
 
 Line = TypeVar("Line", BalanceLine, PaidOut)
@@ -51,28 +49,15 @@ class CompareBooksInput(TaskInput, kw_only=True):
     seconds: float = 20.0
 
 
-class CompareBooksResult(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What was asked for. `after`: where to go on; None: there is no more. `requests`: how many Stripe answered."""
-
-    lines: list[BookLine] = []
-    after: str | None = None
-    payout: Payout | None = None
-    payouts: list[Payout] = []
-    paid_out: list[PaidOut] = []
-    recorded: RecordedPage | None = None
-    looked_up: int = 0
-    requests: int = 0
-
-
 # The answer is too long for a line of the log.
 @task(CompareBooksInput, logs_result=False)
-def handler(given: CompareBooksInput) -> CompareBooksResult:
+def handler(given: CompareBooksInput) -> BooksAnswer:
     """Raises InvalidEvent; DatabaseUnavailable, StripeUnavailable: ask the same again."""
     if given.requests_per_second <= 0:
         raise InvalidEvent("The requests a second are above 0.")
     if given.action == "recorded":
         page = recorded.recorded(database, given.kind, given.since, given.until, after=given.place, limit=_RECORDED)
-        return CompareBooksResult(recorded=page)
+        return BooksAnswer(recorded=page)
     work = _Work(given)
     if given.action == "payout":
         return work.payout()
@@ -93,23 +78,23 @@ class _Work:
         self._deadline = time.monotonic() + min(given.seconds, _MOST_SECONDS)
         self._limiter = RateLimiter(given.requests_per_second, deadline=self._deadline)
 
-    def lines(self) -> CompareBooksResult:
+    def lines(self) -> BooksAnswer:
         """Compare some pages of lines."""
-        result, shared = CompareBooksResult(after=self._given.after), stripe_account_is_shared()
+        result, shared = BooksAnswer(after=self._given.after), stripe_account_is_shared()
         for page in self._pages(result, self._page):
             books = known.read(database, page)
             result.lines += [compare(line, books, now=int(time.time()), shared=shared) for line in page]
         return result
 
-    def paid_out(self) -> CompareBooksResult:
+    def paid_out(self) -> BooksAnswer:
         """Read some pages of what a payout paid out."""
-        result, name = CompareBooksResult(after=self._given.after), self._named_payout()
+        result, name = BooksAnswer(after=self._given.after), self._named_payout()
         for page in self._pages(result, lambda after: self._stripe.ids_paid_out_by(name, after=after)):
             result.paid_out += page
         return result
 
     def _pages(
-        self, result: CompareBooksResult, read: Callable[[str | None], tuple[list[Line], bool]]
+        self, result: BooksAnswer, read: Callable[[str | None], tuple[list[Line], bool]]
     ) -> Iterator[list[Line]]:
         """Give page after page while there is time and room, and note in the result where it stopped."""
         for _ in range(_MOST_PAGES):
@@ -135,20 +120,20 @@ class _Work:
             return self._stripe.paid_out_by(self._given.payout, after=after)
         return self._stripe.made_between(self._given.since, self._given.until, after=after)
 
-    def payout(self) -> CompareBooksResult:
+    def payout(self) -> BooksAnswer:
         """Read a payout."""
         name = self._named_payout()
-        return CompareBooksResult(payout=self._limiter.ask(lambda: self._stripe.payout(name)), requests=1)
+        return BooksAnswer(payout=self._limiter.ask(lambda: self._stripe.payout(name)), requests=1)
 
-    def payouts(self) -> CompareBooksResult:
+    def payouts(self) -> BooksAnswer:
         """Read a page of a span's payouts."""
         given = self._given
         page, more = self._limiter.ask(lambda: self._stripe.payouts(given.since, given.until, after=given.after))
-        return CompareBooksResult(payouts=page, after=page[-1].payout_id if page and more else None, requests=1)
+        return BooksAnswer(payouts=page, after=page[-1].payout_id if page and more else None, requests=1)
 
-    def look_up(self) -> CompareBooksResult:
+    def look_up(self) -> BooksAnswer:
         """Ask Stripe for what the books have and the lines have not, as many as there is time for."""
-        result = CompareBooksResult()
+        result = BooksAnswer()
         for item in self._given.items:
             try:
                 found = self._limiter.ask(functools.partial(self._stripe.movement, item.kind, item.object_id))

@@ -11,10 +11,11 @@ import msgspec
 
 from cachao.command_context import CommandContext
 from cachao.problems import FunctionFailed
+from ticketing.books.answer import BooksAnswer
 from ticketing.books.lines import BookLine
-from ticketing.books.recorded import KINDS, RecordedItem, RecordedPage, not_looked_up
+from ticketing.books.recorded import KINDS, RecordedItem, not_looked_up
 from ticketing.books.tally import Tally
-from ticketing.stripe.balance import PAGE_SIZE, PaidOut, Payout
+from ticketing.stripe.balance import PAGE_SIZE, Payout
 
 _FUNCTION: Final = "CompareBooksFunction"
 _PASSING: Final = frozenset({"DatabaseUnavailable", "StripeUnavailable", "DeadlineExceeded"})
@@ -25,19 +26,6 @@ _PAUSE_SECONDS: Final = 5.0
 # comparison costs no more than a request for fifty lines.
 _LOOK_UPS: Final = 20
 _LINES_FOR_A_LOOK_UP: Final = PAGE_SIZE
-
-
-class _Answer(msgspec.Struct, kw_only=True):
-    """What the function answers (CompareBooksResult)."""
-
-    lines: list[BookLine] = []
-    after: str | None = None
-    payout: Payout | None = None
-    payouts: list[Payout] = []
-    paid_out: list[PaidOut] = []
-    recorded: RecordedPage | None = None
-    looked_up: int = 0
-    requests: int = 0
 
 
 class Reading:
@@ -121,7 +109,7 @@ class Reading:
             if after is None:
                 return found
 
-    def _ask(self, action: str, **question: Any) -> _Answer:  # noqa: ANN401 -- JSON
+    def _ask(self, action: str, **question: Any) -> BooksAnswer:  # noqa: ANN401 -- JSON
         answer = ask(self._context, action, requests_per_second=self._rate, **question)
         self.requests += answer.requests
         return answer
@@ -132,7 +120,7 @@ def read_payout(context: CommandContext, payout_id: str) -> Payout | None:
     return ask(context, "payout", payout=payout_id).payout
 
 
-def ask(context: CommandContext, action: str, **question: Any) -> _Answer:  # noqa: ANN401 -- JSON
+def ask(context: CommandContext, action: str, **question: Any) -> BooksAnswer:  # noqa: ANN401 -- JSON
     """Call the function; while Stripe or the database is away, again.
 
     Raises:
@@ -141,7 +129,7 @@ def ask(context: CommandContext, action: str, **question: Any) -> _Answer:  # no
     payload = {"execution_id": "cachao books", "action": action, **question}
     for failed in itertools.count(1):
         try:
-            return msgspec.convert(context.environment.invoke(_FUNCTION, payload), _Answer)
+            return msgspec.convert(context.environment.invoke(_FUNCTION, payload), BooksAnswer)
         except FunctionFailed as failure:
             if failure.error not in _PASSING or failed > _MOST_FAILED:
                 raise
