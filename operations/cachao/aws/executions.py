@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
@@ -128,12 +128,8 @@ def describe(environment: Environment, arn: str) -> Execution | None:
             return None
         raise
     text = found.get("input") or ""
-    return Execution(
-        arn=found["executionArn"],
-        name=found["name"],
-        status=found["status"],
-        started=found["startDate"],
-        stopped=found.get("stopDate"),
+    return replace(
+        as_listed(found),
         event=summarise(text),
         input=text,
         error=found.get("error"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,18 +41,11 @@ class Alerts:
         return self._environment.alerts_file is not None
 
     def _of_executions(self) -> Iterator[dict[str, Any]]:
-        failed = [
-            found
-            for status in executions.FAILED
-            for found in islice(executions.listed(self._environment, status=status), _LOOKED_AT)
-        ]
-        failed.sort(key=lambda found: found["startDate"], reverse=True)
-        for found in failed[:_LOOKED_AT]:
-            arn = found["executionArn"]
+        for arn in executions.newest(self._environment, statuses=executions.FAILED, limit=_LOOKED_AT):
             if arn not in self._sent:
+                name = arn.rpartition(":")[2]
                 self._sent[arn] = [
-                    {**alert, "execution": found["name"]}
-                    for alert in sent_by(executions.events(self._environment, arn))
+                    {**alert, "execution": name} for alert in sent_by(executions.events(self._environment, arn))
                 ]
             yield from self._sent[arn]
 

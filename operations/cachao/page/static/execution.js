@@ -3,7 +3,7 @@
 import { Keyed, make, place, setText } from "./dom.js";
 import { clock, count, duration, moment, statusWord } from "./format.js";
 import { Picture } from "./picture.js";
-import { Repeating, ask } from "./server.js";
+import { Repeating, looking } from "./server.js";
 
 const RUNNING_MS = 1000;
 const ENDED_MS = 30_000;
@@ -11,10 +11,7 @@ const MARKS = { succeeded: "✓", failed: "✕", caught: "!", running: "…", st
 const WORDS = { succeeded: "succeeded", failed: "failed", caught: "failed, caught", running: "running", stopped: "stopped" };
 
 export class ExecutionView {
-  #known = null;
-
   constructor(name, { actions }) {
-    this.name = name;
     this.actions = actions;
     this.head = make("div", { class: "headline" });
     this.picture = new Picture({ onState: (state) => this.#open(state) });
@@ -28,7 +25,11 @@ export class ExecutionView {
       make("h3", {}, "Steps"), this.steps, this.inputPlace,
     );
     this.element = make("article", { class: "detail", "aria-label": "Execution" }, this.head, this.body);
-    this.repeating = new Repeating(() => this.#look(), RUNNING_MS);
+    this.repeating = new Repeating(looking(`api/executions/${encodeURIComponent(name)}`, {
+      show: (data) => this.#show(data),
+      refuse: (refused) => place(this.head, [make("p", { class: "red" }, refused.message), make("p", {}, refused.advice ?? "")]),
+      keeps: true,
+    }), RUNNING_MS);
   }
 
   close() {
@@ -39,21 +40,8 @@ export class ExecutionView {
     this.repeating.now();
   }
 
-  async #look() {
-    let answer;
-    try {
-      answer = await ask(`api/executions/${encodeURIComponent(this.name)}`, { known: this.#known });
-    } catch (refused) {
-      if (this.#known === null) place(this.head, [make("p", { class: "red" }, refused.message), make("p", {}, refused.advice ?? "")]);
-      return;
-    }
-    if (answer === this.#known) return;
-    this.#known = answer;
-    this.#show(answer.data);
-    this.repeating.milliseconds = answer.data.status === "RUNNING" ? RUNNING_MS : ENDED_MS;
-  }
-
   #show(data) {
+    this.repeating.milliseconds = data.status === "RUNNING" ? RUNNING_MS : ENDED_MS;
     this.body.hidden = false;
     place(this.head, headline(data, this.actions));
     this.picture.show(data.picture);

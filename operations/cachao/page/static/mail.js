@@ -3,18 +3,18 @@
 import { Keyed, make, place } from "./dom.js";
 import { count, moment } from "./format.js";
 import { told } from "./orders.js";
-import { Repeating, ask } from "./server.js";
+import { Repeating, looking } from "./server.js";
 
 const EVERY_MS = 4000;
 
 class Answering {
-  #known = null;
-
   constructor(path, heading) {
-    this.path = path;
     this.answer = make("div", { class: "answer" }, make("p", { class: "quiet" }, "Looking …"));
     this.element = make("section", { class: "page", "aria-labelledby": "heading" }, make("h1", { id: "heading" }, heading), this.answer);
-    this.repeating = new Repeating(() => this.look(), EVERY_MS);
+    this.repeating = new Repeating(looking(path, {
+      show: (data) => place(this.answer, this.show(data)),
+      refuse: (refused) => place(this.answer, told(refused)),
+    }), EVERY_MS);
   }
 
   close() {
@@ -23,18 +23,6 @@ class Answering {
 
   refresh() {
     this.repeating.now();
-  }
-
-  async look() {
-    try {
-      const answer = await ask(this.path, { known: this.#known });
-      if (answer === this.#known) return;
-      this.#known = answer;
-      place(this.answer, this.show(answer.data));
-    } catch (refused) {
-      this.#known = null;
-      place(this.answer, told(refused));
-    }
   }
 }
 

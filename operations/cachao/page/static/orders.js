@@ -3,7 +3,7 @@
 import { blocks } from "./blocks.js";
 import { make, place } from "./dom.js";
 import { duration, moment, statusWord } from "./format.js";
-import { Repeating, ask } from "./server.js";
+import { Repeating, ask, looking } from "./server.js";
 
 const LIST_MS = 5000;
 const ONE_MS = 3000;
@@ -79,17 +79,17 @@ function list(data) {
 }
 
 export class OrderView {
-  #known = null;
-
   constructor(wanted, { actions }) {
-    this.wanted = wanted;
-    this.actions = actions;
     this.answer = make("div", { class: "answer" }, make("p", { class: "quiet" }, "Looking …"));
     this.element = make(
       "section", { class: "page", "aria-labelledby": "heading" },
       make("p", {}, make("a", { href: "#/orders" }, "← Orders")),
       make("h1", { id: "heading" }, /^\d+$/.test(wanted) ? `Order ${wanted}` : wanted), this.answer);
-    this.repeating = new Repeating(() => this.#look(), ONE_MS);
+    this.repeating = new Repeating(looking(`api/orders/${encodeURIComponent(wanted)}`, {
+      show: (data) => place(this.answer, [...one(data), ...(actions?.(data) ?? [])]),
+      refuse: (refused) => place(this.answer, told(refused)),
+      keeps: true,
+    }), ONE_MS);
   }
 
   refresh() {
@@ -98,17 +98,6 @@ export class OrderView {
 
   close() {
     this.repeating.stop();
-  }
-
-  async #look() {
-    try {
-      const answer = await ask(`api/orders/${encodeURIComponent(this.wanted)}`, { known: this.#known });
-      if (answer === this.#known) return;
-      this.#known = answer;
-      place(this.answer, [...one(answer.data), ...(this.actions?.(answer.data) ?? [])]);
-    } catch (refused) {
-      if (this.#known === null) place(this.answer, told(refused));
-    }
   }
 }
 

@@ -54,6 +54,28 @@ export async function ask(path, { body, known, signal } = {}) {
   return { data, tag: answer.headers.get("ETag") };
 }
 
+/**
+ * The work of a `Repeating` that looks at one thing: `show` is given what is there, whenever it is another than before.
+ * `refuse` is given what the server refused; where it `keeps`, what is shown stays, and only a first refusal is told.
+ */
+export function looking(path, { show, refuse, keeps = false }) {
+  let known = null;
+  return async () => {
+    let answer;
+    try {
+      answer = await ask(path, { known });
+    } catch (refused) {
+      if (keeps && known !== null) return;
+      known = null;
+      refuse(refused);
+      return;
+    }
+    if (answer === known) return;
+    known = answer;
+    show(answer.data);
+  };
+}
+
 /** Does something again and again while the page can be seen; the next time begins when this one has ended. */
 export class Repeating {
   #timer = null;
