@@ -51,6 +51,15 @@ def pay(page: Page, card: str = GOOD_CARD) -> None:
     press_pay(page)
 
 
+def pay_by_debit(page: Page) -> None:
+    """Pay by a debit that the bank decides later, and see that this is explained."""
+    page.get_by_text("SEPA Direct Debit").click()
+    page.get_by_label("IBAN").fill(SLOW_IBAN)
+    page.get_by_label("Name").fill("Ada Lovelace")
+    press_pay(page)
+    expect(page.get_by_text("Your bank is working on it.")).to_be_visible()
+
+
 def press_pay(page: Page) -> None:
     """Press the payment page's button."""
     page.get_by_role("button", name=re.compile("^(Pay|Complete)")).click()

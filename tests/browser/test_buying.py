@@ -80,11 +80,7 @@ def test_a_declined_card_then_a_good_one(visitor: Visitor, shop: Shop, make_even
 def test_a_delayed_payment_is_explained_and_comes(visitor: Visitor, shop: Shop, make_event: MakeEvent) -> None:
     event, page = make_event(("Standard", "25.00", 10)), visitor.page
     session = buying.order(page, event)
-    page.get_by_text("SEPA Direct Debit").click()
-    page.get_by_label("IBAN").fill(buying.SLOW_IBAN)
-    page.get_by_label("Name").fill("Ada Lovelace")
-    buying.press_pay(page)
-    expect(page.get_by_text("Your bank is working on it.")).to_be_visible()
+    buying.pay_by_debit(page)
     expect(page.get_by_text("must not pay again")).to_be_visible()
     # Who comes back before the result is told the same.
     visitor.open(f"/events/{event.id}")
@@ -100,11 +96,7 @@ def test_a_delayed_payment_is_explained_and_comes(visitor: Visitor, shop: Shop, 
 def test_a_debit_that_the_bank_refuses(visitor: Visitor, shop: Shop, make_event: MakeEvent) -> None:
     event, page = make_event(("Standard", "25.00", 1)), visitor.page
     session = buying.order(page, event)
-    page.get_by_text("SEPA Direct Debit").click()
-    page.get_by_label("IBAN").fill(buying.SLOW_IBAN)
-    page.get_by_label("Name").fill("Ada Lovelace")
-    buying.press_pay(page)
-    expect(page.get_by_text("Your bank is working on it.")).to_be_visible()
+    buying.pay_by_debit(page)
     shop.stripe.settle(session, succeeded=False)
     shop.wait_for_status(session, "failed")
     page.reload()

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
@@ -58,6 +58,16 @@ def test_packages_are_installed_once_and_again_when_the_lock_changes(project: Pa
     assert len(commands) == 2
 
 
+def on_a_machine(monkeypatch: pytest.MonkeyPatch, *, lacks: Collection[str] = (), as_root: bool = True) -> None:
+    """Where these programs are not, and all others are."""
+    monkeypatch.setattr(setup.os, "geteuid", lambda: 0 if as_root else 1000)  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        setup.shutil,  # type: ignore[attr-defined]
+        "which",
+        lambda name, **_: None if name in lacks else f"/usr/bin/{name}",
+    )
+
+
 @pytest.mark.parametrize("works", [True, False])
 def test_uv_installs_the_packages_or_else_pip(
     project: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch, *, works: bool
@@ -102,8 +112,7 @@ def test_a_missing_lock_is_explained(project: Path, capsys: pytest.CaptureFixtur
 
 
 def test_mariadb_is_installed_by_apt_as_root(commands: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup.os, "geteuid", lambda: 0)  # type: ignore[attr-defined]
-    monkeypatch.setattr(setup.shutil, "which", lambda name, **_: f"/usr/bin/{name}")  # type: ignore[attr-defined]
+    on_a_machine(monkeypatch)
     setup.install_mariadb()
     [command] = commands
     assert command.startswith("env DEBIAN_FRONTEND=noninteractive /usr/bin/apt-get install --yes ")
@@ -114,12 +123,7 @@ def test_mariadb_is_installed_by_apt_as_root(commands: list[str], monkeypatch: p
 def test_where_mariadb_cannot_be_installed_it_is_explained(
     commands: list[str], monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
-    monkeypatch.setattr(setup.os, "geteuid", lambda: 1000)  # type: ignore[attr-defined]
-    monkeypatch.setattr(
-        setup.shutil,  # type: ignore[attr-defined]
-        "which",
-        lambda name, **_: None if name == missing else f"/usr/bin/{name}",
-    )
+    on_a_machine(monkeypatch, lacks={missing}, as_root=False)
     with pytest.raises(setup.SetupError, match="sudo apt-get install mariadb-server"):
         setup.install_mariadb()
     assert commands == []
@@ -128,16 +132,11 @@ def test_where_mariadb_cannot_be_installed_it_is_explained(
 def test_chromium_is_installed_where_no_browser_of_its_kind_is(
     commands: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(setup.os, "geteuid", lambda: 0)  # type: ignore[attr-defined]
-    monkeypatch.setattr(
-        setup.shutil,  # type: ignore[attr-defined]
-        "which",
-        lambda name, **_: None if name in setup.BROWSERS else f"/usr/bin/{name}",
-    )
+    on_a_machine(monkeypatch, lacks=setup.BROWSERS)
     assert setup.install_browser() == 0
     [command] = commands
     assert command.endswith(" chromium-headless-shell")
-    monkeypatch.setattr(setup.shutil, "which", lambda name, **_: f"/usr/bin/{name}")  # type: ignore[attr-defined]
+    on_a_machine(monkeypatch)
     assert setup.install_browser() == 0
     assert len(commands) == 1
 
@@ -145,12 +144,7 @@ def test_chromium_is_installed_where_no_browser_of_its_kind_is(
 def test_chromium_itself_is_installed_where_its_small_form_is_not_known(
     commands: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(setup.os, "geteuid", lambda: 0)  # type: ignore[attr-defined]
-    monkeypatch.setattr(
-        setup.shutil,  # type: ignore[attr-defined]
-        "which",
-        lambda name, **_: None if name in setup.BROWSERS else f"/usr/bin/{name}",
-    )
+    on_a_machine(monkeypatch, lacks=setup.BROWSERS)
     remember = setup.subprocess.run  # type: ignore[attr-defined]
 
     def run(command: Sequence[str], **options: object) -> subprocess.CompletedProcess[bytes]:

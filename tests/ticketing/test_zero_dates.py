@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pytest
@@ -41,12 +40,6 @@ def forget_all_dates(database: Database) -> None:
     with database.transaction() as tx:
         for table, columns in NO_DATES.items():
             tx.change(f"UPDATE {table} SET {', '.join(f'{column} = %s' for column in columns)}", *[ZERO] * len(columns))
-
-
-@pytest.fixture
-def stand_in() -> Iterator[StripeStandIn]:
-    with StripeStandIn() as running:
-        yield running
 
 
 @pytest.mark.parametrize(

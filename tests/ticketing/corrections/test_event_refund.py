@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
@@ -36,12 +35,6 @@ from ticketing.stripe.refunds import StripeRefunds
 from ticketing.stripe.sessions import StripeSessions
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def stand_in() -> Iterator[StripeStandIn]:
-    with StripeStandIn() as made:
-        yield made
 
 
 class Shop:

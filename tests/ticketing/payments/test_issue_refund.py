@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import stripe
 
@@ -31,19 +29,7 @@ from ticketing.payments import ledger
 from ticketing.payments.disputes import record_dispute
 from ticketing.payments.issue_refund import PartRefund, refund_payment, refundable_payments
 from ticketing.payments.refunds import record_refund
-from ticketing.stripe.client import client
 from ticketing.stripe.refunds import StripeRefunds
-
-
-@pytest.fixture
-def stand_in() -> Iterator[StripeStandIn]:
-    with StripeStandIn() as running:
-        yield running
-
-
-@pytest.fixture
-def api(stand_in: StripeStandIn) -> stripe.StripeClient:
-    return client("sk_test_local", api_base=stand_in.url, network_retries=0)
 
 
 def paid_at_stripe(stand_in: StripeStandIn, order: int, amount: int = 2000) -> str:

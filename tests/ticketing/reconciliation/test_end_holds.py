@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -19,19 +18,7 @@ from tests.factories import create_order, names_of
 from tests.ticketing.paid_orders import entries, order_row, seats, status
 from ticketing.database import Database
 from ticketing.reconciliation.end_holds import EndedHolds, end_holds
-from ticketing.stripe.client import client
 from ticketing.stripe.sessions import StripeSessions
-
-
-@pytest.fixture
-def stand_in() -> Iterator[StripeStandIn]:
-    with StripeStandIn() as running:
-        yield running
-
-
-@pytest.fixture
-def api(stand_in: StripeStandIn) -> stripe.StripeClient:
-    return client("sk_test_local", api_base=stand_in.url, network_retries=0)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -26,24 +26,12 @@ from ticketing.reconciliation import ended_orders
 from ticketing.reconciliation import run as reconciliation
 from ticketing.reconciliation.repair import ReconciledItem
 from ticketing.reconciliation.run import Options, Report, reconcile
-from ticketing.stripe.client import client
 from ticketing.stripe.event_list import StripeEventList
 from ticketing.stripe.rate_limit import RateLimiter
 from ticketing.stripe.sessions import StripeSessions
 
 FAST = 2000.0
 LONG_AGO = datetime(2020, 1, 1)  # noqa: DTZ001 -- UTC without a zone, as in the database
-
-
-@pytest.fixture
-def stand_in() -> Iterator[StripeStandIn]:
-    with StripeStandIn() as running:
-        yield running
-
-
-@pytest.fixture
-def api(stand_in: StripeStandIn) -> stripe.StripeClient:
-    return client("sk_test_local", api_base=stand_in.url, network_retries=0)
 
 
 class Shop:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -246,12 +245,6 @@ WORKS = {
 def live(empty_schema: Connect, mariadb: MariaDB) -> Connect:
     """The database of a shop, as root: its tables are made with rights that the shop's user does not have."""
     return connect_to(mariadb, f"{mariadb.name}_empty", user="root")
-
-
-@pytest.fixture
-def stand_in() -> Iterator[StripeStandIn]:
-    with StripeStandIn() as running:
-        yield running
 
 
 def everything(connect: Connect) -> list[str]:

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from local.stripe_stand_in import SessionSeed, StripeStandIn
 from ticketing.errors import StripeUnavailable
 from ticketing.stripe.client import client
 from ticketing.stripe.sessions import StripeSessions
-
-
-@pytest.fixture
-def stand_in() -> Iterator[StripeStandIn]:
-    with StripeStandIn() as running:
-        yield running
 
 
 @pytest.fixture
