@@ -56,7 +56,7 @@ def _run_until_asked_to_stop(given: argparse.Namespace, stripe_secret_key: str |
     # Imported late: they take seconds, and a wrong argument should be told at once.
     from local.aws.cloud import DeploymentError  # noqa: PLC0415
     from local.aws.template import TemplateError  # noqa: PLC0415
-    from local.database.mariadb import MariaDBUnavailableError  # noqa: PLC0415
+    from local.database.installation import MariaDBUnavailableError  # noqa: PLC0415
     from local.stack import AlreadyRunningError, LocalStack, MigrationError, StackOptions  # noqa: PLC0415
 
     options = StackOptions(

@@ -125,7 +125,9 @@ def find_python() -> str:
 
 
 def has_mariadb() -> bool:
-    """Whether mariadbd and its installer can be found."""
+    """Whether mariadbd and its installer can be found, or MARIADB_HOME says where another one is."""
+    if os.environ.get("MARIADB_HOME"):
+        return True
     path = os.pathsep.join([os.environ.get("PATH", ""), *MARIADB_PLACES])
     return all(shutil.which(name, path=path) for name in ("mariadbd", "mariadb-install-db"))
 

@@ -15,6 +15,7 @@ from typing import IO, Self
 
 import pymysql
 
+from local.database.installation import Installation, MariaDBUnavailableError, find_installation
 from local.private_files import append_private
 from local.processes import LOOPBACK, free_port, spawn, stop
 from local.signals import stop_if_asked
@@ -28,19 +29,14 @@ _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 _PROBE_SECONDS = 2.0
 _PORTS_TRIED = 3
-_EXECUTABLE_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
 
-# Throw-away servers only: nothing is written to disk before a COMMIT returns.
+# Throw-away servers only: nothing is written to disk before a COMMIT returns. Loose: ignored where it does not exist.
 _NOT_DURABLE = (
     "--innodb-flush-log-at-trx-commit=0",
-    "--innodb-flush-method=nosync",
+    "--loose-innodb-flush-method=nosync",
     "--innodb-doublewrite=0",
-    "--sync-frm=0",
+    "--loose-sync-frm=0",
 )
-
-
-class MariaDBUnavailableError(RuntimeError):
-    """MariaDB is not installed, or did not start. The message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +48,6 @@ class DatabaseAddress:
     user: str
     password: str
     name: str
-
-
-def find_executable(*names: str) -> str | None:
-    """Path of the first of these programs that is installed, also where sbin is not on the PATH."""
-    path = os.pathsep.join([os.environ.get("PATH", ""), *_EXECUTABLE_FOLDERS])
-    return next((found for name in names if (found := shutil.which(name, path=path))), None)
 
 
 class MariaDB:
@@ -148,21 +138,17 @@ class MariaDB:
         Raises:
             MariaDBUnavailableError: not installed, or it ended or stayed silent; with its last log lines.
         """
-        server = find_executable("mariadbd", "mysqld")
-        if server is None:
-            raise MariaDBUnavailableError(
-                "mariadbd is not installed. On Debian or Ubuntu: sudo apt-get install mariadb-server"
-            )
         self.directory.mkdir(parents=True, exist_ok=True)
+        installation = find_installation(self.directory / "installation")
         self.password = self._load_or_make_password()
-        self._create_data_directory()
+        self._create_data_directory(installation)
         startup_sql = self._write_startup_sql()
         for tries_left in reversed(range(_PORTS_TRIED)):
             if not self._had_port:  # after a kill it must come back where its clients look for it
                 self.port = free_port(self.port)
             log_began_at = self.log_file.stat().st_size if self.log_file.exists() else 0
             try:
-                self._launch_and_wait(server, startup_sql)
+                self._launch_and_wait(installation, startup_sql)
             except MariaDBUnavailableError:
                 # Between the look for a free port and the server's bind() somebody else may take it.
                 if self._had_port or not tries_left or not self._port_was_taken(log_began_at):
@@ -171,10 +157,10 @@ class MariaDB:
                 self._had_port = True
                 return
 
-    def _launch_and_wait(self, server: str, startup_sql: Path) -> None:
+    def _launch_and_wait(self, installation: Installation, startup_sql: Path) -> None:
         try:
             with append_private(self.log_file) as log:
-                self._launch(server, startup_sql, log)
+                self._launch(installation, startup_sql, log)
             self._wait_until_ready()
         except BaseException:
             self.kill()
@@ -206,19 +192,18 @@ class MariaDB:
         _write_private(file, password + "\n")
         return password
 
-    def _create_data_directory(self) -> None:
+    def _create_data_directory(self, installation: Installation) -> None:
         data = self.directory / "data"
         if data.exists():
             return
-        installer = find_executable("mariadb-install-db", "mysql_install_db")
-        if installer is None:
-            raise MariaDBUnavailableError("mariadb-install-db is missing; it comes with mariadb-server")
         # Renamed into place only when complete: an interrupted first start leaves nothing half-made.
         unfinished = self.directory / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         command = [
-            installer,
+            installation.installer,
             "--no-defaults",
+            "--force",  # no account needs this machine's name
+            *installation.options,
             f"--datadir={unfinished}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
@@ -276,11 +261,12 @@ class MariaDB:
         _write_private(file, ";\n".join(statements) + ";\n")  # one statement a line, as --init-file wants
         return file
 
-    def _launch(self, server: str, startup_sql: Path, log: IO[bytes]) -> None:
+    def _launch(self, installation: Installation, startup_sql: Path, log: IO[bytes]) -> None:
         socket_file = self._choose_socket_file()
         command = [
-            server,
+            installation.server,
             "--no-defaults",
+            *installation.options,
             f"--datadir={self.directory / 'data'}",
             f"--port={self.port}",
             f"--bind-address={LOOPBACK}",

@@ -40,7 +40,7 @@ def _run_or_say_why_not(given: argparse.Namespace) -> int:
     # Imported late: they take seconds, and a wrong argument should be told at once.
     from local.aws.cloud import DeploymentError  # noqa: PLC0415
     from local.aws.template import TemplateError  # noqa: PLC0415
-    from local.database.mariadb import MariaDBUnavailableError  # noqa: PLC0415
+    from local.database.installation import MariaDBUnavailableError  # noqa: PLC0415
     from local.stack import MigrationError  # noqa: PLC0415
 
     try:

@@ -9,7 +9,8 @@ import pymysql
 import pytest
 
 from local.database import mariadb
-from local.database.mariadb import MariaDB, MariaDBUnavailableError
+from local.database.installation import MariaDBUnavailableError
+from local.database.mariadb import MariaDB
 from local.processes import free_port
 from tests.local.conftest import environment_for_python, is_alive, wait_until
 
@@ -99,12 +100,6 @@ def test_it_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     assert wait_until(lambda: not is_alive(pid))
-
-
-def test_a_missing_server_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mariadb, "find_executable", lambda *_names: None)
-    with pytest.raises(MariaDBUnavailableError, match="apt-get install mariadb-server"):
-        MariaDB(tmp_path).start()
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
