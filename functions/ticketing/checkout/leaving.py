@@ -44,8 +44,9 @@ def leave_checkout(database: Database, sessions: Callable[[], EndsSessions], tok
         waits = order["status"] == OrderStatus.PENDING and order["stripe_checkout_session_id"] is not None
         if waits:
             tx.change(
-                "UPDATE ticket_orders SET hold_expires_at = UTC_TIMESTAMP(6)"
-                " WHERE id = %s AND status = %s AND hold_expires_at > UTC_TIMESTAMP(6)",
+                # Not a condition on the time: by that the order could be sought, and others' rows be met.
+                "UPDATE ticket_orders SET hold_expires_at = LEAST(hold_expires_at, UTC_TIMESTAMP(6))"
+                " WHERE id = %s AND status = %s",
                 order["id"],
                 OrderStatus.PENDING,
             )
