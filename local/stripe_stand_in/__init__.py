@@ -11,7 +11,8 @@ Test cards and IBANs are Stripe's (instruments.py); what time does (expiry, debi
 by itself. How a test plays disputes, failing refunds, strangers and misfortune: README.md.
 
 Endpoints: Checkout Sessions (create, retrieve, list, line items, expire), PaymentIntents and Charges
-(retrieve), Refunds (create, retrieve, list), Disputes and Events (retrieve, list), Account (retrieve),
+(retrieve), Refunds (create, retrieve, list), Disputes (retrieve, list, update, close), Files (evidence: create,
+retrieve), Events (retrieve, list), Balance Transactions and Payouts (retrieve, list), Account (retrieve),
 Webhook Endpoints (create, retrieve, list, update, delete), and of API v2 Event Destinations (those, disable, enable,
 ping) and Events (retrieve).
 
@@ -22,7 +23,7 @@ What it does not imitate:
   promotion codes, Connect, invoices. A parameter that Stripe knows and the stand-in does not is refused
   with the code `not_imitated_by_the_stand_in`, never ignored.
 - Other API versions: objects always have the shape of `context.API_VERSION`, whatever is asked for.
-- 3-D Secure, Radar, fees, balance transactions, payouts, receipts and e-mails; a card's expiry and
+- 3-D Secure, Radar, receipts and e-mails, a file's content; a card's expiry and
   security code are not looked at.
 - Payment methods but cards and SEPA Direct Debit; exchange rates are the caller's.
 - Live mode, publishable keys, permissions of restricted keys.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 import msgspec
 from werkzeug.exceptions import HTTPException
@@ -16,6 +17,7 @@ from local.stripe_stand_in import ids
 from local.stripe_stand_in.context import Context, RequestInfo
 from local.stripe_stand_in.errors import ApiError, invalid_parameter
 from local.stripe_stand_in.faults import Fault, Faults
+from local.stripe_stand_in.files import uploaded
 from local.stripe_stand_in.idempotency import Call, IdempotencyKeys, SavedAnswer
 from local.stripe_stand_in.json_object import JsonObject
 from local.stripe_stand_in.parameters import Raw, decode, decode_json
@@ -212,6 +214,9 @@ def _route(request: Request) -> tuple[Route, str]:
 def _parameters(request: Request) -> dict[str, Raw]:
     if request.method in {"GET", "DELETE"}:
         return decode(request.query_string.decode("ascii", "replace"))
+    if request.mimetype == "multipart/form-data":
+        sent = {name: uploaded(file.filename or "", file.read()) for name, file in request.files.items()}
+        return decode(urlencode(list(request.form.items(multi=True)))) | sent
     body = request.get_data()
     if request.path.startswith("/v2/"):
         return decode_json(body)

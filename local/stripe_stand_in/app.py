@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LARGEST_BODY = 4 * 1024 * 1024
+_LARGEST_BODY = 8 * 1024 * 1024
 
 
 class _BoundedRequest(Request):

@@ -11,7 +11,7 @@ from local.stripe_stand_in.listing import LIST_FIELDS, list_objects
 from local.stripe_stand_in.parameters import HashOf, string
 from local.stripe_stand_in.store import Record
 
-LIST = HashOf(LIST_FIELDS | {"payment_intent": string()}, known_to_stripe=lambda: ("charge",))
+LIST = HashOf(LIST_FIELDS | {"payment_intent": string(), "charge": string()})
 Decision = Literal["won", "lost", "warning_closed"]
 
 _EVIDENCE_SECONDS = 9 * 24 * 3600
@@ -214,6 +214,11 @@ def retrieve(context: Context, dispute_id: str, parameters: JsonObject) -> JsonO
 
 
 def list_disputes(context: Context, parameters: JsonObject) -> JsonObject:
-    """Return disputes, newest first, of one payment or of all."""
+    """Return disputes, newest first, of one payment or charge or of all."""
+    if "charge" in parameters:
+        charge = context.store.get("charge", parameters["charge"])
+        if charge is None:
+            raise resource_missing("charge", parameters["charge"], "charge")
+        parameters["payment_intent"] = charge.payment_intent
     page = list_objects(context, "dispute", parameters, "/v1/disputes")
     return expand(context, page, parameters.get("expand", []))

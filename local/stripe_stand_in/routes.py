@@ -7,9 +7,11 @@ from typing import Literal
 from local.stripe_stand_in import (
     balance_requests,
     destination_requests,
+    dispute_requests,
     disputes,
     endpoint_requests,
     events,
+    files,
     payments,
     refunds,
     session_parameters,
@@ -73,6 +75,20 @@ ROUTES = (
     Route("GET", "/v1/refunds/<id>", RETRIEVE, lambda c, given, _r, key: refunds.retrieve(c, key, given)),
     Route("GET", "/v1/disputes", disputes.LIST, lambda c, given, _r, _: disputes.list_disputes(c, given)),
     Route("GET", "/v1/disputes/<id>", RETRIEVE, lambda c, given, _r, key: disputes.retrieve(c, key, given)),
+    Route(
+        "POST",
+        "/v1/disputes/<id>",
+        dispute_requests.UPDATE,
+        lambda c, given, request, key: dispute_requests.update(c, key, given, request),
+    ),
+    Route(
+        "POST",
+        "/v1/disputes/<id>/close",
+        RETRIEVE,
+        lambda c, given, _r, key: dispute_requests.close(c, key, given),
+    ),
+    Route("POST", "/v1/files", files.CREATE, lambda c, given, _r, _: files.create(c, given)),
+    Route("GET", "/v1/files/<id>", RETRIEVE, lambda c, given, _r, key: files.retrieve(c, key, given)),
     Route(
         "GET",
         "/v1/balance_transactions",

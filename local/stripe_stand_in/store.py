@@ -19,7 +19,7 @@ from local.stripe_stand_in.json_object import JsonObject
 
 Kind = Literal[
     "checkout.session", "payment_intent", "charge", "refund", "dispute", "event", "connected_event", "ping",
-    "balance_transaction", "payout",
+    "balance_transaction", "payout", "file",
 ]  # fmt: skip
 
 _SCHEMA = """

@@ -41,6 +41,7 @@ OBJECTS = (
     "Charge",
     "Dispute",
     "Event",
+    "File",
     "LineItem",
     "PaymentIntent",
     "PaymentMethod",

@@ -93,10 +93,15 @@ def client(
     stripe.enable_telemetry = False
     return stripe.StripeClient(
         api_key,
-        base_addresses={"api": api_base.rstrip("/")},
+        base_addresses={"api": api_base.rstrip("/"), "files": _files_base(api_base)},
         max_network_retries=network_retries,
         http_client=PooledHttpClient(api_base, connect_seconds=connect_seconds, read_seconds=read_seconds),
     )
+
+
+def _files_base(api_base: str) -> str:
+    """Give where files are sent: Stripe has a host of its own for them, a stand-in has one address."""
+    return api_base.rstrip("/").replace("://api.stripe.com", "://files.stripe.com")
 
 
 @contextlib.contextmanager

@@ -67,7 +67,7 @@ class _WithoutPauses(stripe.RequestsClient):
 def client_of(stand_in: StripeStandIn, key: str = KEY, retries: int = 0) -> stripe.StripeClient:
     return stripe.StripeClient(
         key,
-        base_addresses={"api": stand_in.url},
+        base_addresses={"api": stand_in.url, "files": stand_in.url},
         max_network_retries=retries,
         http_client=_WithoutPauses(timeout=5),
     )

@@ -6,6 +6,7 @@ DEVIATIONS, with its reason. As the stand-in refuses all that it does not take, 
 parameter that Stripe does not know.
 """
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,10 +43,14 @@ CALLS: Final = {
     ),
     "v1.checkout.sessions.list": ("GET /v1/checkout/sessions", "params.checkout.SessionListParams"),
     "v1.checkout.sessions.retrieve": ("GET /v1/checkout/sessions/<id>", "params.checkout.SessionRetrieveParams"),
+    "v1.disputes.close": ("POST /v1/disputes/<id>/close", "params.DisputeCloseParams"),
     "v1.disputes.list": ("GET /v1/disputes", "params.DisputeListParams"),
     "v1.disputes.retrieve": ("GET /v1/disputes/<id>", "params.DisputeRetrieveParams"),
+    "v1.disputes.update": ("POST /v1/disputes/<id>", "params.DisputeUpdateParams"),
     "v1.events.list": ("GET /v1/events", "params.EventListParams"),
     "v1.events.retrieve": ("GET /v1/events/<id>", "params.EventRetrieveParams"),
+    "v1.files.create": ("POST /v1/files", "params.FileCreateParams"),
+    "v1.files.retrieve": ("GET /v1/files/<id>", "params.FileRetrieveParams"),
     "v1.payment_intents.retrieve": ("GET /v1/payment_intents/<id>", "params.PaymentIntentRetrieveParams"),
     "v1.payouts.list": ("GET /v1/payouts", "params.PayoutListParams"),
     "v1.payouts.retrieve": ("GET /v1/payouts/<id>", "params.PayoutRetrieveParams"),
@@ -98,6 +103,7 @@ CLASSES: Final = {
     "checkout.session": "Session",
     "dispute": "Dispute",
     "event": "Event",
+    "file": "File",
     "item": "LineItem",
     "payment_intent": "PaymentIntent",
     "payout": "Payout",
@@ -278,6 +284,7 @@ def _play(stand_in: StripeStandIn) -> list[str]:
     stand_in.refund(disputed, amount=100)
     stand_in.open_dispute(disputed, inquiry=True)
     stand_in.escalate_dispute(disputed)
+    _answer(stand_in, disputed)
     stand_in.move_balance("stripe_fee", -200, description="Radar (2026-11-01 - 2026-11-30)")
     stand_in.move_balance("adjustment", 150)
     paid_out = stand_in.pay_out(everything=True)
@@ -285,6 +292,13 @@ def _play(stand_in: StripeStandIn) -> list[str]:
     stand_in.fail_payout(paid_out["id"])
     assert stand_in.pay_out(amount=100) is not None
     return [*sessions, *opened]
+
+
+def _answer(stand_in: StripeStandIn, payment: str) -> None:
+    client = client_of(stand_in)
+    file = client.v1.files.create({"purpose": "dispute_evidence", "file": io.BytesIO(b"%PDF-1.7")})
+    [dispute] = client.v1.disputes.list({"payment_intent": payment}).data
+    client.v1.disputes.update(dispute.id, {"evidence": {"receipt": file.id, "service_date": "29 November 2026"}})
 
 
 def _refund(stand_in: StripeStandIn, payment: str) -> None:
@@ -315,7 +329,10 @@ def _listed(stand_in: StripeStandIn) -> Iterator[Json]:
     ):
         yield from _get(stand_in, path, {"limit": 100})["data"]
     for event in _get(stand_in, "/v1/events", {"limit": 100})["data"]:
-        yield event["data"]["object"]
+        shown = event["data"]["object"]
+        yield shown
+        if shown["object"] == "dispute" and shown["evidence"]["receipt"]:
+            yield _get(stand_in, f"/v1/files/{shown['evidence']['receipt']}")
         yield _get(stand_in, f"/v2/core/events/{thin_event_id(event['id'])}")
     stand_in.context.webhook_endpoints.append(WebhookEndpoint("https://shop.example/webhooks/stripe"))
     yield from _get(stand_in, "/v1/webhook_endpoints")["data"]

@@ -1,5 +1,6 @@
 """Inquiries, disputes in part, lost and won, and refunds that do not arrive."""
 
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import stripe
 
 from local.stripe_stand_in import ApiError, EventDestination, SessionSeed, StripeStandIn
+from local.stripe_stand_in.dispute_requests import _LONG_TEXTS
 from tests.local.stripe_stand_in.support import Bus, Clock, client_of
 
 Types = Callable[[], list[str]]
@@ -95,6 +97,74 @@ def test_a_dispute_of_a_part_is_lost_and_then_won(
         stand_in.close_dispute(payment, status="warning_closed")
     with pytest.raises(ApiError, match="No such dispute"):
         stand_in.close_dispute("dp_nobody", status="won")
+
+
+def test_a_dispute_is_answered_once(
+    stand_in: StripeStandIn, client: stripe.StripeClient, clock: Clock, payment: str, types: Types
+) -> None:
+    dispute = stand_in.open_dispute(payment)["id"]
+    file = client.v1.files.create({"purpose": "dispute_evidence", "file": io.BytesIO(b"%PDF-1.7 a receipt")})
+    assert (file.type, file.size, client.v1.files.retrieve(file.id).id) == ("pdf", 18, file.id)
+    staged = client.v1.disputes.update(dispute, {"evidence": {"receipt": file.id}, "submit": False})
+    assert (staged.status, staged.evidence_details.has_evidence) == ("needs_response", True)
+    clock.advance(10 * 24 * 3600)
+    answered = client.v1.disputes.update(dispute, {"evidence": {"customer_name": "Jenny"}})
+    assert (answered.evidence.receipt, answered.evidence.customer_name) == (file.id, "Jenny")
+    details = answered.evidence_details
+    assert (answered.status, details.submission_count, details.past_due) == ("under_review", 1, True)
+    assert types()[2:] == ["charge.dispute.updated"] * 2
+    with pytest.raises(stripe.InvalidRequestError, match="takes no evidence"):
+        client.v1.disputes.update(dispute, {"evidence": {"customer_name": "Rosen"}})
+    with pytest.raises(stripe.InvalidRequestError, match="cannot be closed"):
+        client.v1.disputes.close(dispute)
+
+
+@pytest.mark.parametrize(
+    ("inquiry", "text", "ends"),
+    [
+        (False, "winning_evidence", "won"),
+        (False, "losing_evidence", "lost"),
+        (True, "winning_evidence", "warning_closed"),
+        (True, "anything else", "warning_under_review"),
+    ],
+)
+def test_in_test_mode_the_evidence_decides(
+    stand_in: StripeStandIn, client: stripe.StripeClient, payment: str, inquiry: bool, text: str, ends: str
+) -> None:
+    dispute = stand_in.open_dispute(payment, inquiry=inquiry)["id"]
+    answered = client.v1.disputes.update(dispute, {"evidence": {"uncategorized_text": text}})
+    assert answered.status == ("warning_under_review" if inquiry else "under_review")
+    assert client.v1.disputes.retrieve(dispute).status == ends
+
+
+def test_a_dispute_is_accepted(
+    stand_in: StripeStandIn, client: stripe.StripeClient, payment: str, types: Types
+) -> None:
+    dispute = stand_in.open_dispute(payment)
+    assert [one.id for one in client.v1.disputes.list({"charge": dispute["charge"]}).data] == [dispute["id"]]
+    assert client.v1.disputes.close(dispute["id"]).status == "lost"
+    assert types()[2:] == ["charge.dispute.closed"]
+    with pytest.raises(stripe.InvalidRequestError, match="cannot be closed"):
+        client.v1.disputes.close(dispute["id"])
+
+
+def test_evidence_that_stripe_does_not_take_is_refused(
+    stand_in: StripeStandIn, client: stripe.StripeClient, payment: str
+) -> None:
+    dispute = stand_in.open_dispute(payment)["id"]
+    evidence: Any
+    for evidence, said in (
+        ({"uncategorized_text": "x" * 20_001}, "at most 20000"),
+        ({"receipt": "file_none"}, "No such file upload"),
+        ({"receipt_": "file_none"}, "unknown parameter"),
+        (dict.fromkeys(_LONG_TEXTS, "x" * 20000), "150000"),
+    ):
+        with pytest.raises(stripe.InvalidRequestError, match=said):
+            client.v1.disputes.update(dispute, {"evidence": evidence, "submit": False})
+    for content, said in ((b"GIF89a", "PDF, JPEG, PNG"), (b"%PDF-" + bytes(5_000_000), "too large")):
+        with pytest.raises(stripe.InvalidRequestError, match=said):
+            client.v1.files.create({"purpose": "dispute_evidence", "file": io.BytesIO(content)})
+    assert client.v1.disputes.retrieve(dispute).evidence_details.has_evidence is False
 
 
 def test_a_refund_fails_at_once(
