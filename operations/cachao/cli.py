@@ -25,6 +25,7 @@ from cachao.corrections.move import move
 from cachao.corrections.sale import sale
 from cachao.corrections.take_back import take_back
 from cachao.counts import counts
+from cachao.dispute.command import dispute
 from cachao.disputes import disputes
 from cachao.doctor.command import doctor
 from cachao.event import event
@@ -141,6 +142,7 @@ for _command in (
     executions,
     orders,
     disputes,
+    dispute,
     books,
     show,
     watch,

@@ -31,6 +31,7 @@ from tests.operations.page.conftest import Browser
 from tests.operations.recorded import Recorder
 from tests.operations.replay.test_replay import send_dead_letter
 from tests.operations.test_commands import late_order
+from tests.operations.test_dispute import open_dispute
 from tests.workflow.conftest import Ended
 from ticketing.database import Database
 
@@ -118,6 +119,13 @@ def _lists(stage: Stage) -> None:
     stage.run("orders")
     stage.run("orders", "--csv")
     stage.run("disputes")
+
+
+@scenario("dispute")
+def _dispute(stage: Stage) -> None:
+    Path("scan.pdf").write_bytes(b"%PDF-1.7")
+    opened = open_dispute(stage.database, stage.given("stripe_stand_in"), create_order(stage.database))
+    stage.run("dispute", opened["id"], "--evidence", "scan.pdf", "--submit", "--yes")
 
 
 @scenario("show")

@@ -87,7 +87,7 @@ class RefundSeats(msgspec.Struct, frozen=True, kw_only=True, tag="refund_seats",
         begun = corrections.under_way(tx, order_id)
         if begun is not None and begun["request"] != outcome.request:
             raise CorrectionRefused(
-                f"Another refund of order {order_id} is under way (correction {begun['id']}).",
+                f"Something else is under way with order {order_id} (correction {begun['id']}).",
                 advice=f"Let it end first: cachao {begun['request']}",
             )
         if begun is None:

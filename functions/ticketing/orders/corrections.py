@@ -42,10 +42,15 @@ def keep(tx: Transaction, order_id: int, ordered: Ordered, changes: list[Change]
     return correction_id
 
 
-def begin(tx: Transaction, order_id: int, ordered: Ordered, *, refunded_minor: int) -> int:
-    """Keep a correction whose refund is still to be made; give its id. `refunded_minor`: what went back before."""
+def begin(tx: Transaction, order_id: int, ordered: Ordered, *, refunded_minor: int | None = None) -> int:
+    """Keep a correction that Stripe is still to be asked for; give its id. `refunded_minor`: what went back before."""
     correction_id = _insert(tx, order_id, ordered, [])
-    tx.change("UPDATE order_corrections SET refunded_minor = %s WHERE id = %s", refunded_minor, correction_id)
+    if refunded_minor is not None:
+        tx.change(
+            "UPDATE order_corrections SET refunded_minor = %s WHERE id = %s",
+            refunded_minor,
+            correction_id,
+        )
     return correction_id
 
 
@@ -67,7 +72,7 @@ def finish(tx: Transaction, order_id: int, correction_id: int, ordered: Ordered,
 
 
 def give_up(tx: Transaction, correction_id: int) -> None:
-    """Note that a correction came to nothing: its refund was refused, or failed. The same words may be said again."""
+    """Note that a correction came to nothing: Stripe refused. The same words may be said again."""
     tx.change(
         "UPDATE order_corrections SET done_at = UTC_TIMESTAMP(6), request = CONCAT(LEFT(request, 240), ' (refused)')"
         " WHERE id = %s AND done_at IS NULL",
@@ -76,7 +81,7 @@ def give_up(tx: Transaction, correction_id: int) -> None:
 
 
 def under_way(tx: Transaction, order_id: int) -> Row | None:
-    """Give the correction of an order whose refund is still to be made, or was made and is not written down."""
+    """Give the correction of an order that Stripe is still to be asked for, or did and that is not written down."""
     return tx.one(
         "SELECT id, request, payment_key, amount_minor, refunded_minor, corrected_by, reason FROM order_corrections"
         " WHERE order_id = %s AND done_at IS NULL ORDER BY id LIMIT 1",

@@ -139,6 +139,11 @@ def stripe_errors(doing: str) -> Iterator[None]:
         ) from None
 
 
+def is_replayed(error: stripe.StripeError) -> bool:
+    """Tell whether Stripe repeats what it answered to the same idempotency key before, as it does for a day."""
+    return any(name.lower() == "idempotent-replayed" for name in error.headers or {})
+
+
 def _named(error: stripe.StripeError) -> str:
     said = [type(error).__name__]
     if error.http_status is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from ticketing.stripe.client import StripeRefused, stripe_errors
+from ticketing.stripe.client import StripeRefused, is_replayed, stripe_errors
 from ticketing.stripe.objects import Refund
 from ticketing.stripe.states import NOTHING_WENT_BACK
 
@@ -64,7 +64,7 @@ class StripeRefunds:
         try:
             return self._client.v1.refunds.create(params=params, options={"idempotency_key": idempotency_key})
         except stripe.StripeError as error:
-            if not _is_replayed(error):
+            if not is_replayed(error):
                 raise
         # For a day Stripe repeats what it answered first, also a 500, or a refusal whose reason is gone by now
         # (https://docs.stripe.com/api/idempotent_requests). With another key no more can go back than what is left.
@@ -105,10 +105,6 @@ def _metadata(order_id: int, correction_id: int | None) -> dict[str, str]:
     # The order's id, so that the refund's own events find it without asking anybody.
     named = {"order_id": str(order_id)}
     return named if correction_id is None else named | {_CORRECTION: str(correction_id)}
-
-
-def _is_replayed(error: stripe.StripeError) -> bool:
-    return any(name.lower() == "idempotent-replayed" for name in error.headers or {})
 
 
 def _as_refund(refund: stripe.Refund, payment_intent_id: str) -> Refund:

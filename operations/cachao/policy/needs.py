@@ -84,6 +84,7 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
     "executions --order": (*_LISTED, *_call("InspectOrderFunction"), _LOGS),
     "orders": _call("InspectOrderFunction"),
     "disputes": _call("InspectOrderFunction"),
+    "dispute": _call("AnswerDisputeFunction"),
     "books": _call("CompareBooksFunction"),
     "show": (*_READ, *_call("InspectOrderFunction"), _LOGS),
     "show --picture": (
