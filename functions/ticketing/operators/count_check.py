@@ -104,7 +104,7 @@ class CountCheck(msgspec.Struct, kw_only=True):
         idle_holds: ended orders that still hold seats or a code use.
         refunded_too_much: more went back than was paid, of an order or of one of its payments.
         told: orders of which an alert said that a counter could not follow (`CountsOff`), and that are still so.
-        unfinished: orders of which an operator began to refund seats, and was cut off.
+        unfinished: orders of which an operator began to refund seats or to answer a dispute, and was cut off.
         unfinished_events: events and tickets (`event:12`) whose refund was begun and has not ended, or
             of which an order was paid since.
         not_looked_at: there was no time for these.

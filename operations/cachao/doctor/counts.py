@@ -176,7 +176,7 @@ def _of_refunds(found: dict[str, Any]) -> Iterator[Finding]:
         yield _orders(
             unfinished,
             "refund_unfinished",
-            "to get a refund of seats that was cut off: it may be made at Stripe already",
+            "to get a refund of seats, or the answer to a dispute, that was cut off: it may be done at Stripe already",
             f"Say the same command again, which goes on where it was; this has its words:\n{_show(unfinished)}",
         )
     scopes = found.get("unfinished_events", [])
