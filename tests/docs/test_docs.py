@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
+from cachao.doctor.mariadb_versions import MAINTAINED_UNTIL
 from ticketing import errors
 
 ROOT = Path(__file__).parents[2]
@@ -87,3 +89,11 @@ def test_the_commands_of_the_readme_are_the_makefiles_own() -> None:
     told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for target in ("demo", "test", "run"):
         assert re.search(rf"^{target} +\S", told, re.MULTILINE)
+
+
+def test_the_releases_of_mariadb_are_told_as_the_doctor_knows_them() -> None:
+    text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| ([\d.]+) \| (\d{4}-\d\d-\d\d)", text, re.MULTILINE)
+    assert told == [(f"{major}.{minor}", str(until)) for (major, minor), until in MAINTAINED_UNTIL.items()]
+    network = yaml_parse((ROOT / "deploy" / "network-and-database.yaml").read_text(encoding="utf-8"))
+    assert set(network["Parameters"]["EngineVersion"]["AllowedValues"]) <= dict(told).keys()

@@ -68,13 +68,14 @@ class DatabaseHealth(msgspec.Struct, kw_only=True):
     """The state of the shop's tables; `past_hold` counts unpaid orders that are long due, up to 1000.
 
     Their hold has ended, or the next question about them should have been asked. `write_obstacle` says why the server
-    refuses every write, in a sentence.
+    refuses every write, in a sentence; `server_version` is its own word.
     """
 
     past_hold: int
     oldest_past_hold: datetime | None
     without_hold: int
     write_obstacle: str | None
+    server_version: str
 
 
 def find_order(  # noqa: PLR0913 -- one of them is given
@@ -154,12 +155,14 @@ def database_health(database: Database) -> DatabaseHealth:
             _COUNT_AT_MOST,
         )
         settings = tx.one(server.SETTINGS)
+        version = tx.one("SELECT VERSION() AS version")
     late, old = late or {}, old or {}
     return DatabaseHealth(
         past_hold=late.get("number", 0),
         oldest_past_hold=utc_value(late.get("oldest")),
         without_hold=old.get("number", 0),
         write_obstacle=None if settings is None else server.write_obstacle(**settings),
+        server_version="" if version is None else str(version["version"]),
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from cachao.aws.environment import Environment
-from cachao.doctor import database_trouble
+from cachao.doctor import database_trouble, mariadb_versions
 from cachao.doctor.finding import NOT_PROCESSED, NOT_REACHING, Finding, fine
 from cachao.problems import FunctionFailed
 from cachao.view.output import moment, pluralize
@@ -52,8 +52,16 @@ def check(environment: Environment) -> Iterator[Finding]:
         )
         return
     yield fine(LINK, "The functions reach it, it accepts their writes, and its schema is up to date.")
+    yield from _check_version(found["health"].get("server_version") or "", datetime.now(UTC).date())
     waiting = list(_check_orders(found["health"]))
     yield from waiting or [_none_late(_number_pending(environment))]
+
+
+def _check_version(version: str, today: date) -> Iterator[Finding]:
+    says = mariadb_versions.why_not_maintained(version, today)
+    if says is not None:
+        # Payments go on; what it lacks are fixes of security holes.
+        yield Finding(LINK, "fine", says, todo="Plan an upgrade to a release that is (docs/deploy.md, What you need).")
 
 
 def _failed(environment: Environment, failure: FunctionFailed) -> Finding:

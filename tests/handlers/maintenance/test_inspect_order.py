@@ -38,6 +38,7 @@ def test_an_order_is_found_and_can_be_written_as_json(database: Database) -> Non
 def test_a_migrated_database_tells_its_health() -> None:
     answer = ask(health=True)
     assert answer["pending_migrations"] == []
+    assert "MariaDB" in answer["health"].pop("server_version")
     assert answer["health"] == {"past_hold": 0, "oldest_past_hold": None, "without_hold": 0, "write_obstacle": None}
 
 

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -68,6 +68,21 @@ def test_a_server_that_refuses_every_write_is_named() -> None:
     [found] = database.check(AnsweringFunction())  # type: ignore[arg-type]
     assert (found.state, found.cause, found.says) == ("broken", "writes_refused", "The server logs statements.")
     assert "cachao replay --failed --since 2d --error ConfigurationError" in found.todo
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        ("10.11.18-MariaDB-0+deb12u1", ""),
+        ("10.6.27-MariaDB-log", "10.6, which MariaDB has not maintained since 2026-07-06"),
+        ("11.2.6-MariaDB", "11.2: no long-term release"),
+        ("13.1.2-MariaDB", ""),
+        ("", ""),
+    ],
+)
+def test_a_server_that_nobody_maintains_is_named(version: str, says: str) -> None:
+    found = [*database._check_version(version, date(2026, 11, 29))]
+    assert [(finding.state, says in finding.says) for finding in found] == ([("fine", True)] if says else [])
 
 
 @contextlib.contextmanager
