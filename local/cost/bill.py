@@ -58,6 +58,11 @@ def _by_payment(template: Mapping[str, Any], shares: Sequence[Share], payments: 
     )
     yield Item("EventBridge: events", executions, figures.EVENT)
     yield Item("API Gateway: requests", requests, figures.API_REQUEST)
+    yield Item(
+        "API Gateway: data to buyers, GB", requests * figures.API_BYTES.value / _GIGABYTE, figures.TRANSFER_GIGABYTE
+    )
+    to_stripe = payments * figures.CHECKOUTS.value * figures.STRIPE_BYTES.value / _GIGABYTE
+    yield Item("VPC: data through the NAT gateway, GB", to_stripe, figures.NAT_GIGABYTE)
     yield Item("DynamoDB: writes", payments * total(shares, "writes"), figures.TABLE_WRITE)
     yield Item("SNS: alerts", payments * total(shares, "messages"), figures.NOTIFICATION)
     log = (tasks + requests) * figures.LOG_BYTES.value + transitions * figures.STATE_LOG_BYTES.value

@@ -8,15 +8,18 @@ from typing import Any, Final
 
 from local.cost import figures
 from local.cost.bill import bill
+from local.cost.figures import Figure
 from local.cost.limits import Limit, limits
 from local.cost.usage import Share, shares
 
 _HEAD: Final = """# Scale and cost
 
 Made by `make cost` from template.yaml, the state machine and deploy/network-and-database.yaml. What stands in
-local/cost/figures.py is looked up, measured or assumed, and says so below; all else is computed. Dollars of us-east-1,
+local/cost/figures.py is published, measured or assumed, and says so below; all else is computed. Dollars of us-east-1,
 on demand, without any free tier, with the database that the template makes by default: 10 million payments are four a
-second on average, and what their peaks need is below. Retries are not in it, nor are Stripe's own fees.
+second on average, and what their peaks need is below. Not in it: retries, what is kept of logs and backups, and
+Stripe's own fees. What was published was checked in November 2026 as the last column says; AWS's price pages fill in
+their tables in a browser only: look there before you count on it.
 """
 
 
@@ -42,8 +45,8 @@ def page(template: Mapping[str, Any], network: Mapping[str, Any], definition: Ma
         *_first(found),
         "## Where each figure is from\n",
         _table(
-            ("Figure", "Value", "Source"),
-            [(figure.what, f"{figure.value.normalize():f}", figure.source) for _, figure in figures.all_figures()],
+            ("Figure", "Value", "Source", "Checked"),
+            [_figure(figure) for _, figure in figures.all_figures()],
         ),
     ]
     return "\n".join(parts)
@@ -78,6 +81,11 @@ def _limit(limit: Limit) -> tuple[str, ...]:
         f"{limit.payments_a_second:,.0f}/s",
         limit.then,
     )
+
+
+def _figure(figure: Figure) -> tuple[str, ...]:
+    source = figure.source if figure.kind == "published" else f"{figure.kind}: {figure.source}"
+    return figure.what, f"{figure.value.normalize():f}", source, figure.checked or ""
 
 
 def _first(found: Sequence[Limit]) -> Iterator[str]:

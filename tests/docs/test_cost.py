@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from local.cost import figures
@@ -19,7 +21,10 @@ def test_the_page_is_current() -> None:
 
 @pytest.mark.parametrize("figure", [figure for _, figure in figures.all_figures()], ids=lambda figure: figure.what)
 def test_each_figure_says_where_it_is_from(figure: figures.Figure) -> None:
-    assert figure.source.startswith(("https://", "measured here", "assumed"))
+    published = figure.kind == "published"
+    assert figure.source.startswith("https://") == published
+    assert (figure.checked in get_args(figures.Checked)) == published
+    assert figure.kind != "measured here" or "`make bench`" in figure.source
     assert figure.value > 0
 
 
