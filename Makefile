@@ -6,9 +6,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# For the oldest Python that is supported; --universal adds what only newer ones need.
+LOCK := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-annotate --no-header
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo run test test-all contract lint check sbom audit format unit workflow bench storm schedules mutants sale lock certificates build cost parameters picture clean
+.PHONY: help setup demo run test test-all test-built contract lint check sbom audit format unit workflow bench storm schedules mutants sale lock certificates build cost parameters picture clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -29,6 +31,9 @@ test: lint ## Lint, then all tests; what takes long and repeats in a small, chos
 test-all: lint ## Lint, then all tests in full size, with the branch coverage of functions/ measured (half an hour)
 	@$(PYTHON) local/setup.py --browser
 	$(BIN)/python -m tests --all $(PYTEST_ARGS)
+
+test-built: setup ## What ships: `sam build` with the functions' Python, each function invoked, and the workflow's tests, on that
+	$(BIN)/python -m tests --built $(PYTEST_ARGS)
 
 contract: setup ## Ask Stripe's test mode what we believe of it; STRIPE_SECRET_KEY=sk_test_…
 	@exec $(BIN)/python -m tests.contract $(PYTEST_ARGS)
@@ -69,20 +74,18 @@ mutants: setup ## Change rules a little, many times, and see that a test notices
 sale: setup ## 1,000 seats, 5,000 buyers over HTTP of whom six in ten walk away, cards declined, bots; SMALL=1 for a short one
 	@exec $(BIN)/python -m tests.sale $(if $(SMALL),--small)
 
-lock: setup ## Pin the packages anew from pyproject.toml
-	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-annotate --no-header --no-emit-index-url \
-		--no-emit-find-links --no-emit-trusted-host --output-file functions/requirements.txt pyproject.toml
-	$(BIN)/pip-compile --quiet --strip-extras --no-annotate --no-header --no-emit-index-url \
-		--no-emit-find-links --no-emit-trusted-host --constraint functions/requirements.txt \
-		--extra operations --extra local --extra dev --output-file tests/requirements.txt pyproject.toml
+lock: setup ## Pin the packages anew from pyproject.toml, with their hashes
+	$(LOCK) --upgrade --output-file functions/requirements.txt pyproject.toml
+	$(LOCK) --upgrade --universal --constraint functions/requirements.txt --extra operations --extra local --extra dev \
+		--output-file tests/requirements.txt pyproject.toml
 
 certificates: ## Fetch the CA bundle of Amazon RDS, before `sam build`
 	mkdir -p functions/certificates
 	curl --fail --silent --show-error --output functions/certificates/rds.pem \
 		https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
 
-build: certificates ## What `sam deploy` sends: the CA bundle, then sam build
-	sam build
+build: certificates ## What `sam deploy` sends: the CA bundle, sam build, and the bytecode of what is in it
+	@$(PYTHON) local/build.py
 
 cost: setup ## Compute docs/cost.md: dollars a month, and which limit is met first
 	@$(BIN)/python -m local.cost

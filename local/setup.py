@@ -1,5 +1,7 @@
 """Prepares a machine: the Python packages in `.venv`, and MariaDB. `python3 local/setup.py`; quick when all is there.
 
+`.venv` is of the Python that runs this: with another one than before (`make test PYTHON=python3.13`) it is made anew.
+
 `--browser`: Chromium instead, for the tests in a browser. They are skipped where it cannot be installed.
 
 Only the standard library is used: this runs before there is anything else.
@@ -8,6 +10,7 @@ Only the standard library is used: this runs before there is anything else.
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,8 +57,8 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def fingerprint() -> str:
-    """What the environment was made from: the lock files, and the project's own packages and commands."""
-    digest = hashlib.sha256()
+    """What the environment was made from: Python, the lock files, and the project's own packages and commands."""
+    digest = hashlib.sha256(python_version().encode())
     for file in (*LOCK_FILES, PROJECT / "pyproject.toml"):
         digest.update(file.read_bytes() if file.exists() else b"")
     return digest.hexdigest()
@@ -75,7 +78,7 @@ def install_packages() -> None:
     if missing:
         raise SetupError(f"{missing[0]} is missing; `make lock` makes it.")
     python = ENVIRONMENT / "bin" / "python"
-    if not python.exists():
+    if not python.exists() or version_of_environment() not in {"", python_version()}:
         print("Making .venv …", flush=True)
         run([find_python(), "-m", "venv", "--clear", str(ENVIRONMENT)], "Install Python's venv module (python3-venv).")
     print("Installing the Python packages …", flush=True)
@@ -96,16 +99,37 @@ def installed_by_uv(python: Path, steps: Sequence[Sequence[str]]) -> bool:
 
     uv does not know pip's configuration: where that names another package index, pip finds what uv does not.
     """
-    with LOCK_FILES[0].open(encoding="utf-8") as lock:
-        pin = next((line.strip() for line in lock if line.startswith("uv==")), None)
+    pin = re.search(r"^uv==.*\n(?: .*\n)*", LOCK_FILES[0].read_text(encoding="utf-8"), re.MULTILINE)
     if pin is None:
         return False
+    of_uv = ENVIRONMENT / "uv.txt"  # with its hashes, which pip takes from a file only
+    of_uv.write_text(pin[0], encoding="utf-8")
     uv = [str(python.parent / "uv"), "pip", "install", "--quiet", "--python", str(python)]
-    commands = [[*pip(python), pin], *([*uv, *step] for step in steps)]
+    commands = [[*pip(python), "--requirement", str(of_uv)], *([*uv, *step] for step in steps)]
     try:
         return all(subprocess.run(command, capture_output=True, check=False).returncode == 0 for command in commands)
     except OSError:
         return False
+
+
+def python_version() -> str:
+    """Give the version of the Python that `.venv` is to have, as `3.13`; "" where there is none."""
+    with contextlib.suppress(SetupError):
+        found = find_python()
+        if found != sys.executable:
+            return Path(found).name.removeprefix("python")
+        return ".".join(map(str, sys.version_info[:2]))
+    return ""
+
+
+def version_of_environment() -> str:
+    """Give the version of the Python that `.venv` has; "" where it does not say."""
+    with contextlib.suppress(FileNotFoundError):
+        for line in (ENVIRONMENT / "pyvenv.cfg").read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition("=")
+            if name.strip() == "version":
+                return ".".join(value.strip().split(".")[:2])
+    return ""
 
 
 def find_python() -> str:

@@ -1,5 +1,8 @@
 """`python -m tests`: all tests in their chosen form, three pytest processes at a time. `--all`: in their full size.
 
+`--built`: the workflow's tests, and tests/built, on what `sam build` makes and on the functions' own Python; `--all`
+runs these, too, where that Python is.
+
 The tests are cut into parts by their folders; whichever process is free takes the next part. The parts that share the
 deployed template come first: they take longest. `--all` also measures the branch coverage of functions/. `pytest`
 alone runs everything in one process: it takes longer, and that is all.
@@ -17,13 +20,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from local.signals import INTERRUPTED, stop_as_by_ctrl_c
+from tests import artefact
+from tests.reference.tools import ToolsMissing
 from tests.sizes import VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 # More than the two processors of a small machine: each waits a third of its time for its servers.
 AT_ONCE = 3
+Parts = dict[str, tuple[str, ...]]
 # Every folder of tests/ that has tests, once (`check_parts`); a folder without those in it that another part has.
-PARTS = {
+PARTS: Parts = {
     "operations": ("operations",),
     "doctor": ("operations/doctor",),
     "workflow": ("workflow", "faults", "fuzz", "upgrade"),
@@ -31,8 +37,9 @@ PARTS = {
     "local": ("local", "sale", "storm"),
     "ticketing": ("ticketing",),
     "handlers": ("handlers", "property"),
-    "project": ("bench", "contract", "docs", "schedules"),
+    "project": ("bench", "built", "contract", "docs", "schedules"),
 }
+WHAT_SHIPS: Parts = {"what ships": ("built", "workflow")}
 _ALL_PASSED = 0
 _TELL_EVERY_SECONDS = 30.0
 
@@ -41,16 +48,25 @@ def main(arguments: list[str]) -> int:
     """Run all parts with these further arguments of pytest; returns 0 when all passed and the coverage suffices."""
     begin = time.monotonic()
     check_parts()
-    full = "--all" in arguments
-    arguments = [argument for argument in arguments if argument != "--all"]
+    full, only_built = "--all" in arguments, "--built" in arguments
+    arguments = [argument for argument in arguments if argument not in {"--all", "--built"}]
+    parts = {} if only_built else dict(PARTS)
+    not_run = ""
+    if full or only_built:
+        try:
+            artefact.built()
+            parts |= WHAT_SHIPS
+        except ToolsMissing as error:
+            not_run = f" NOT RUN, the tests of what ships: {error}."
     for leftover in ROOT.glob(".coverage*"):
         leftover.unlink()
     with tempfile.TemporaryDirectory(prefix="cachao-test-run-") as folder:
-        codes = _run_parts(Path(folder), arguments, full=full, begin=begin)
+        codes = _run_parts(Path(folder), parts, arguments, full=full, begin=begin)
     failed = [part for part, code in codes.items() if code != _ALL_PASSED]
     uncovered = _coverage() if full else _ALL_PASSED
-    print(f"\n{time.monotonic() - begin:.0f} s. " + (f"Failed: {', '.join(failed)}." if failed else "All passed."))
-    return 1 if failed or uncovered else 0
+    said = f"Failed: {', '.join(failed)}." if failed else "All passed." if codes else ""
+    print(f"\n{time.monotonic() - begin:.0f} s. {said}{not_run}")
+    return 1 if failed or uncovered or not codes else 0
 
 
 def check_parts() -> None:
@@ -65,8 +81,8 @@ def check_parts() -> None:
         raise SystemExit(f"tests/__main__.py, PARTS names {named}, but there is {there}.")
 
 
-def _run_parts(folder: Path, arguments: list[str], *, full: bool, begin: float) -> dict[str, int]:
-    waiting = list(PARTS)
+def _run_parts(folder: Path, parts: Parts, arguments: list[str], *, full: bool, begin: float) -> dict[str, int]:
+    waiting = list(parts)
     running: dict[str, subprocess.Popen[bytes]] = {}
     codes: dict[str, int] = {}
     told = begin
@@ -74,7 +90,10 @@ def _run_parts(folder: Path, arguments: list[str], *, full: bool, begin: float) 
         while waiting or running:
             while waiting and len(running) < AT_ONCE:
                 part = waiting.pop(0)
-                running[part] = _start(part, folder / part, arguments, full=full)
+                # What ships is Python's and the bundle's matter: the chosen form shows it.
+                ships = part in WHAT_SHIPS
+                environment = {artefact.VARIABLE: "1"} if ships else {}
+                running[part] = _start(parts[part], folder / part, arguments, environment, full=full and not ships)
             time.sleep(0.1)
             for part in [part for part, process in running.items() if process.poll() is not None]:
                 codes[part] = running.pop(part).returncode
@@ -88,13 +107,15 @@ def _run_parts(folder: Path, arguments: list[str], *, full: bool, begin: float) 
     return codes
 
 
-def _start(part: str, output: Path, arguments: list[str], *, full: bool) -> subprocess.Popen[bytes]:
+def _start(
+    part: tuple[str, ...], output: Path, arguments: list[str], more: dict[str, str], *, full: bool
+) -> subprocess.Popen[bytes]:
     coverage = ["-m", "coverage", "run", "--parallel-mode"] if full else []
-    folders = [f"tests/{folder}" for folder in PARTS[part]]
-    elsewhere = [f"--ignore=tests/{inner}" for inner in _inner() if inner not in PARTS[part]]
+    folders = [f"tests/{folder}" for folder in part]
+    elsewhere = [f"--ignore=tests/{inner}" for inner in _inner() if inner not in part]
     command = [sys.executable, *coverage, "-m", "pytest", "-q", *folders, *elsewhere, *arguments]
     # COLUMNS: it writes into a file, which has no width.
-    environment = os.environ | {"COLUMNS": "120"} | ({VARIABLE: "full"} if full else {})
+    environment = os.environ | {"COLUMNS": "120"} | more | ({VARIABLE: "full"} if full else {})
     with output.open("wb") as stream:
         return subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT, env=environment)
 

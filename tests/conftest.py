@@ -19,6 +19,8 @@ from local.aws.cloud import LocalCloud
 from local.aws.template import load_template
 from local.database.mariadb import MariaDB
 from local.stripe_stand_in import StripeStandIn
+from tests.artefact import TEMPLATE as TEMPLATE  # noqa: PLC0414 -- many take it from here
+from tests.artefact import chosen
 from tests.certificates import make_certificate
 from tests.sizes import FULL
 from ticketing.database import FOR_REQUESTS, Database, Timeouts, connector
@@ -26,8 +28,6 @@ from ticketing.schema.runner import apply_migrations
 
 # Quoted: only the stubs know that a Connection has a kind of cursor.
 Connect = Callable[[], "Connection[DictCursor]"]
-
-TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 
 TABLES = (
     "order_history",
@@ -219,7 +219,8 @@ def session_cloud(mariadb: MariaDB, _migrated: Connect, stripe_stand_in: StripeS
     """The real template in the local cloud, its functions on the test database. Waits between retries are short."""
     folder = Path(tempfile.mkdtemp(prefix="cachao-cloud-"))
     try:
-        with LocalCloud(folder, port=0, retry_wait_factor=0.002, run_schedules=False) as cloud:
+        artefact = chosen()
+        with LocalCloud(folder, port=0, retry_wait_factor=0.002, run_schedules=False, python=artefact.python) as cloud:
             migrations = {
                 "host": mariadb.host,
                 "port": mariadb.port,
@@ -234,7 +235,7 @@ def session_cloud(mariadb: MariaDB, _migrated: Connect, stripe_stand_in: StripeS
             )
             cloud.deploy(
                 load_template(
-                    TEMPLATE,
+                    artefact.template,
                     parameters={
                         "StripeEventSourceName": PARTNER_BUS,
                         "StripeLivemode": "false",

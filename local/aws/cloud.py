@@ -20,7 +20,7 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local.aws import moto_patches
 from local.aws.invoke_api import InvokeApi
-from local.aws.lambda_worker import LambdaFunction
+from local.aws.lambda_worker import THIS_PYTHON, Interpreter, LambdaFunction
 from local.aws.lambda_workers import LambdaService
 from local.aws.moto_patches.event_bridge import EventDelivery
 from local.aws.moto_patches.kept_executions import KeptExecutions
@@ -81,6 +81,7 @@ class LocalCloud:
         retry_wait_factor: multiplies every wait between retries, of Step Functions tasks and of EventBridge
             deliveries. 1.0 is as on AWS; tests take less. The one place where waits are shortened.
         max_workers: processes per function.
+        python: what the functions run on.
         run_schedules: whether schedule rules fire.
         executions: where executions are kept, and found again; None: they are forgotten.
     """
@@ -95,6 +96,7 @@ class LocalCloud:
         port: int = DEFAULT_PORT,
         retry_wait_factor: float = 1.0,
         max_workers: int = 8,
+        python: Interpreter = THIS_PYTHON,
         run_schedules: bool = True,
         executions: Journal | None = None,
     ) -> None:
@@ -105,6 +107,7 @@ class LocalCloud:
         self._port = port
         self._retry_wait_factor = retry_wait_factor
         self._max_workers = max_workers
+        self._python = python
         self._run_schedules = run_schedules
         self._executions = executions
         self._replacements = Replacements()
@@ -322,6 +325,7 @@ class LocalCloud:
             account_id=self.account_id,
             environment={**_CREDENTIALS, "AWS_ENDPOINT_URL": self._server.url},
             max_workers=self._max_workers,
+            python=self._python,
             retry_wait_factor=self._retry_wait_factor,
         )
         self._deliveries = EventDelivery(

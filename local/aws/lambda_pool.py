@@ -72,6 +72,7 @@ class Invocation:
 class PoolSettings:
     """What all workers of a function share; `environment` is all that they get."""
 
+    python: str
     arn: str
     log_file: Path
     environment: Mapping[str, str]
@@ -244,6 +245,7 @@ class WorkerPool:
                 environment=self._settings.environment,
                 function_arn=self._settings.arn,
                 log=self._log,
+                python=self._settings.python,
             )
             return worker
         finally:

@@ -54,6 +54,22 @@ class LambdaFunction:
     asynchronous_retries: int = 2
 
 
+@dataclass(frozen=True)
+class Interpreter:
+    """The Python of the workers, which has awslambdaric.
+
+    Attributes:
+        path: the program.
+        version: `3.13`; what the functions are told (AWS_EXECUTION_ENV).
+    """
+
+    path: str
+    version: str
+
+
+THIS_PYTHON = Interpreter(sys.executable, f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
 class WorkerDiedError(Exception):
     """The process ended before it answered.
 
@@ -96,7 +112,13 @@ class LambdaWorker:
     """A warm process that handles one invocation at a time. Not thread-safe: its pool lends it out."""
 
     def __init__(
-        self, function: LambdaFunction, *, environment: Mapping[str, str], function_arn: str, log: IO[bytes]
+        self,
+        function: LambdaFunction,
+        *,
+        environment: Mapping[str, str],
+        function_arn: str,
+        log: IO[bytes],
+        python: str = THIS_PYTHON.path,
     ) -> None:
         """Start the process; it initialises while it waits for its first event."""
         self.function = function
@@ -116,7 +138,7 @@ class LambdaWorker:
         try:
             self._selector.register(self._listener, selectors.EVENT_READ)
             self._process = spawn(
-                [sys.executable, "-m", "awslambdaric", function.handler],
+                [python, "-m", "awslambdaric", function.handler],
                 environment={**environment, "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}"},
                 directory=function.code_directory,
                 output=log,

@@ -1,7 +1,6 @@
 """AWS Lambda on one machine: invokes functions as `Invoke` does, each call in a worker process of its own."""
 
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, MutableSequence
 from contextlib import suppress
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from local.aws.lambda_answers import MAX_REQUEST_BYTES, InvokeResult, service_error
 from local.aws.lambda_pool import Invocation, PoolClosedError, PoolSettings, WorkerPool
-from local.aws.lambda_worker import LambdaFunction
+from local.aws.lambda_worker import THIS_PYTHON, Interpreter, LambdaFunction
 
 Proceed = Callable[[Invocation], InvokeResult]
 # Wraps every invocation: may change it, answer instead, kill its worker, or spoil the answer. Used by fault tests.
@@ -29,6 +28,7 @@ class LambdaService:
         region: told to the functions.
         account_id: in their ARNs.
         environment: added to every function's own variables: AWS_ENDPOINT_URL, credentials.
+        python: what the workers run on.
         max_workers: bound per function; further invocations wait their turn.
         warm_wait_seconds: how long an invocation waits for a warm worker before another process is started.
             While workers get on with their work it waits longer, see WorkerPool.
@@ -43,6 +43,7 @@ class LambdaService:
         region: str,
         account_id: str,
         environment: Mapping[str, str],
+        python: Interpreter = THIS_PYTHON,
         max_workers: int = 8,
         warm_wait_seconds: float = 0.1,
         idle_seconds: float = 300.0,
@@ -54,6 +55,7 @@ class LambdaService:
         self.region = region
         self.account_id = account_id
         self._environment = dict(environment)
+        self._python = python
         self._max_workers = max_workers
         self._warm_wait_seconds = warm_wait_seconds
         self._idle_seconds = idle_seconds
@@ -186,9 +188,10 @@ class LambdaService:
 
     def _pool_settings(self, function: LambdaFunction) -> PoolSettings:
         return PoolSettings(
+            python=self._python.path,
             arn=self.arn(function),
             log_file=self.log_file(function),
-            environment=_worker_environment(function, region=self.region, extra=self._environment),
+            environment=_worker_environment(function, region=self.region, python=self._python, extra=self._environment),
             max_workers=self._max_workers,
             warm_wait_seconds=self._warm_wait_seconds,
         )
@@ -203,7 +206,9 @@ def _wrapped(interceptor: Interceptor, proceed: Proceed) -> Proceed:
     return lambda invocation: interceptor(invocation, proceed)
 
 
-def _worker_environment(function: LambdaFunction, *, region: str, extra: Mapping[str, str]) -> dict[str, str]:
+def _worker_environment(
+    function: LambdaFunction, *, region: str, python: Interpreter, extra: Mapping[str, str]
+) -> dict[str, str]:
     """Exactly what Lambda sets, the template's variables, and where the local cloud is. Nothing of ours."""
     code = str(function.code_directory)
     return {
@@ -216,7 +221,7 @@ def _worker_environment(function: LambdaFunction, *, region: str, extra: Mapping
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         # The Python that runs here: by it awslambdaric decides how it waits for the next event.
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{python.version}",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),

@@ -38,9 +38,10 @@ def test_no_file_names_a_package_index(file: Path) -> None:
     assert not re.search(rf"^(?!{_HASH})\s*-|https?://|file://", text, re.MULTILINE)
 
 
-def test_what_ships_is_pinned_by_its_content() -> None:
+@FILES
+def test_all_is_pinned_by_its_content(file: Path) -> None:
     """With one hash pip takes nothing without: https://pip.pypa.io/en/stable/topics/secure-installs/."""
-    lines = SHIPPED.read_text(encoding="utf-8").splitlines()
+    lines = file.read_text(encoding="utf-8").splitlines()
     for line, following in itertools.pairwise([*lines, ""]):
         if "==" in line:
             assert line.endswith(" \\"), line

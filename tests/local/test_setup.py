@@ -72,7 +72,7 @@ def on_a_machine(monkeypatch: pytest.MonkeyPatch, *, lacks: Collection[str] = ()
 def test_uv_installs_the_packages_or_else_pip(
     project: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch, *, works: bool
 ) -> None:
-    (project / "requirements.txt").write_text("a==1\nuv==1.2\n")
+    (project / "requirements.txt").write_text("a==1\nuv==1.2 \\\n    --hash=sha256:0a\nv==1\n")
     instead = setup.subprocess.run  # type: ignore[attr-defined]
 
     def run(command: Sequence[str], **options: object) -> subprocess.CompletedProcess[bytes]:
@@ -82,7 +82,10 @@ def test_uv_installs_the_packages_or_else_pip(
     monkeypatch.setattr(setup.subprocess, "run", run)  # type: ignore[attr-defined]
     assert setup.main() == 0
     of_uv = f"{project / '.venv' / 'bin' / 'uv'} pip install --quiet --python {project / '.venv' / 'bin' / 'python'}"
-    assert commands[0].endswith("uv==1.2")
+    assert commands[0].endswith(
+        f" -m pip install --quiet --disable-pip-version-check --requirement {project}/.venv/uv.txt"
+    )
+    assert (project / ".venv" / "uv.txt").read_text() == "uv==1.2 \\\n    --hash=sha256:0a\n"
     assert commands[1] == f"{of_uv} --requirement {project / 'requirements.txt'}"
     assert [" -m pip " in command for command in commands[2:]] == ([False] if works else [True, True])
 
@@ -96,6 +99,16 @@ def test_an_environment_is_made_where_there_is_none(project: Path, commands: lis
     assert setup.find_python() == stop_after_venv()
     setup.install_packages()
     assert commands[0] == f"{sys.executable} -m venv --clear {project / '.venv'}"
+
+
+def test_an_environment_of_another_python_is_made_anew(project: Path, commands: list[str]) -> None:
+    config = project / ".venv" / "pyvenv.cfg"
+    config.write_text(f"version = {setup.python_version()}.7\n")
+    setup.install_packages()
+    assert not [command for command in commands if " -m venv " in command]
+    config.write_text("version = 3.99.1\n")
+    setup.install_packages()
+    assert f"{sys.executable} -m venv --clear {project / '.venv'}" in commands
 
 
 def test_an_unsupported_python_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
