@@ -41,6 +41,7 @@ from cachao.refund.command import refund
 from cachao.replay.command import replay
 from cachao.sample_shop import sample_shop
 from cachao.show import show
+from cachao.stripe import stripe
 from cachao.view.output import Output
 from cachao.watch import watch
 
@@ -145,6 +146,7 @@ for _command in (
     dispute,
     books,
     show,
+    stripe,
     watch,
     page,
     replay,

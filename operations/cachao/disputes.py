@@ -33,7 +33,7 @@ def disputes(
 ) -> None:
     """List the disputes and inquiries that nobody has decided yet, the nearest deadline first.
 
-    A dispute holds the money back until the bank decides: answer or accept it in Stripe's dashboard; refund nothing.
+    A dispute holds the money back until the bank decides: cachao dispute answers or accepts it; refund nothing.
     An inquiry only asks: the money is still with the shop.
 
     [bold]Examples[/bold]
@@ -64,7 +64,7 @@ def disputes(
         context.output.note(f"There are more than these {limit}: use --limit NUMBER.")
     if due:
         context.output.note(
-            f"{pluralize(len(due), 'dispute')} must be answered before {moment(until)} UTC, in Stripe's dashboard."
+            f"{pluralize(len(due), 'dispute')} must be answered before {moment(until)} UTC: cachao dispute du_…"
         )
         raise typer.Exit(BROKEN)
 
@@ -103,7 +103,7 @@ def _table(found: list[dict[str, Any]], now: datetime) -> RenderableType:
 def _deadline(dispute: dict[str, Any], now: datetime) -> str:
     due_by = _time(dispute["due_by"])
     if due_by is None:
-        return "see Stripe"
+        return "not known"
     if not dispute["awaits_answer"]:
         return moment(due_by)
     if due_by < now:

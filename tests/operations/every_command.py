@@ -128,6 +128,11 @@ def _dispute(stage: Stage) -> None:
     stage.run("dispute", opened["id"], "--evidence", "scan.pdf", "--submit", "--yes")
 
 
+@scenario("stripe")
+def _stripe(stage: Stage) -> None:
+    stage.run("stripe", stage.paid)
+
+
 @scenario("show")
 def _show(stage: Stage) -> None:
     order_id, ended = stage.failed

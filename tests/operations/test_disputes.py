@@ -43,7 +43,7 @@ def test_the_nearest_deadline_comes_first_and_what_ended_is_not_listed(cachao: C
     assert f"dp_order{soon}" in text
     assert "fraudulent" in text
     assert ", past" in text
-    assert "see Stripe" in text
+    assert "not known" in text
     assert str(row_of(database, "ticket_orders", soon)["email"]) not in text
 
 

@@ -117,7 +117,7 @@ def test_an_order_without_payments_says_where_its_money_is_refunded(cachao: Cach
         answer = cachao("refund", order_id, *words, "--yes")
         assert answer.exit_code == 1
         assert f"The shop has no payment of order {order_id} (pending)." in answer.notes
-        assert "in Stripe's dashboard" in answer.notes
+        assert "correct the order and replay" in answer.notes
         assert "--end-order" not in answer.notes
 
 

@@ -82,7 +82,10 @@ def test_a_dispute_about_no_order_is_to_be_answered_not_refunded(
     ended = run(envelope("charge.dispute.created", dispute))
     assert ended.error == "OrderNotFound", ended.cause
     [alert] = alerts()
-    assert "\nWhat to do now: answer the dispute in the Stripe dashboard before its deadline" in alert["Message"]
+    assert (
+        "\nWhat to do now: bring its payment through (run: cachao reconcile --since DATE), then answer it before"
+        in alert["Message"]
+    )
     assert "refund it" not in alert["Message"]
     assert "\nWas money taken: yes, earlier; this event is about its dispute\n" in alert["Message"]
 
@@ -95,7 +98,9 @@ def test_a_dispute_says_why_and_until_when(scene: Scene, run: Run, alerts: Alert
     assert run(envelope("charge.dispute.created", dispute)).status == "SUCCEEDED"
     [alert] = alerts()
     assert " the bank holds the money now. The bank's reason: fraudulent." in alert["Message"]
-    assert "\nWhat to do now: answer it in Stripe's dashboard before 2026-12-07 12:00 UTC, or" in alert["Message"]
+    assert (
+        "\nWhat to do now: answer it before 2026-12-07 12:00 UTC, or accept it: cachao dispute dp_" in alert["Message"]
+    )
     assert "\nPayment: pi_disputed\n" in alert["Message"]
 
 

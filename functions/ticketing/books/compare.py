@@ -132,14 +132,14 @@ def _not_ours(moved: Moved, named: Row | None, *, shared: bool) -> BookLine:
         return moved.named(
             Name.PAYMENT_OF_UNKNOWN_ORDER,
             f"It says that it is {is_there}: of another shop of this account, or of an order that is gone.",
-            f"look it up in Stripe's dashboard ({line.payment_key}), and ask whose it is. Do not refund it before.",
+            f"look it up (cachao stripe {line.payment_key}), and ask whose it is. Do not refund it before.",
         )
     if shared:
         return moved.named(Name.OTHER_APPLICATION)
     return moved.named(
         Name.FOREIGN_PAYMENT,
         "It names no order of this shop, and the account is said to sell nothing else.",
-        f"look it up in Stripe's dashboard ({line.payment_key}). If the account sells other things, too, set"
+        f"look it up: cachao stripe {line.payment_key}. If the account sells other things, too, set"
         " StripeAccountShared to true. Do not refund it before.",
     )
 

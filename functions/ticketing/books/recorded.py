@@ -124,7 +124,7 @@ def not_looked_up(item: RecordedItem) -> BookLine:
 
 
 def _named(item: RecordedItem, name: Name, what: str) -> BookLine:
-    advice = f"run: cachao show {item.order_id}. Look for {item.object_id} in Stripe's dashboard, in this mode."
+    advice = f"run: cachao show {item.order_id}, and cachao stripe {item.object_id}, which asks in this mode."
     if name is Name.NOT_LOOKED_UP:
         advice = "run it again for a wider span: what was paid long before it was recorded is in it then."
     return BookLine(

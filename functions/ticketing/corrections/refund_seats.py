@@ -152,8 +152,8 @@ class RefundSeats(msgspec.Struct, frozen=True, kw_only=True, tag="refund_seats",
             raise CorrectionRefused(
                 f"The buyer's bank disputes {payment.payment_key} ({disputes[0].stripe_dispute_id},"
                 f" {disputes[0].phase}).",
-                advice="Answer it in Stripe's dashboard; refund nothing meanwhile. An inquiry: --although-disputed."
-                " See docs/runbook.md#disputeopened.",
+                advice=f"Answer it (cachao dispute {disputes[0].stripe_dispute_id}); refund nothing meanwhile."
+                " An inquiry: --although-disputed. See docs/runbook.md#disputeopened.",
             )
         # What was begun may be in the books already.
         if begun is None and not 0 < minor < payment.left_minor:

@@ -53,7 +53,7 @@ def _inquiry(dispute: LedgerDispute, now: Situation, what: str, _: DisputePhase 
         to_do = _answer_that_it_went_back(dispute, now)
     else:
         to_do = (
-            f"answer it in Stripe's dashboard {situation.deadline(dispute)}."
+            f"answer it {situation.deadline(dispute)}: {situation.answer_command(dispute)}"
             f" Or refund it, which settles the inquiry: {situation.refund_command(now)} --although-disputed"
         )
     return message, "yes; the shop still has it.", to_do
@@ -73,9 +73,15 @@ def _opened(dispute: LedgerDispute, now: Situation, what: str, before: DisputePh
     if now.left_minor == 0:
         to_do = _answer_that_it_went_back(dispute, now)
     elif now.payment is not None and now.payment.role in _BUYS_NOTHING and not now.pays:
-        to_do = f"accept it in Stripe's dashboard: this payment buys nothing ({now.payment.role}). Also, {IN_NO_WAY}."
+        to_do = (
+            f"accept it, since this payment buys nothing ({now.payment.role}): cachao dispute"
+            f" {dispute.stripe_dispute_id} --accept. Also, {IN_NO_WAY}."
+        )
     else:
-        to_do = f"answer it in Stripe's dashboard {situation.deadline(dispute)}, or accept it there. Also, {IN_NO_WAY}."
+        to_do = (
+            f"answer it {situation.deadline(dispute)}, or accept it: {situation.answer_command(dispute)}"
+            f" Also, {IN_NO_WAY}."
+        )
     return message, "yes; the bank holds it until the dispute is decided.", to_do
 
 
@@ -87,8 +93,9 @@ def _settled(dispute: LedgerDispute, now: Situation, what: str, _: DisputePhase 
     if now.left_minor == 0:
         return message, f"yes. It went back by {situation.by_what(now)}.", f"nothing. {_paid_once(now)}"
     to_do = (
-        f"look in Stripe's dashboard whether the money went back ({dispute.stripe_dispute_id}). If it did, the ticket"
-        f" must not stay valid: cachao take-back {now.order_id} ends the order without money. If not, do nothing."
+        f"see whether the money went back (cachao stripe {dispute.stripe_dispute_id}: money moved). If it did, the"
+        f" ticket must not stay valid: cachao take-back {now.order_id} ends the order without money. If not, do"
+        " nothing."
     )
     return message, "yes. Only Stripe knows whether it went back.", to_do
 
@@ -139,8 +146,8 @@ def _lost(_dispute: LedgerDispute, now: Situation, what: str, _: DisputePhase | 
     if _more_than_paid(now):
         names = ", ".join(refund.stripe_refund_id for refund in refunds)
         to_do = (
-            f"pay nothing more. The buyer also got a refund ({names}) and now has more than the payment. Look in"
-            " Stripe's dashboard whether the refund can be stopped."
+            f"pay nothing more. The buyer also got a refund ({names}) and now has more than the payment: ask the buyer"
+            " for it. Only Stripe's support can say whether the refund can still be stopped."
         )
     elif part and now.pays:
         to_do = "nothing: only a part went back, and the ticket stays valid. Do not refund that part again."
@@ -161,8 +168,10 @@ def _more_than_paid(now: Situation) -> bool:
 
 
 def _answer_that_it_went_back(dispute: LedgerDispute, now: Situation) -> str:
-    until = situation.deadline(dispute)
-    return f"answer it in Stripe's dashboard {until}: say that the money already went back. {_paid_once(now)}"
+    return (
+        f"answer it {situation.deadline(dispute)}, and say that the money already went back:"
+        f" {situation.answer_command(dispute)} {_paid_once(now)}"
+    )
 
 
 def _paid_once(now: Situation) -> str:

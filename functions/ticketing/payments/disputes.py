@@ -124,7 +124,8 @@ def _known(tx: Transaction, order_id: int, dispute: DisputeEvent) -> _Known | No
     if row["order_id"] != order_id:
         raise OrderMismatch(
             f"Dispute {dispute.dispute_id} belongs to order {row['order_id']}, but Stripe reports it for a payment of"
-            f" order {order_id}. Answer it in Stripe's dashboard. Nothing was changed."
+            f" order {order_id}. Nothing was changed. See whose it is: cachao stripe"
+            f" {dispute.dispute_id}, and answer it: cachao dispute {dispute.dispute_id}."
         )
     return msgspec.convert(row, _Known)
 

@@ -213,7 +213,9 @@ def after_refusal(refusal: StripeRefused, now: situation.Situation) -> str:
     """Say what to do now where Stripe refused a refund."""
     if refusal.code == "charge_disputed" and not any(dispute.is_open for dispute in now.disputes):
         # Stripe knows of a dispute whose event has not come yet, or that was lost.
-        return f"{situation.IN_NO_WAY}. Find its dispute in Stripe's dashboard. If it is open, answer it there."
+        return (
+            f"{situation.IN_NO_WAY}. Look at its dispute, and answer it if it is open: cachao dispute {now.payment_key}"
+        )
     return f"find out why Stripe refused, and fix that. Then, {situation.what_to_do(now)}"
 
 

@@ -229,8 +229,8 @@ def refund_failed(now: Situation, refund: Refund) -> RefundFailed:
     to_do = situation.what_to_do(now, part_minor=refund.amount_minor)
     if to_do.startswith("run: "):
         to_do = (
-            f"read the reason in Stripe's dashboard. If a new refund can succeed, {to_do} If it cannot (a closed"
-            " account), pay the buyer in another way, once."
+            f"read the reason: cachao stripe {refund.refund_id}. If a new refund can succeed, {to_do} If it cannot (a"
+            " closed account), pay the buyer in another way, once."
         )
     return RefundFailed(
         f"Refund {refund.refund_id} of {amount}, payment {now.payment_key} of order {now.order_id}, ended as"

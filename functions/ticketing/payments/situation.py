@@ -99,7 +99,10 @@ def what_to_do(now: Situation, *, part_minor: int | None = None) -> str:
     if now.left_minor == 0:
         return f"nothing: all of it already went back, by {by_what(now)}. Do not refund it, and do not pay it again."
     if now.left_minor is None:
-        return f"look up {now.payment_key} in Stripe's dashboard. Refund there what is left, and no more."
+        return (
+            f"see what is left of it: cachao stripe {now.payment_key}. Then have its event through (cachao reconcile):"
+            f" the order learns its amount, and {refund_command(now)} refunds what is left."
+        )
     return _refund(now, part_minor)
 
 
@@ -107,8 +110,8 @@ def _refund(now: Situation, part_minor: int | None) -> str:
     settled, inquiry = now.of(DisputePhase.SETTLED), now.of(DisputePhase.INQUIRY)
     if settled:
         return (
-            f"look in Stripe's dashboard whether dispute {_names(settled)} gave the money back. If it did, do nothing."
-            f" If not, run: {refund_command(now)}"
+            f"see whether dispute {_names(settled)} gave the money back: cachao stripe {now.payment_key}. If it did, do"
+            f" nothing. If not, run: {refund_command(now)}"
         )
     if inquiry:
         return (
@@ -172,8 +175,13 @@ def order_is(now: Situation) -> str:
 def deadline(dispute: LedgerDispute) -> str:
     """Say until when a dispute must be answered."""
     if dispute.due_by is None:
-        return "before its deadline (Stripe's dashboard shows it)"
+        return "before its deadline"
     return f"before {datetime.fromisoformat(dispute.due_by):%Y-%m-%d %H:%M} UTC"
+
+
+def answer_command(dispute: LedgerDispute) -> str:
+    """Say by which command a dispute is looked at, answered and accepted."""
+    return f"cachao dispute {dispute.stripe_dispute_id} shows what to say; --submit and --accept are final."
 
 
 def _names(disputes: list[LedgerDispute]) -> str:

@@ -314,9 +314,9 @@ def _sentence(error: Exception) -> str:
 
 def _note_of(session: SessionObject | None) -> str:
     charge = charge_of(session) if session is not None else None
-    return (
-        "disputed: look at the dispute in Stripe's dashboard" if charge is not None and charge.get("disputed") else ""
-    )
+    if charge is None or not charge.get("disputed"):
+        return ""
+    return f"disputed: cachao dispute {charge['id']}"
 
 
 def retried(work: Callable[[], T]) -> T:

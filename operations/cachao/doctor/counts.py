@@ -158,7 +158,7 @@ def _of_orders(found: dict[str, Any]) -> Iterator[Finding]:
             found["refunded_too_much"],
             "refunded_too_much",
             "refunded by more than was paid",
-            f"Compare with Stripe's dashboard:\n{_show(found['refunded_too_much'])}",
+            f"Compare with Stripe, by cachao stripe ORDER:\n{_show(found['refunded_too_much'])}",
         )
     if found["told"]["number"]:
         yield _orders(

@@ -36,8 +36,8 @@ def check(environment: Environment) -> Iterator[Finding]:
             f"{len(foreign)} of the newest {pluralize(len(paid), 'paid session')} of the account are no order's, e.g."
             f" {foreign[0]}.",
             "account_shared",
-            "Look them up in Stripe. If another application makes them, deploy with StripeAccountShared=true: then they"
-            " are counted, and no alerts. If this shop opened them, their orders are gone"
+            "Look them up: cachao stripe cs_…. If another application makes them, deploy with StripeAccountShared=true:"
+            " then they are counted, and no alerts. If this shop opened them, their orders are gone"
             " (docs/runbook.md#ordernotfound).",
             NOT_PROCESSED,
         )

@@ -85,6 +85,7 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
     "orders": _call("InspectOrderFunction"),
     "disputes": _call("InspectOrderFunction"),
     "dispute": _call("AnswerDisputeFunction"),
+    "stripe": _call("InspectStripeFunction"),
     "books": _call("CompareBooksFunction"),
     "show": (*_READ, *_call("InspectOrderFunction"), _LOGS),
     "show --picture": (

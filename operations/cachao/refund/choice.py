@@ -136,8 +136,8 @@ def _named(inspected: Row, payment_key: str | None) -> list[LedgerPayment]:
     if not payments:
         raise Problem(
             f"The shop has no payment of order {order['id']} ({order['status']}). Nothing was refunded.",
-            advice="Where an alert tells of one (AmountMismatch, OrderMismatch), refund that payment, the alert's"
-            " pi_…, in Stripe's dashboard.",
+            advice="Where an alert tells of one (AmountMismatch, OrderMismatch), correct the order and replay, as the"
+            " runbook says of it: the payment is known then.",
         )
     named = [known for known in payments if payment_key in {None, known.payment_key}]
     if not named:
@@ -154,7 +154,7 @@ def _nothing_to_refund(inspected: Row, left: list[LedgerPayment]) -> Problem:
     if unknown and not left:
         return Problem(
             f"The shop does not know the amount of {_keys(unknown)} of order {order} yet. Nothing was refunded.",
-            advice="Refund what is left of it in Stripe's dashboard.",
+            advice="Its payment event did not come yet: cachao reconcile --since DATE brings it through. Then again.",
         )
     if not left:
         return Problem(f"Order {order} was free: there is nothing to refund.")

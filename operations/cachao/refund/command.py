@@ -277,20 +277,20 @@ def _disputed(inspected: dict[str, Any], payment: LedgerPayment, *, allowed: boo
     if not disputes:
         return ""
     first = disputes[0]
-    until = situation.deadline(first)
+    until, name = situation.deadline(first), first.stripe_dispute_id
     if first.phase is DisputePhase.OPENED:
         said = (
             f"Dispute {first.stripe_dispute_id} of payment {payment.payment_key} is open: the bank has taken the money,"
             " and Stripe refuses a refund (charge_disputed). Paid back in another way it is lost twice."
         )
-        advice = f"Answer or accept it in Stripe's dashboard {until}. See docs/runbook.md#disputeopened."
+        advice = f"Answer or accept it {until}: cachao dispute {name}. See docs/runbook.md#disputeopened."
     else:
         said = (
             f"Inquiry {first.stripe_dispute_id} of payment {payment.payment_key} is open: the money is still with the"
             " shop, and a refund of all of it settles the matter."
         )
         advice = (
-            f"Answer it in Stripe's dashboard {until}; or say --although-disputed to refund."
+            f"Answer it {until}: cachao dispute {name}; or say --although-disputed to refund."
             " See docs/runbook.md#disputeopened."
         )
     if allowed:

@@ -148,6 +148,7 @@ SEEN_BY_WHOEVER_INVOKES: Final = {
     "CompareBooksFunction",
     "CorrectCountsFunction",
     "CorrectOrderFunction",
+    "InspectStripeFunction",
     "PrepareDatabaseFunction",
     "RefundEventFunction",
     "SampleShopFunction",

@@ -75,7 +75,13 @@ def paid_order(database: Database, *, quantity: int = 1) -> int:
         ("under_review", "DisputeOpened", "paid", "the bank holds the money now", "do not refund it and do not pay"),
         ("won", "DisputeWon", "paid", "the bank leaves the disputed money with the shop", "nothing."),
         ("lost", "DisputeLost", "refunded", "the bank gave the money to the buyer", "refund nothing"),
-        ("prevented", "DisputeClosed", "paid", "neither won nor lost", "look in Stripe's dashboard whether"),
+        (
+            "prevented",
+            "DisputeClosed",
+            "paid",
+            "neither won nor lost",
+            "see whether the money went back (cachao stripe dp_",
+        ),
         ("never_heard_of", "DisputeOpened", "paid", "the bank holds the money now", "answer it"),
     ],
 )
@@ -100,8 +106,11 @@ def test_a_status_that_nobody_knows_ends_it_where_the_event_says_so(database: Da
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"evidence_details": {"due_by": DUE}}, "answer it in Stripe's dashboard before 2026-12-07 12:00 UTC, or"),
-        ({"evidence_details": {"due_by": None}}, "before its deadline (Stripe's dashboard shows it)"),
+        (
+            {"evidence_details": {"due_by": DUE}},
+            "answer it before 2026-12-07 12:00 UTC, or accept it: cachao dispute dp_",
+        ),
+        ({"evidence_details": {"due_by": None}}, "answer it before its deadline, or"),
         ({"evidence_details": {"due_by": "soon"}}, "before its deadline"),
         ({"evidence_details": []}, "before its deadline"),
         ({"evidence_details": {"due_by": 10**20}}, "before its deadline"),
@@ -294,7 +303,9 @@ def test_a_disputed_duplicate_is_better_accepted(database: Database) -> None:
     with pytest.raises(DuplicatePayment):
         pay(database, order, payment_intent="pi_second")
     told = dispute(database, order, CREATED, payment_intent="pi_second", id="dp_second")
-    assert "accept it in Stripe's dashboard: this payment buys nothing (duplicate)" in str(alert_of(told).what_to_do)
+    assert "accept it, since this payment buys nothing (duplicate): cachao dispute dp_" in str(
+        alert_of(told).what_to_do
+    )
 
 
 def test_a_lost_dispute_before_the_payment_event_ends_the_order(database: Database) -> None:
