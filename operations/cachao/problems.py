@@ -135,7 +135,9 @@ def _of_connection(error: BotoCoreError | HTTPClientError) -> Problem:
     ):
         return Problem(f"There are no usable AWS credentials: {error}", advice=_SIGN_IN, exit_code=CANNOT_REACH)
     if isinstance(error, NoRegionError):
-        return Problem("No AWS region is chosen.", advice="Give --region, or set AWS_REGION.", exit_code=CANNOT_REACH)
+        return Problem(
+            "No AWS region is chosen.", advice="Give --region, or set AWS_DEFAULT_REGION.", exit_code=CANNOT_REACH
+        )
     if isinstance(error, ProfileNotFound):
         return Problem(
             str(error), advice="aws configure list-profiles shows the profiles there are.", exit_code=CANNOT_REACH

@@ -123,7 +123,8 @@ def test_without_a_region_it_says_so(nowhere: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("AWS_REGION", raising=False)
     result = invoke("executions", "--stack", "cachao")
     assert result.exit_code == 3
-    assert "--region" in result.stderr
+    # As `sam` says it; neither reads AWS_REGION.
+    assert "--region, or set AWS_DEFAULT_REGION" in " ".join(result.stderr.split())
 
 
 def test_an_unknown_profile_is_named(nowhere: Path) -> None:

@@ -96,7 +96,7 @@ def _report_others(found: Found, report: Report) -> None:
         report.add(
             "left to you",
             f"This command also made {spare.id}, which is not used: it does no harm.",
-            f"Delete {spare.id} in Stripe: Workbench → Event destinations.",
+            f"Delete {spare.id} in Stripe: Workbench → Webhooks.",
         )
     for stranger in found.strangers:
         report.add(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stripe.v2.core import EventDestination
 
 LINK: Final = "Stripe event destination"
-_WHERE: Final = "In Stripe: Workbench → Event destinations."
+_WHERE: Final = "In Stripe: Workbench → Webhooks."
 
 
 def check(environment: Environment) -> Iterator[Finding]:
@@ -69,7 +69,7 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
             "Stripe disabled it because the partner source is gone. cachao connect makes a new one, and says how to"
             " deploy with its source's name, within 7 days."
             if reason == "no_aws_event_source_exists"
-            else "cachao connect enables one that it made; another one: Stripe's Workbench, Event destinations."
+            else "cachao connect enables one that it made; another one: Stripe's Workbench, Webhooks."
             " Stripe does not send what happened meanwhile, so then run:\ncachao reconcile --since 3d"
         )
         yield _broken("destination_disabled", f"{found.id} is disabled (reason: {reason}).", todo)
