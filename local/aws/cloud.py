@@ -236,8 +236,7 @@ class LocalCloud:
         functions = self._read_functions(template, physical_ids)
         self.lambdas.deploy(functions.values())
         if self._kept is not None:
-            machines = stepfunctions_parser_backends[self.account_id][self.region].state_machines
-            self._kept.restore({machine.arn: machine for machine in machines})
+            self._kept.restore({machine.arn: machine for machine in self._step_functions().state_machines})
         self._deployment = Deployment(
             template=template,
             outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
@@ -282,11 +281,13 @@ class LocalCloud:
         """
         deadline, pause = time.monotonic() + timeout_seconds, 0.005
         while True:
-            execution: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=arn)
-            if execution["status"] in _ENDED:
+            # Moto is asked, not its API: that takes as long as a short execution.
+            status = self._step_functions().describe_execution(arn).status
+            if status in _ENDED:
+                execution: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=arn)
                 return execution
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{arn} is {execution['status']} after {timeout_seconds:.0f} s")
+                raise TimeoutError(f"{arn} is {status} after {timeout_seconds:.0f} s")
             time.sleep(pause)
             pause = min(pause * 1.5, 0.25)
 
@@ -304,15 +305,21 @@ class LocalCloud:
             TimeoutError: some still run.
         """
         deadline = time.monotonic() + timeout_seconds
-        while running := self.executions("RUNNING", state_machine_arn=state_machine_arn):
+        machine = self._step_functions().describe_state_machine(
+            state_machine_arn or self.deployment.outputs["StateMachineArn"]
+        )
+        while running := sum(execution.status not in _ENDED for execution in list(machine.executions)):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(running)} executions still run after {timeout_seconds:.0f} s")
-            time.sleep(0.1)
+                raise TimeoutError(f"{running} executions still run after {timeout_seconds:.0f} s")
+            time.sleep(0.02)
 
     def history(self, execution_arn: str) -> Sequence[dict[str, Any]]:
         """Events of an execution, in order (`GetExecutionHistory`)."""
         pages = self.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=execution_arn)
         return [event for page in pages for event in page["events"]]
+
+    def _step_functions(self) -> Any:  # noqa: ANN401 - moto is untyped
+        return stepfunctions_parser_backends[self.account_id][self.region]
 
     def _start(self) -> None:
         self._isolate_environment()

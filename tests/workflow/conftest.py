@@ -118,9 +118,13 @@ def start(cloud: LocalCloud) -> Callable[[Any], Ended]:
 
 def started(cloud: LocalCloud) -> list[str]:
     """Give the ARNs of all executions that ever started, the oldest first; moto is asked, not its API: that is slow."""
-    machines = stepfunctions_parser_backends[cloud.account_id][cloud.region]
-    machine = machines.describe_state_machine(cloud.deployment.outputs["StateMachineArn"])
+    machine = machine_of(cloud, cloud.deployment.outputs["StateMachineArn"])
     return [execution.execution_arn for execution in machine.executions]
+
+
+def machine_of(cloud: LocalCloud, arn: str) -> Any:
+    """Give moto's own state machine."""
+    return stepfunctions_parser_backends[cloud.account_id][cloud.region].describe_state_machine(arn)
 
 
 def put(cloud: LocalCloud, envelope: dict[str, Any]) -> None:
@@ -150,9 +154,7 @@ def ended(cloud: LocalCloud, arn: str) -> Ended:
         name=execution["name"],
         arn=arn,
         # As it is now: some tests change it for a while.
-        definition=cloud.client("stepfunctions").describe_state_machine(stateMachineArn=execution["stateMachineArn"])[
-            "definition"
-        ],
+        definition=machine_of(cloud, execution["stateMachineArn"]).definition,
     )
 
 

@@ -5,7 +5,7 @@ import inspect
 import json
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import jwt
@@ -16,6 +16,8 @@ from moto import backends, mock_aws
 from moto.cloudformation import parsing
 from moto.cognitoidp.models import CognitoIdpBackend
 from moto.core.models import botocore_stubber
+from moto.core.serialize import AttributePickerContext, XFormedAttributePicker
+from moto.core.utils import get_service_model
 from moto.events.models import EventBus, EventPattern
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
@@ -40,6 +42,8 @@ from pycognito.aws_srp import AWSSRP
 
 from local.aws import moto_patches
 from local.aws.lambda_answers import InvokeResult
+from local.aws.left_out_services import SERVICES
+from local.aws.moto_patches import speed
 from local.aws.moto_patches.event_bridge import EventDelivery
 from local.aws.moto_patches.replacing import Replacements
 from local.aws.user_pool import READY_USER, create_user_pool
@@ -306,6 +310,39 @@ def test_repeated_work_is_still_repeated() -> None:
     assert inspect.isgeneratorfunction(backends.list_of_moto_modules)
     assert not hasattr(result_path.parse, "cache_info")
     assert state_task_service.copy is copy
+    assert inspect.isgeneratorfunction(XFormedAttributePicker.get_possible_keys)
+
+
+class _Aliased:
+    class Meta:
+        serialization_aliases: ClassVar = {"type": "kind"}
+
+    def __init__(self, **values: object) -> None:
+        vars(self).update(values)
+
+
+def test_a_members_value_is_found_once_as_moto_finds_it() -> None:
+    model = get_service_model("stepfunctions")
+    shape = model.shape_for("HistoryEvent")
+    pick = speed.picker(XFormedAttributePicker.get_possible_keys)
+    moto = XFormedAttributePicker(response_transformers={"events.id": lambda _: "never"})
+    things = [
+        {"timestamp": 1, "taskFailedEventDetails": {"error": "E"}},
+        {"previous_event_id": 2, "type": None, "HistoryEventType": "T", "TimestampX": 3},
+        SimpleNamespace(id=7, previous_event_id=8, kind=9),
+        _Aliased(id=7, kind=9, type=1),
+        _Aliased(type=1),
+    ]
+    for key, member in shape.members.items():
+        member.parent = shape
+        for thing in things * 2:
+            context = AttributePickerContext(thing, key, member, service_model=model, key_path="Output.events")
+            assert pick(moto, context) == moto(context), (key, thing)
+
+
+def test_cloudformation_imports_the_models_of_services_that_nothing_here_has() -> None:
+    imports = inspect.getsource(parsing)
+    assert [service for service in SERVICES if f"from moto.{service} import models" not in imports] == []
 
 
 def test_plain_moto_lets_anybody_in_and_says_of_no_address_that_it_is_verified(plain: None) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from local.aws.left_out_services import SERVICES
 from local.aws.template import Cors, Resolver, Route, Template, TemplateError, Throttle, load_template
 from tests.local.conftest import EVENT_SOURCE, EXAMPLE
 
@@ -113,6 +114,8 @@ def test_the_shops_own_template_can_be_read() -> None:
     }
     template = load(project / "template.yaml", **parameters)
     assert set(template.code_directories.values()) == {project / "functions"}
+    services = {resource["Type"].split("::")[1].lower() for resource in template.body["Resources"].values()}
+    assert services & set(SERVICES) == set(), "moto's models of it are left out"
     assert template.http_api.cors is not None
     assert template.http_api.cors.allow_origins == ("http://localhost:3000",)
     scheduled = ("EndHoldsFunction", "ReconcileOrdersFunction", "SummarizeAlertsFunction")
