@@ -12,6 +12,7 @@ from cachao.aws import operator
 from cachao.aws.environment import Environment
 from cachao.command_context import CommandContext
 from cachao.corrections.frame import Yes, check_reason
+from cachao.counter_history import show_history
 from cachao.problems import BROKEN, FINE, USAGE, Problem
 from cachao.view.output import escape, pluralize, table
 from ticketing.operators.counter_correction import CounterState, CountsReport, OrderOff
@@ -20,7 +21,7 @@ _FUNCTION: Final = "CorrectCountsFunction"
 _NOUNS: Final = {"ticket": "ticket", "code": "discount code"}
 
 
-def counts(
+def counts(  # noqa: PLR0913 -- one parameter an option
     ctx: typer.Context,
     *,
     ticket: Annotated[int | None, typer.Option(help="The counters of this ticket, by its id.", min=1)] = None,
@@ -28,13 +29,17 @@ def counts(
     everything: Annotated[bool, typer.Option("--all", help="All that are not what their orders say.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why; it is kept with the correction.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show; ends with 1 while something is off.")] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Show who changed counters, limits and sales, when and why; nothing else.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="With --history: as CSV, for a spreadsheet.")] = False,
     yes: Yes = False,
 ) -> None:
     """Show what is sold, used and held as stored and as the orders say, and put it right.
 
     For the alert CountsOff, and for what cachao doctor says does not add up. All that is shown is corrected at once, or
     nothing; seats that could not be counted then are counted where there is room. Buyers go on buying meanwhile, and it
-    is safe to repeat. Who corrected what, when and why is kept in the table counter_corrections.
+    is safe to repeat. Who corrected what, when and why is kept: --history shows it.
 
     More seats sold than the orders say, of a ticket that is older than this shop, may have been sold elsewhere: --all
     leaves those alone, --ticket corrects them.
@@ -46,10 +51,18 @@ def counts(
         cachao counts --all --dry-run
 
         cachao counts --all --yes --reason "restored a backup"
+
+        cachao counts --ticket 12 --history
     """
     context: CommandContext = ctx.obj
     wanted = _wanted(ticket, code, everything=everything)
     check_reason(reason)
+    if history:
+        named = {"kind": "code" if code else "ticket", "counter_id": code or ticket} if wanted else {}
+        show_history(context, named, as_csv=as_csv)
+        return
+    if as_csv:
+        raise Problem("--csv goes with --history.", exit_code=USAGE)
     report = _ask(context.environment, {"wanted": wanted})
     if wanted and not report.counters:
         raise Problem(f"There is no {_NOUNS['code' if code else 'ticket']} {code or ticket}, and no order of it.")

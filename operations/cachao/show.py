@@ -21,6 +21,7 @@ from cachao.picture import execution as pictures
 from cachao.problems import BROKEN, FunctionFailed, Problem
 from cachao.view import executions as execution_view
 from cachao.view import orders as order_view
+from cachao.view import stripe_ids
 from cachao.view.foreign_text import safe
 from cachao.view.output import escape
 from ticketing.orders.numbers import order_id_of
@@ -72,7 +73,7 @@ def show(
     wanted: Annotated[
         str,
         typer.Argument(
-            metavar="EXECUTION|ORDER|evt_…|cs_…|pi_…|ch_…|re_…|dp_…",
+            metavar="EXECUTION|ORDER|evt_…|cs_…|pi_…|ch_…|re_…|du_…",
             help="What to show. For an execution, the first 8 characters of its name suffice.",
         ),
     ],
@@ -108,15 +109,18 @@ def show(
 
 def is_order_or_stripe_id(wanted: str) -> bool:
     """Tell whether that is an order's number or an id of Stripe's, and not an execution."""
-    return (wanted.isascii() and wanted.isdigit()) or _STRIPE_ID.match(wanted) is not None
+    is_number = wanted.isascii() and wanted.isdigit()
+    return is_number or _STRIPE_ID.match(wanted) is not None or stripe_ids.is_elsewhere(wanted)
 
 
 def look_up(environment: Environment, wanted: str) -> Known:
     """Give what is known of an order, or of an id of Stripe's.
 
     Raises:
-        Problem: neither the database nor the logs have it.
+        Problem: neither the database nor the logs have it, or no order is found by such an id.
     """
+    if stripe_ids.is_elsewhere(wanted):
+        raise stripe_ids.elsewhere(wanted)
     of = _of_number if wanted.isdigit() else _of_stripe_id
     return of(environment, wanted)
 
@@ -158,7 +162,8 @@ def _of_stripe_id(environment: Environment, wanted: str) -> Known:
     if inspected is None and failure is None and not found.executions:
         raise Problem(
             f"Neither the orders nor the workflow have {wanted}.",
-            advice="If Stripe has it, its event did not arrive. Run cachao doctor: it checks the way from Stripe.",
+            advice=f"cachao stripe {wanted} asks Stripe. If Stripe has it, its event did not arrive: cachao doctor"
+            " checks the way from there.",
         )
     reference = None if inspected is not None else _reference_in(found)
     known = order_id_of(reference) is not None and failure is None
@@ -172,7 +177,7 @@ def _not_kept(wanted: str) -> Problem:
     until = " The shop learns a charge's id from a refund or a dispute of it." if what == "charge" else ""
     return Problem(
         f"No order has the {what} {wanted}.",
-        advice=f"If Stripe has it, show its payment: cachao show pi_…, as Stripe's dashboard shows it.{until}",
+        advice=f"cachao stripe {wanted} asks Stripe for its payment; then: cachao show pi_….{until}",
     )
 
 

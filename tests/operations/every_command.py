@@ -258,6 +258,11 @@ def _counts(stage: Stage) -> None:
     stage.run("counts", "--all", "--yes")
 
 
+@scenario("counts --history")
+def _counter_history(stage: Stage) -> None:
+    stage.run("counts", "--all", "--history")
+
+
 @scenario("prepare-database")
 def _prepare_database(stage: Stage) -> None:
     stage.run("prepare-database", "--dry-run")

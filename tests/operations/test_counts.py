@@ -13,6 +13,7 @@ from tests.factories import create_code, create_order, create_ticket, row_of
 from tests.operations.conftest import Cachao
 from tests.ticketing.paid_orders import pay, refund_charge
 from ticketing.database import Database
+from ticketing.operators.counter_history import CounterHistoryWanted, list_counter_corrections
 
 
 def change(database: Database, sql: str, *parameters: object) -> None:
@@ -144,6 +145,8 @@ def test_what_moved_on_meanwhile_is_not_corrected(
         (["--all", "--ticket", "1"], 2, "Say one of"),
         (["--ticket", "1", "--code", "1"], 2, "Say one of"),
         (["--all", "--reason", "x" * 256], 2, "at most 255 characters"),
+        (["--all", "--csv"], 2, "--csv goes with --history"),
+        (["--history"], 2, "Say one of"),
         (["--ticket", "987654"], 1, "There is no ticket 987654, and no order of it."),
         (["--code", "987654"], 1, "There is no discount code 987654, and no order of it."),
     ],
@@ -170,3 +173,43 @@ def test_without_aws_the_machine_says_who_it_is(environment: Environment, monkey
     monkeypatch.setattr(Environment, "client", client)
     monkeypatch.setattr("getpass.getuser", lambda: "ann")
     assert operator.name_of(environment) == "ann"
+
+
+# --- Who changed what ------------------------------------------------------------------------------------------------
+
+
+def test_who_changed_a_counter_a_limit_or_a_sale_is_shown(cachao: Cachao, database: Database) -> None:
+    ticket, other = create_ticket(database, max_quantity=5, held_quantity=1), create_ticket(database)
+    assert "Nobody has corrected it." in cachao("counts", "--ticket", ticket, "--history").text
+    cachao("counts", "--ticket", ticket, "--yes", "--reason", "=nobody [b]holds[/b] it")
+    cachao("limit", "--ticket", ticket, "--to", 7, "--yes")
+    cachao("limit", "--ticket", ticket, "--unlimited", "--yes")
+    cachao("sale", "--ticket", other, "--stop", "--yes")
+    text = cachao("counts", "--ticket", ticket, "--history").text
+    for said in ("held -1", "limit 5 -> 7", "limit 7 -> none", "=nobody [b]holds[/b] it"):
+        assert said in text
+    assert f"ticket {other}" not in text
+    made = cachao("counts", "--ticket", ticket, "--history", json=True).data["corrections"]
+    assert [one["limit_after"] for one in made] == [None, 7, None]
+    assert "taken off sale" in cachao("counts", "--all", "--history").text
+    exported = cachao("counts", "--all", "--history", "--csv").text
+    assert len(exported.splitlines()) == 5
+    assert "'=nobody" in exported
+
+
+def test_of_many_corrections_the_newest_are_read_by_an_index(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.change(
+            "INSERT INTO counter_corrections (counter, counter_id, counted_change, held_change, corrected_by)"
+            " SELECT 'ticket', seq %% 1000, 1, 0, 'ann' FROM seq_1_to_5000"
+        )
+        tx.all("ANALYZE TABLE counter_corrections")
+        sql = (
+            "EXPLAIN SELECT id FROM counter_corrections WHERE counter = %s AND counter_id = %s ORDER BY id DESC LIMIT 2"
+        )
+        [step] = tx.all(sql, "ticket", 5)
+    assert (step["key"], "filesort" in step["Extra"]) == ("counter_corrections_by_counter", False)
+    found = list_counter_corrections(database, CounterHistoryWanted(kind="ticket", counter_id=5, limit=2))
+    assert (len(found.corrections), found.more) == (2, True)
+    assert found.corrections[0]["id"] > found.corrections[1]["id"]
+    assert list_counter_corrections(database, CounterHistoryWanted(limit=3)).more

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import create_order, dispute_of, envelope, row_of, stripe_event
+from tests.factories import create_order, dispute_of, envelope, refund_of, row_of, stripe_event
 from tests.operations.conftest import Cachao, paid_event
 from tests.ticketing.paid_orders import dispute, pay, refund
 from tests.workflow.conftest import Run
@@ -116,9 +116,53 @@ def test_a_refund_is_shown_in_the_buyers_currency(cachao: Cachao, database: Data
     assert "11.50 EUR" not in text
 
 
-@pytest.mark.parametrize("wanted", ["dp_none", "du_none", "ch_none", "py_none", "re_none"])
+@pytest.mark.parametrize("wanted", ["dp_none", "du_none", "ch_none", "py_none", "re_none", "pyr_none"])
 def test_an_id_that_nobody_knows_is_said_so(cachao: Cachao, database: Database, wanted: str) -> None:
     answer = cachao("show", wanted)
     assert (answer.exit_code, answer.text) == (1, "")
     assert "No order has" in answer.notes
-    assert "cachao show pi_…" in answer.notes
+    assert f"cachao stripe {wanted} asks Stripe" in answer.notes
+
+
+@pytest.mark.parametrize("wanted", ["pi_none", "cs_none", "evt_none"])
+def test_of_what_an_event_should_have_told_the_way_is_to_be_checked(
+    cachao: Cachao, database: Database, wanted: str
+) -> None:
+    answer = cachao("show", wanted)
+    assert (answer.exit_code, f"cachao stripe {wanted} asks Stripe" in answer.notes) == (1, True)
+    assert "cachao doctor" in answer.notes
+
+
+@pytest.mark.parametrize(
+    ("wanted", "helps"),
+    [
+        ("txn_3Q1", "cachao stripe txn_3Q1"),
+        ("po_1Q1", "cachao books --payout po_1Q1"),
+        ("file_1Q1", "cachao dispute"),
+        ("ed_test_1", "cachao connect"),
+        ("we_1Q1", "cachao connect --webhook"),
+        ("cus_Q1", "cachao show pi_…"),
+        ("in_1Q1", "another application's"),
+        ("prod_Q1", "cachao show cs_…"),
+    ],
+)
+def test_an_id_by_which_no_order_is_found_says_which_command_helps(cachao: Cachao, wanted: str, helps: str) -> None:
+    answer = cachao("show", wanted)
+    assert (answer.exit_code, answer.text) == (2, "")
+    assert f"{wanted} is " in answer.notes
+    assert helps in answer.notes
+
+
+def test_each_of_stripes_ids_of_a_story_leads_to_its_order(cachao: Cachao, run: Run, database: Database) -> None:
+    """Disputes were `dp_` and are `du_`; bank debits have `py_` and `pyr_` where cards have `ch_` and `re_`."""
+    order = create_order(database)
+    event = paid_event(database, order)
+    run(event)
+    row = row_of(database, "ticket_orders", order)
+    told = [("charge.dispute.created", dispute_of(row, id=f"du_order{order}", charge=f"py_order{order}"))]
+    told.append(("refund.created", refund_of(row, amount=500, id=f"pyr_order{order}", charge=f"py_order{order}")))
+    for event_type, body in told:
+        run(envelope(event_type, body))
+    ids = [f"{kind}_order{order}" for kind in ("pi", "du", "py", "pyr")]
+    for wanted in (*ids, row["stripe_checkout_session_id"], event["detail"]["id"]):
+        assert cachao("show", wanted, json=True).data["order"]["id"] == order, wanted

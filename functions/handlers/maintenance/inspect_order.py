@@ -1,7 +1,7 @@
 """InspectOrder: shows operators an order as the database has it, lists orders, says how database and counts are doing.
 
-It changes nothing. Invoked by `cachao show`, `orders`, `disputes`, `executions --order`, `refund` and `doctor`: the
-database is reached from inside its network only, operators need no way to it and no password.
+It changes nothing. Invoked by `cachao show`, `orders`, `disputes`, `counts --history`, `executions --order`, `refund`
+and `doctor`: the database is reached from inside its network only, operators need no way to it and no password.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from handlers.runtime import TaskInput, database, task
 from handlers.settings import connect_with_the_secret_as_it_is
 from ticketing.errors import SchemaOutdated
 from ticketing.operators.count_check import CountCheck, check_counts
+from ticketing.operators.counter_history import CounterHistory, CounterHistoryWanted, list_counter_corrections
 from ticketing.operators.inspection import DatabaseHealth, InspectedOrder, database_health, find_order
 from ticketing.operators.listing import ListedOrders, OrdersWanted, list_orders
 from ticketing.operators.open_disputes import DisputesWanted, ListedDisputes, list_open_disputes
@@ -21,7 +22,7 @@ from ticketing.schema.runner import pending_migrations
 
 
 class InspectOrderInput(TaskInput):
-    """An order's id, or the id of something at Stripe that belongs to it; or `orders`, `disputes`, `health`.
+    """An order's id, or the id of something at Stripe that belongs to it; or one of those below `orders`.
 
     `orders` may name a buyer's e-mail address: no input is logged here, nor repeated in an error's sentence.
     """
@@ -34,6 +35,7 @@ class InspectOrderInput(TaskInput):
     charge_id: str | None = None
     orders: OrdersWanted | None = None
     disputes: DisputesWanted | None = None
+    counter_history: CounterHistoryWanted | None = None
     health: bool = False
     counts: bool = False
 
@@ -44,6 +46,7 @@ class InspectOrderResult(msgspec.Struct, kw_only=True):
     found: InspectedOrder | None = None
     orders: ListedOrders | None = None
     disputes: ListedDisputes | None = None
+    counter_history: CounterHistory | None = None
     pending_migrations: list[str] | None = None
     # None while migrations are pending: the tables do not have the columns yet.
     health: DatabaseHealth | None = None
@@ -61,6 +64,8 @@ def handler(given: InspectOrderInput) -> InspectOrderResult:
         return InspectOrderResult(orders=list_orders(database, given.orders))
     if given.disputes is not None:
         return InspectOrderResult(disputes=list_open_disputes(database, given.disputes))
+    if given.counter_history is not None:
+        return InspectOrderResult(counter_history=list_counter_corrections(database, given.counter_history))
     return InspectOrderResult(
         found=find_order(
             database,

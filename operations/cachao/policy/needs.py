@@ -121,6 +121,7 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
     "sale": _CORRECTED,
     "reconcile": _call("ReconcileOrdersFunction"),
     "counts": _call("CorrectCountsFunction"),
+    "counts --history": _call("InspectOrderFunction"),
     "prepare-database": _call("PrepareDatabaseFunction"),
     "migrate": _call("MigrateDatabaseFunction"),
     "migrate --code": (
