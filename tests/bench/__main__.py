@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from local.quiet import quieten_libraries
 from local.signals import INTERRUPTED, stop_as_by_ctrl_c
 from tests.bench.checkout_speed import checkout
+from tests.bench.cold_start import cold
 from tests.bench.imports import imports
 from tests.bench.migration_wait import migration
 from tests.bench.payment_speed import handlers, throughput
@@ -23,9 +24,10 @@ from tests.bench.shop import Shop, running_shop
 from tests.bench.transitions import transitions
 
 # `imports` and `migration` first: they need a machine without a shop on it.
-SECTIONS = ("imports", "migration", "handlers", "throughput", "checkout", "transitions")
+SECTIONS = ("imports", "migration", "cold", "handlers", "throughput", "checkout", "transitions")
 _WITHOUT_SHOP: dict[str, Callable[[Scale, Progress], Section]] = {"imports": imports, "migration": migration}
 _IN_SHOP: dict[str, Callable[[Shop, Scale, Progress], Section]] = {
+    "cold": cold,
     "handlers": handlers,
     "throughput": throughput,
     "checkout": checkout,

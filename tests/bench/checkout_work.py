@@ -76,13 +76,14 @@ def insert_for(seconds: float, ticket: HotTicket) -> tuple[int, float]:
     return repeat_for(seconds, itertools.repeat(insert_one))
 
 
-def _check_out(ticket: HotTicket, *, with_code: bool) -> None:
+def checkout_event(ticket: HotTicket, *, with_code: bool = False) -> dict[str, Any]:
+    """Give another buyer's request, as API Gateway hands it over."""
     form: dict[str, Any] = {"quantity": 1, "email": _email()}
     headers = {"content-type": "application/json", "origin": "https://shop.example"}
     if with_code:
         form["discount_code"] = "salsa10"
         headers["idempotency-key"] = secrets.token_hex(16)
-    event = {
+    return {
         "version": "2.0",
         "routeKey": _ROUTE,
         "rawPath": f"/events/{ticket.event_id}/tickets/{ticket.ticket_id}/checkout",
@@ -93,6 +94,10 @@ def _check_out(ticket: HotTicket, *, with_code: bool) -> None:
         "body": json.dumps(form),
         "isBase64Encoded": False,
     }
+
+
+def _check_out(ticket: HotTicket, *, with_code: bool) -> None:
+    event = checkout_event(ticket, with_code=with_code)
     reply = _handler()(event, SimpleNamespace(aws_request_id="8b0a1c7e-5a3d-4a53-9d36-0c5a8a2f0f0e"))
     assert reply["statusCode"] == 200, reply
 

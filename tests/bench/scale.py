@@ -14,6 +14,8 @@ class Scale:
     window: float
     # Fresh interpreters for each module.
     imports: int
+    # New workers for each function.
+    cold: int
     # Executions for each outcome; of several, the first one only warms up.
     executions: int
     # Orders in the small and in the large table, and how many of the large one are pending on the hot ticket.
@@ -29,6 +31,7 @@ FULL = Scale(
     rounds=12,
     window=0.5,
     imports=9,
+    cold=15,
     executions=8,
     small_table=1_000,
     large_table=1_000_000,
@@ -40,6 +43,7 @@ QUICK = Scale(
     rounds=1,
     window=0.1,
     imports=1,
+    cold=1,
     executions=1,
     small_table=100,
     large_table=2_000,

@@ -44,6 +44,7 @@ def test_every_section_measures_something_and_leaves_nothing_behind(tmp_path: Pa
     assert tuple(sections) == SECTIONS
     lines = {name: {line["name"]: line for line in section["lines"]} for name, section in sections.items()}
 
+    assert all(line["ms"] > 0 for line in lines["cold"].values())
     assert list(lines["handlers"]) == [*STEPS, "one payment"]
     for name, line in lines["handlers"].items():
         assert line["handler ms"] > 0
