@@ -52,7 +52,7 @@ check: setup ## The templates and the state machine by others' tools: cfn-lint, 
 sbom: setup ## List what ships as CycloneDX, in .local/sbom.cdx.json
 	@$(BIN)/python -m tests.reference.supply_chain sbom
 
-audit: setup ## Look up what is known against the packages that ship; needs a network
+audit: setup ## What is known against the packages that ship, and when each was last released; needs a network
 	@$(BIN)/python -m tests.reference.supply_chain audit
 
 format: setup ## Put the code into the project's format

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tests.reference import supply_chain
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "functions" / "requirements.txt"
@@ -66,6 +69,32 @@ def test_what_is_developed_with_is_pinned(extra: str) -> None:
     for line in PROJECT["optional-dependencies"][extra]:
         requirement = Requirement(line)
         assert developed[canonicalize_name(requirement.name)] in requirement.specifier, f"{line}: run `make lock`"
+
+
+def test_what_ships_comes_in_versions_that_the_audit_reads() -> None:
+    assert supply_chain.shipped() == pins(SHIPPED)
+    assert set(supply_chain.ACCEPTED) <= set(pins(SHIPPED)), "it does not ship any more"
+
+
+@pytest.mark.parametrize(
+    ("newest", "status", "yanked", "said"),
+    [
+        ("2026-01-01", "active", [], None),
+        ("2024-11-01", "active", [], "newest release is of 2024-11-01"),
+        ("2026-01-01", "archived", [], "its project is archived"),
+        ("2026-01-01", "active", ["1.0"], "1.0 was taken back"),
+    ],
+)
+def test_what_nobody_keeps_up_is_found(newest: str, status: str, yanked: list[str], said: str | None) -> None:
+    project = {"status": status, "released": {"1.0": "2020-01-01", "2.0": newest}, "yanked": yanked}
+    found = list(supply_chain.not_kept_up({"a": "1.0"}, {"a": project}, date(2026, 11, 29)))
+    assert [str(said) in finding for finding in found] == ([] if said is None else [True])
+
+
+@pytest.mark.parametrize(("day", "number"), [(date(2028, 6, 1), 0), (date(2028, 7, 15), 1)])
+def test_a_runtime_that_ends_within_a_year_is_found(day: date, number: int) -> None:
+    """AWS supports Python 3.13 until the end of June 2029."""
+    assert len(list(supply_chain.runtime_that_ends("3.13", day))) == number
 
 
 def test_nothing_of_the_bundle_needs_what_is_not_shipped() -> None:
