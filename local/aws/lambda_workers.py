@@ -82,6 +82,8 @@ class LambdaService:
         """
         latest = self._pools[function.name]
         if latest.function != function:
+            if latest not in self._versions.values():
+                latest.close()
             latest = self._pools[function.name] = WorkerPool(function, self._pool_settings(function))
         number = 1 + max((known for name, known in self._versions if name == function.name), default=0)
         self._versions[function.name, number] = latest

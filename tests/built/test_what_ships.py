@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import os
@@ -170,7 +171,7 @@ def test_every_function_answers_on_its_own_python(
     shop = maintain(cloud)
     buy(cloud, stripe_stand_in, shop, logged_in)
     pay(Scene(cloud, database, run, stripe_stand_in))
-    assert set(FUNCTIONS) - answered == set()
+    assert set(FUNCTIONS) - answered == set(), "invoke it here, too"
 
 
 def maintain(cloud: LocalCloud) -> dict[str, int]:
@@ -194,6 +195,8 @@ def maintain(cloud: LocalCloud) -> dict[str, int]:
     ask("BuyerDataFunction", address="nobody@cachao.example")
     ask("ReconcileOrdersFunction")
     ask("EndHoldsFunction")
+    letter = base64.b64encode(b"%PDF-1.4 a receipt").decode()
+    assert ask("AnswerDisputeFunction", upload={"name": "receipt.pdf", "content": letter})["file_id"]
     ask("SummarizeAlertsFunction")
     # One that this stack's workflow ended itself, with an alert of its own.
     ended = {"executionArn": "arn:aws:states:eu-west-1:123456789012:execution:a:b", "name": "b", "status": "FAILED"}
@@ -211,6 +214,8 @@ def buy(cloud: LocalCloud, stand_in: StripeStandIn, shop: dict[str, int], logged
     assert bought.status_code == 200, bought.data
     session: str = bought.json["session_id"]  # type: ignore[index]
     assert api.get(f"/orders?session_id={session}").json["order"]["status"] == "pending"  # type: ignore[index]
+    looked_up = cloud.lambdas.invoke("InspectStripeFunction", json.dumps({"wanted": session}).encode())
+    assert session in looked_up.payload.decode()
     back = urlsplit(stand_in.session(session)["cancel_url"])
     assert api.get(f"{back.path}?{back.query}").status_code == 303
     assert api.get(f"/orders?session_id={session}").json["order"]["status"] == "expired"  # type: ignore[index]
