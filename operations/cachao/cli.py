@@ -22,6 +22,7 @@ from cachao.corrections.details import correct
 from cachao.corrections.limit import limit
 from cachao.corrections.mark_paid import mark_paid
 from cachao.corrections.move import move
+from cachao.corrections.restore import restore
 from cachao.corrections.sale import sale
 from cachao.corrections.take_back import take_back
 from cachao.counts import counts
@@ -161,6 +162,7 @@ for _command in (
     sale,
     reconcile,
     counts,
+    restore,
     prepare_database,
     migrate,
     sample_shop,

@@ -169,7 +169,7 @@ def _marked(number: int, stored: int) -> str:
 
 def _note(state: CounterState) -> str:
     if state.is_gone:
-        return "its row is gone"
+        return f"its row is gone: cachao restore --{state.kind} {state.counter_id}"
     notes = []
     if state.may_be_sold_elsewhere:
         notes.append("older than this shop: perhaps sold elsewhere")

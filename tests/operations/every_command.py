@@ -263,6 +263,15 @@ def _counter_history(stage: Stage) -> None:
     stage.run("counts", "--all", "--history")
 
 
+@scenario("restore")
+def _restore(stage: Stage) -> None:
+    ticket = create_ticket(stage.database)
+    create_order(stage.database, ticket_id=ticket)
+    with stage.database.transaction() as tx:
+        tx.change("DELETE FROM tickets WHERE id = %s", ticket)
+    stage.run("restore", "--ticket", ticket, "--yes")
+
+
 @scenario("prepare-database")
 def _prepare_database(stage: Stage) -> None:
     stage.run("prepare-database", "--dry-run")

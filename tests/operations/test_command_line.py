@@ -65,7 +65,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 # Those that only read; what the page does is asked on the page.
-READING = {"doctor", "executions", "orders", "disputes", "page", "show", "watch", "policy", "books"}
+READING = {"doctor", "executions", "orders", "disputes", "page", "show", "watch", "policy", "books", "stripe"}
 
 
 def test_every_command_that_changes_something_can_be_tried_and_can_be_told_yes() -> None:

@@ -122,6 +122,7 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
     "reconcile": _call("ReconcileOrdersFunction"),
     "counts": _call("CorrectCountsFunction"),
     "counts --history": _call("InspectOrderFunction"),
+    "restore": _call("CorrectCountsFunction"),
     "prepare-database": _call("PrepareDatabaseFunction"),
     "migrate": _call("MigrateDatabaseFunction"),
     "migrate --code": (
