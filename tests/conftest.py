@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import os
 import shutil
 import sys
 import tempfile
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 # Quoted: only the stubs know that a Connection has a kind of cursor.
 Connect = Callable[[], "Connection[DictCursor]"]
 
+# Names the folder of a server that runs already, and is migrated: for whoever starts pytest thousands of times.
+RUNNING_SERVER = "TEST_MARIADB"
+
 TABLES = (
     "order_history",
     "counts_off",
@@ -58,6 +62,9 @@ TABLES = (
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDB]:
     """A real server on a free port; nothing of the system's is touched, nothing is left behind."""
+    if RUNNING_SERVER in os.environ:
+        yield _running(Path(os.environ[RUNNING_SERVER]))
+        return
     folder = Path(tempfile.mkdtemp(prefix="cachao-tests-"))
     try:
         with MariaDB(folder, port=0, durable=False) as server:
@@ -66,10 +73,17 @@ def mariadb() -> Iterator[MariaDB]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _running(folder: Path) -> MariaDB:
+    server = MariaDB(folder, port=int((folder / "port").read_text(encoding="ascii")))
+    server.password = (folder / "password").read_text(encoding="ascii").strip()
+    return server
+
+
 @pytest.fixture(scope="session")
 def _migrated(mariadb: MariaDB) -> Connect:
     connect = connect_to(mariadb, mariadb.name)
-    apply_migrations(connect)
+    if RUNNING_SERVER not in os.environ:
+        apply_migrations(connect)
     return connect
 
 

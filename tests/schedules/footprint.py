@@ -10,6 +10,7 @@ locks a row sees its newest state, so their places matter among each other, and 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -93,14 +94,18 @@ class _Mention:
     is_outer: bool
 
 
-def _mentions(part: str) -> Iterable[_Mention]:
+# A statement's text is the same each time: what it says of its tables is read once.
+@functools.cache
+def _mentions(part: str) -> tuple[_Mention, ...]:
+    found = []
     for named in _NAMED.finditer(part):
         before = part[: named.start()].rstrip().upper()
         # "ON DUPLICATE KEY UPDATE column" and "FOR UPDATE" name no table, "FROM (SELECT" and DUAL neither.
         if before.endswith((" KEY", " FOR")) or named[1].lower() in {"select", "dual"}:
             continue
         around, is_outer = _around(part, named.start())
-        yield _Mention(named[1].lower(), (named[2] or "").lower(), around, is_outer)
+        found.append(_Mention(named[1].lower(), (named[2] or "").lower(), around, is_outer))
+    return tuple(found)
 
 
 def _around(part: str, at: int) -> tuple[str, bool]:
@@ -124,9 +129,10 @@ def _add(
 ) -> None:
     inserts = verb in {"INSERT", "REPLACE"}
     is_locking = verb != "SELECT" or "FOR UPDATE" in part.upper()
-    mentions = list(_mentions(part))
+    mentions = _mentions(part)
     for place, mention in enumerate(mentions):
-        row = (mention.table, _found_by(part, mention, mentions, parameters))
+        key = _key_parameter(part, place)
+        row = (mention.table, ANY if key is None else str(parameters[key]))
         if is_locking and mention.is_outer and (place == 0 or not inserts):
             if inserts:
                 row = (mention.table, _inserted(part, mention.table, parameters, new_row))
@@ -150,12 +156,16 @@ def _inserted(part: str, table: str, parameters: Sequence[object], new_row: str)
     return new_row if table == "ticket_orders" else ANY
 
 
-def _found_by(part: str, mention: _Mention, mentions: Sequence[_Mention], parameters: Sequence[object]) -> str:
+@functools.cache
+def _key_parameter(part: str, place: int) -> int | None:
+    """Give which parameter says what row is found of the table at this place in the statement; None: none does."""
+    mentions = _mentions(part)
+    mention = mentions[place]
     key = _KEYS.get(mention.table, "order_id")
     beside = {m.table for m in mentions if m.around == mention.around} - {mention.table}
     for found in re.finditer(rf"(?<![\w.])(?:(\w+)\.)?{key} = %s", mention.around, re.IGNORECASE):
         named = (found[1] or "").lower()
         # Without a name before it the column must be this table's alone.
         if named in {mention.table, mention.alias} - {""} or (not named and not beside):
-            return str(parameters[part.count("%s", 0, found.start())])
-    return ANY
+            return part.count("%s", 0, found.start())
+    return None

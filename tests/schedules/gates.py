@@ -27,13 +27,17 @@ COMMIT, ROLLBACK, SLEEP = "COMMIT", "ROLLBACK", "sleep"
 
 @dataclass(frozen=True)
 class Kill:
-    """A task's connection ends at its n-th step (from 0): before the step, or after it, so that its answer is lost."""
+    """A task's connection ends at its n-th step (from 0): before the step, or after it, so that its answer is lost.
+
+    `of_ends`: only the steps count that end a transaction; so it finds its place also where others are at work.
+    """
 
     step: int
     when: When
+    of_ends: bool = False
 
     def __str__(self) -> str:
-        return f"{'<' if self.when == 'before' else '>'}{self.step}"
+        return f"{'<' if self.when == 'before' else '>'}{self.step}{'c' if self.of_ends else ''}"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,11 @@ class Step:
 
     text: str
     footprint: Footprint = NOTHING
+
+    @property
+    def commits(self) -> bool:
+        """Whether others see then what was written."""
+        return self.text == COMMIT or bool(self.footprint.publishes)
 
 
 class State(Enum):
@@ -70,6 +79,7 @@ class Slot:
     state: State = State.IDLE
     step: Step = field(default_factory=lambda: Step(""))
     steps_done: int = 0
+    ends_done: int = 0
     kill: Kill | None = None
     connection_id: int = 0
     # Of the transaction that is open.
@@ -81,9 +91,11 @@ class Slot:
     error: BaseException | None = None
     abandoned: bool = False
     slept: float = 0.0
+    # A connection that was lost for the task only: the server has undone what was open, and it serves as the next one.
+    left_behind: Any = None
 
     def __post_init__(self) -> None:
-        self.database = Database(lambda: GatedConnection(self.connect(), self))  # type: ignore[arg-type,return-value]
+        self.database = Database(lambda: GatedConnection(self._connection(), self))  # type: ignore[arg-type,return-value]
         self._go = threading.Semaphore(0)
         self._jobs: queue.SimpleQueue[Callable[[], str] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"slot {self.number}", daemon=True)
@@ -91,7 +103,8 @@ class Slot:
 
     def begin(self, job: Callable[[], str], kill: Kill | None) -> None:
         """Run a task up to its first gate."""
-        self.state, self.steps_done, self.kill, self.deadlocks = State.RUNNING, 0, kill, 0
+        self.state, self.kill, self.deadlocks = State.RUNNING, kill, 0
+        self.steps_done, self.ends_done = 0, 0
         self.outcome, self.error, self.abandoned, self.slept = "", None, False, 0.0
         self._forget_transaction()
         self._jobs.put(job)
@@ -113,8 +126,8 @@ class Slot:
 
     # --- In the slot's own thread ------------------------------------------------------------------------------------
 
-    def stop(self, step: Step) -> When | None:
-        """Wait at a gate; says whether the connection is to end before this step, or after it."""
+    def stop(self, step: Step) -> Kill | None:
+        """Wait at a gate; says whether the connection is to end at this step."""
         if self.abandoned:
             raise Abandoned
         self.step = step
@@ -122,11 +135,14 @@ class Slot:
         self._go.acquire()
         if self.abandoned:
             raise Abandoned
-        number, self.steps_done = self.steps_done, self.steps_done + 1
-        if self.kill is not None and self.kill.step == number and step.text != SLEEP:
-            when, self.kill = self.kill.when, None
-            return when
-        return None
+        steps, ends = self.steps_done, self.ends_done
+        self.steps_done, self.ends_done = steps + 1, ends + step.commits
+        if self.kill is None or step.text == SLEEP or (self.kill.of_ends and not step.commits):
+            return None
+        if self.kill.step != (ends if self.kill.of_ends else steps):
+            return None
+        kill, self.kill = self.kill, None
+        return kill
 
     def end_step(self) -> Footprint:
         """What the end of the transaction touches: it lets go of what is locked, and shows what is written."""
@@ -137,6 +153,10 @@ class Slot:
         self.in_transaction = True
         self.locked |= footprint.locks
         self.written |= footprint.writes
+
+    def _connection(self) -> Any:
+        connection, self.left_behind = self.left_behind, None
+        return self.connect() if connection is None else connection
 
     def _forget_transaction(self) -> None:
         self.locked, self.written, self.in_transaction = set(), set(), False
@@ -176,6 +196,7 @@ class GatedConnection:
         self._slot = slot
         # Whether the server commits each statement with it.
         self.commits_itself = False
+        self._is_lost = False
         slot.connection_id = connection.thread_id()
 
     def __getattr__(self, name: str) -> Any:
@@ -203,16 +224,28 @@ class GatedConnection:
         self._slot._forget_transaction()
 
     def _force_close(self) -> None:
+        if self._is_lost:
+            return
         number = self._connection.thread_id()
         self._connection._force_close()
         self._slot.wait_until_gone(number)
         self._slot._forget_transaction()
 
+    def _lose(self, kill: Kill) -> None:
+        """End it; where only ends of transactions count, for the task alone: the server undoes the same, in no time."""
+        if not kill.of_ends:
+            self._force_close()
+            return
+        self._connection.rollback()
+        self._connection.autocommit(False)
+        self._slot.left_behind, self._is_lost = self._connection, True
+        self._slot._forget_transaction()
+
     def gated(self, step: Step, work: Callable[[], Any]) -> Any:
         """Take a step when the scheduler says so, with the fault that is due."""
         fault = self._slot.stop(step)
-        if fault == "before":
-            self._force_close()
+        if fault is not None and fault.when == "before":
+            self._lose(fault)
             raise _lost()
         try:
             done = work()
@@ -221,8 +254,8 @@ class GatedConnection:
                 self._slot.deadlocks += 1
                 self._slot._forget_transaction()
             raise
-        if fault == "after":
-            self._force_close()
+        if fault is not None:
+            self._lose(fault)
             raise _lost()
         return done
 

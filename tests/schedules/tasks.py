@@ -25,6 +25,7 @@ from ticketing.payments.accept import mark_order_paid
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 from ticketing.payments.disputes import record_dispute
 from ticketing.payments.issue_refund import refund_payment
+from ticketing.payments.lookup import FoundOrder, look_up_order
 from ticketing.payments.refunds import record_refund
 from ticketing.payments.release import mark_order_processing, release_order
 from ticketing.reconciliation.due_orders import Cursor, read_page
@@ -104,6 +105,23 @@ def _pays(shop: Shop) -> str:
     session = shop.stripe.sessions[SESSION]
     event = read_as(SessionEvent, told("checkout.session.completed", session))
     return mark_order_paid(shop.database, ORDER, event).status
+
+
+def _look_up(name: str) -> Task:
+    def task(shop: Shop) -> str:
+        found = look_up_order(shop.database, shop.world.events[name], find_session=shop.stripe.of_payment)
+        return type(found).__name__
+
+    return task
+
+
+def _completed(shop: Shop) -> str:
+    """The first two steps of the workflow."""
+    event = shop.world.events["payment"]
+    assert isinstance(event, SessionEvent)
+    found = look_up_order(shop.database, event)
+    assert isinstance(found, FoundOrder)
+    return mark_order_paid(shop.database, found.order_id, event).status
 
 
 def _accept(name: str) -> Task:
@@ -215,6 +233,11 @@ TASKS: dict[str, Task] = {
     "back": _back,
     "back_same": _back_same,
     "pays": _pays,
+    "look_up": _look_up("payment"),
+    "look_up_second": _look_up("second"),
+    "look_up_refund": _look_up("refund"),
+    "look_up_refund_second": _look_up("refund_second"),
+    "completed": _completed,
     "payment": _accept("payment"),
     "second": _accept("second"),
     "count_seats": _count_seats,

@@ -228,6 +228,12 @@ def _told(make: _Maker) -> None:
     make.pay_at_stripe()
 
 
+def _not_stored(make: _Maker) -> None:
+    """The same, and the checkout stopped half-way: the order does not know its session."""
+    make.pay_at_stripe()
+    make.change("UPDATE ticket_orders SET stripe_checkout_session_id = NULL WHERE id = %s", ORDER)
+
+
 def _paid(make: _Maker) -> None:
     """The order is paid, and not counted yet; whoever should have is gone."""
     make.pay_at_stripe()
@@ -293,6 +299,7 @@ def _lost(make: _Maker) -> None:
 MAKERS: dict[str, Callable[[_Maker], None]] = {
     "open": _open,
     "told": _told,
+    "not_stored": _not_stored,
     "paid": _paid,
     "changed": _changed,
     "counted": _counted,
