@@ -24,13 +24,13 @@ demo: setup ## Show the shop at work; EVENT=path.json sends that envelope (AS_IS
 run: setup ## The shop in the foreground until Ctrl-C; FRESH=1 forgets all of before, RATE_LIMIT=1 bounds each client
 	@exec $(BIN)/python -m local run $(if $(FRESH),--fresh) $(if $(RATE_LIMIT),--rate-limit)
 
-test: lint ## Lint, then all tests; what takes long and repeats in a small, chosen form
+test: setup ## Lint and all tests; what takes long and repeats in a small, chosen form
 	@$(PYTHON) local/setup.py --browser
-	$(BIN)/python -m tests $(PYTEST_ARGS)
+	$(BIN)/python -m tests --lint $(PYTEST_ARGS)
 
-test-all: lint ## Lint, then all tests in full size, with the branch coverage of functions/ measured (half an hour)
+test-all: setup ## Lint and all tests in full size, with the branch coverage of functions/ measured (half an hour)
 	@$(PYTHON) local/setup.py --browser
-	$(BIN)/python -m tests --all $(PYTEST_ARGS)
+	$(BIN)/python -m tests --lint --all $(PYTEST_ARGS)
 
 test-built: setup ## What ships: `sam build` with the functions' Python, each function invoked, and the workflow's tests, on that
 	$(BIN)/python -m tests --built $(PYTEST_ARGS)

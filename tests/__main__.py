@@ -1,10 +1,12 @@
 """`python -m tests`: all tests in their chosen form, three pytest processes at a time. `--all`: in their full size.
 
+`--lint`: `make lint`, beside the first parts; where it finds something, all ends.
+
 `--built`: the workflow's tests, and tests/built, on what `sam build` makes and on the functions' own Python; `--all`
 runs these, too, where that Python is.
 
-The tests are cut into parts by their folders; whichever process is free takes the next part. The parts that share the
-deployed template come first: they take longest. `--all` also measures the branch coverage of functions/. `pytest`
+The tests are cut into parts by their folders; whichever process is free takes the next part. Those that take longest
+come first. `--all` also measures the branch coverage of functions/. `pytest`
 alone runs everything in one process: it takes longer, and that is all.
 """
 
@@ -30,16 +32,19 @@ AT_ONCE = 3
 Parts = dict[str, tuple[str, ...]]
 # Every folder of tests/ that has tests, once (`check_parts`); a folder without those in it that another part has.
 PARTS: Parts = {
-    "operations": ("operations",),
-    "doctor": ("operations/doctor",),
-    "workflow": ("workflow", "faults", "fuzz", "upgrade"),
-    "browser": ("browser",),
     "local": ("local", "sale", "storm"),
+    "workflow": ("workflow", "faults", "fuzz", "upgrade"),
+    "operations": ("operations",),
+    "operations, folders": tuple(
+        f"operations/{folder}" for folder in ("books", "connect", "doctor", "page", "picture", "replay")
+    ),
     "ticketing": ("ticketing",),
+    "browser": ("browser",),
     "handlers": ("handlers", "property"),
     "project": ("bench", "built", "contract", "docs", "schedules"),
 }
 WHAT_SHIPS: Parts = {"what ships": ("built", "workflow")}
+LINT = "lint"
 _ALL_PASSED = 0
 _TELL_EVERY_SECONDS = 30.0
 
@@ -49,8 +54,9 @@ def main(arguments: list[str]) -> int:
     begin = time.monotonic()
     check_parts()
     full, only_built = "--all" in arguments, "--built" in arguments
-    arguments = [argument for argument in arguments if argument not in {"--all", "--built"}]
-    parts = {} if only_built else dict(PARTS)
+    parts: Parts = {LINT: ()} if "--lint" in arguments else {}
+    parts |= {} if only_built else PARTS
+    arguments = [argument for argument in arguments if argument not in {"--all", "--built", "--lint"}]
     not_run = ""
     if full or only_built:
         try:
@@ -90,15 +96,21 @@ def _run_parts(folder: Path, parts: Parts, arguments: list[str], *, full: bool, 
         while waiting or running:
             while waiting and len(running) < AT_ONCE:
                 part = waiting.pop(0)
+                if part == LINT:
+                    running[part] = _start(["make", "--no-print-directory", LINT], folder / part, {})
+                    continue
                 # What ships is Python's and the bundle's matter: the chosen form shows it.
                 ships = part in WHAT_SHIPS
                 environment = {artefact.VARIABLE: "1"} if ships else {}
-                running[part] = _start(parts[part], folder / part, arguments, environment, full=full and not ships)
+                command, more = _pytest(parts[part], arguments, full=full and not ships)
+                running[part] = _start(command, folder / part, environment | more)
             time.sleep(0.1)
             for part in [part for part, process in running.items() if process.poll() is not None]:
                 codes[part] = running.pop(part).returncode
-                print(f"\n===== Tests: {part} =====", flush=True)
+                print(f"\n===== {part if part == LINT else f'Tests: {part}'} =====", flush=True)
                 print((folder / part).read_text(encoding="utf-8", errors="replace"), flush=True)
+            if codes.get(LINT, _ALL_PASSED) != _ALL_PASSED:
+                break
             if time.monotonic() - told > _TELL_EVERY_SECONDS:
                 told = time.monotonic()
                 print(f"  {told - begin:4.0f} s: {' and '.join(running)} …", flush=True)
@@ -107,15 +119,18 @@ def _run_parts(folder: Path, parts: Parts, arguments: list[str], *, full: bool, 
     return codes
 
 
-def _start(
-    part: tuple[str, ...], output: Path, arguments: list[str], more: dict[str, str], *, full: bool
-) -> subprocess.Popen[bytes]:
+def _pytest(part: tuple[str, ...], arguments: list[str], *, full: bool) -> tuple[list[str], dict[str, str]]:
+    """Give the command of a part, and its variables."""
     coverage = ["-m", "coverage", "run", "--parallel-mode"] if full else []
     folders = [f"tests/{folder}" for folder in part]
     elsewhere = [f"--ignore=tests/{inner}" for inner in _inner() if inner not in part]
     command = [sys.executable, *coverage, "-m", "pytest", "-q", *folders, *elsewhere, *arguments]
+    return command, {VARIABLE: "full"} if full else {}
+
+
+def _start(command: list[str], output: Path, more: dict[str, str]) -> subprocess.Popen[bytes]:
     # COLUMNS: it writes into a file, which has no width.
-    environment = os.environ | {"COLUMNS": "120"} | more | ({VARIABLE: "full"} if full else {})
+    environment = os.environ | {"COLUMNS": "120"} | more
     with output.open("wb") as stream:
         return subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT, env=environment)
 

@@ -1,5 +1,6 @@
 """AWS on one machine: moto, with our Lambda workers, behind one loopback address."""
 
+import functools
 import io
 import json
 import os
@@ -188,17 +189,21 @@ class LocalCloud:
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3-stubs cannot say which by a variable
         """A boto3 client of this cloud, e.g. `client("stepfunctions")`. Made once per service."""
         if service not in self._clients:
-            session = boto3.session.Session(
-                aws_access_key_id=_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-                aws_secret_access_key=_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-                region_name=self.region,
-            )
-            self._clients[service] = session.client(
+            self._clients[service] = self._session.client(
                 service,  # type: ignore[call-overload]
                 endpoint_url=self.endpoint_url,
                 config=Config(retries={"total_max_attempts": 1}, read_timeout=900, max_pool_connections=50),
             )
         return self._clients[service]
+
+    @functools.cached_property
+    def _session(self) -> boto3.Session:
+        # One: each reads the list of all AWS endpoints anew.
+        return boto3.Session(
+            aws_access_key_id=_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.region,
+        )
 
     def create_secret(self, name: str, value: Mapping[str, object]) -> str:
         """Put a JSON secret into Secrets Manager and return its ARN."""
