@@ -36,6 +36,7 @@ def place_for(seconds: float, ticket: HotTicket) -> tuple[int, float]:
     """Place orders for a while: the checkout's first transaction, priced and held, without the rest."""
     from handlers.runtime import database  # noqa: PLC0415 -- in the worker only
     from ticketing.checkout.placement import CheckoutRequest, CheckoutTerms, place  # noqa: PLC0415 -- in the worker only
+    from ticketing.orders.mark import new_mark  # noqa: PLC0415 -- in the worker only
 
     terms = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32, delayed_method_days=7)
 
@@ -47,8 +48,7 @@ def place_for(seconds: float, ticket: HotTicket) -> tuple[int, float]:
             email=_email(),
             origin="https://shop.example",
         )
-        with database.transaction() as tx:
-            place(tx, request, terms, expires_at=int(time.time()) + 1800, key=None)
+        place(database, request, terms, expires_at=int(time.time()) + 1800, mark=new_mark())
 
     return repeat_for(seconds, itertools.repeat(place_one))
 

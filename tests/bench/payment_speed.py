@@ -24,7 +24,7 @@ HANDLERS_BUDGET: Final = 2.0
 ROUND_TRIPS_BUDGET: Final = {
     "ValidateEvent": 0,
     "LookUpOrder": 1,
-    "MarkOrderPaid": 6,
+    "MarkOrderPaid": 3,
     "CountTicketSale": 1,
     "CountDiscountUse": 1,
 }

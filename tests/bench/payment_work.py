@@ -31,10 +31,17 @@ Facts = dict[Any, Any]
 
 @dataclass
 class SqlTransaction:
-    """The statements of a transaction, with their parameters; one alone may commit itself."""
+    """The statements of a transaction, with their parameters.
+
+    One alone may be committed with it by the server, and a block as the last one may have the COMMIT in it.
+    """
 
     statements: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     commits_itself: bool = False
+
+    @property
+    def ends_itself(self) -> bool:
+        return self.commits_itself or any("; COMMIT; " in sql for sql, _ in self.statements)
 
 
 # What one step sends.
@@ -80,7 +87,7 @@ def listen(warm_up: tuple[HotTicket, int], first: tuple[HotTicket, int], second:
     predicted = _filled(_templates, facts[1])
     assert predicted == recorded[1], f"the SQL of two payments differs in more than ids: {predicted}, {recorded[1]}"
     # Each statement, and each COMMIT.
-    return [sum(len(each.statements) + (not each.commits_itself) for each in sent) for sent in recorded[0]]
+    return [sum(len(each.statements) + (not each.ends_itself) for each in sent) for sent in recorded[0]]
 
 
 # What the handlers send, with the names of facts in place of the facts.
@@ -208,8 +215,8 @@ def _recorded(facts: Facts) -> list[SqlOfStep]:
         def execute(self, query: str, args: Any = None) -> int:
             transactions[-1].statements.append((query, tuple(args or ())))
             changed = super().execute(query, args)
-            if self.connection.get_autocommit():
-                transactions[-1].commits_itself = True
+            transactions[-1].commits_itself = self.connection.get_autocommit()
+            if transactions[-1].ends_itself:
                 transactions.append(SqlTransaction())
             return changed
 
@@ -269,7 +276,7 @@ def _replay(steps: list[SqlOfStep]) -> list[float]:
                 connection.autocommit(transaction.commits_itself)
                 for sql, parameters in transaction.statements:
                     cursor.execute(sql, parameters)
-                if not transaction.commits_itself:
+                if not transaction.ends_itself:
                     connection.commit()
             seconds.append(time.perf_counter() - begin)
     return seconds

@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 import pymysql
 from pymysql.constants import CR, ER
 
-from tests.schedules.footprint import NOTHING, Footprint, Row, of_statement
+from tests.schedules.footprint import ANY, NOTHING, Footprint, Row, of_statement
 from ticketing.database import Database
 
 # Before it is sent; or after it was carried out, when its answer is lost.
@@ -147,6 +147,11 @@ class Slot:
     def end_step(self) -> Footprint:
         """What the end of the transaction touches: it lets go of what is locked, and shows what is written."""
         return Footprint(locks=frozenset(self.locked), publishes=frozenset(self.written))
+
+    def as_end(self, footprint: Footprint) -> Footprint:
+        """What a statement touches that ends the transaction, too. A new order's number nobody knows before it."""
+        written = {(table, ANY if key.startswith("new of") else key) for table, key in footprint.writes | self.written}
+        return replace(footprint, locks=footprint.locks | self.locked, publishes=frozenset(written))
 
     def note(self, footprint: Footprint) -> None:
         """Remember what the open transaction has."""
@@ -279,15 +284,16 @@ class GatedCursor:
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
         slot = self._gates._slot
         footprint = of_statement(sql, parameters, new_row=f"new of {slot.number}")
-        if self._gates.commits_itself:
-            footprint = replace(footprint, publishes=footprint.writes)
+        ends = self._gates.commits_itself or "; COMMIT; " in sql
+        if ends:
+            footprint = slot.as_end(footprint)
         shown = " ".join(sql.split())
         step = Step(shown, footprint)
 
         def work() -> int:
             slot.note(footprint)
             changed = int(self._cursor.execute(sql, parameters))
-            if self._gates.commits_itself:
+            if ends:
                 slot._forget_transaction()
             return changed
 

@@ -22,7 +22,15 @@ import msgspec
 
 from ticketing import dates, money
 from ticketing.checkout import discount_codes, idempotency, openers
-from ticketing.checkout.errors import AmountTooLarge, AmountTooSmall, CheckoutBusy, CheckoutRefused, InvalidForm
+from ticketing.checkout.errors import (
+    AmountTooLarge,
+    AmountTooSmall,
+    CheckoutBusy,
+    CheckoutRefused,
+    EarlierFound,
+    InvalidForm,
+    KeyNotNoted,
+)
 from ticketing.checkout.obstacles import place_past_obstacles
 from ticketing.checkout.placement import (
     CheckoutRequest,
@@ -34,9 +42,10 @@ from ticketing.checkout.placement import (
 )
 from ticketing.checkout.reply import CheckoutReply
 from ticketing.checkout.session_request import session_request
-from ticketing.database import Database, Transaction
+from ticketing.database import Database, Statement, Transaction
 from ticketing.errors import ConfigurationError, DatabaseUnavailable, DataInconsistent, StripeUnavailable
 from ticketing.orders import checkouts
+from ticketing.orders.mark import new_mark
 from ticketing.orders.status import OrderStatus
 from ticketing.payments.release import release_order
 from ticketing.stripe.client import NETWORK_RETRIES, StripeRefused, longest_seconds
@@ -69,6 +78,7 @@ class _Work(msgspec.Struct, frozen=True, kw_only=True):
     request: CheckoutRequest
     terms: CheckoutTerms
     key: idempotency.Key | None
+    mark: str
     answer_by: float
 
 
@@ -95,7 +105,15 @@ def check_out(
     """
     _retries_left(answer_by)
     key = _key(request)
-    work = _Work(database=database, sessions=sessions, request=request, terms=terms, key=key, answer_by=answer_by)
+    work = _Work(
+        database=database,
+        sessions=sessions,
+        request=request,
+        terms=terms,
+        key=key,
+        mark=new_mark(),
+        answer_by=answer_by,
+    )
     placed = _place_or_wait(work)
     if isinstance(placed, CheckoutReply):
         return placed
@@ -128,7 +146,10 @@ def _place_or_wait(work: _Work) -> PlacedOrder | CheckoutReply:
     key, terms = work.key, work.terms
     if key is None:
         return _place(work)
-    keep_seconds = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds) - int(time.time())
+    keep_seconds = _expires_at(terms) - int(time.time())
+    placed_at_once = _place_and_claim(work, key, keep_seconds)
+    if placed_at_once is not None:
+        return placed_at_once
     claimed = _claim_or_wait(work.database, key, terms, keep_seconds=keep_seconds, answer_by=work.answer_by)
     if isinstance(claimed, idempotency.Answered):
         return msgspec.json.decode(claimed.reply, type=CheckoutReply)
@@ -150,18 +171,29 @@ def _place_or_wait(work: _Work) -> PlacedOrder | CheckoutReply:
     return placed
 
 
+def _place_and_claim(work: _Work, key: idempotency.Key, keep_seconds: int) -> PlacedOrder | None:
+    """Place the order and claim its key with it; None where that does not go at once, and nothing was changed.
+
+    Whatever stands in the way is looked at again once the key is claimed: an earlier attempt's reply comes first.
+    """
+    claiming = idempotency.claiming(key, lock_seconds=work.terms.lock_seconds, keep_seconds=keep_seconds)
+    try:
+        return _place_beside(work, 0, claiming)
+    except (CheckoutRefused, EarlierFound, KeyNotNoted):
+        return None
+    except DatabaseUnavailable:
+        with contextlib.suppress(DatabaseUnavailable):
+            idempotency.unlock_where_placed(work.database, key, work.mark)
+        raise
+
+
 def _place(work: _Work) -> PlacedOrder | CheckoutReply:
     request, terms = work.request, work.terms
-
-    def place_beside(order_id: int) -> PlacedOrder:
-        expires_at = session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds)
-        with work.database.transaction() as tx:
-            return place(tx, request, terms, expires_at=expires_at, key=work.key, beside=order_id)
-
+    noting = None if work.key is None else idempotency.noting_order(work.key)
     return place_past_obstacles(
         work.database,
         work.sessions,
-        place_beside,
+        lambda order_id: _place_beside(work, order_id, noting),
         opener=opener_of(request, terms),
         ticket_id=request.ticket_id,
         quantity=request.quantity,
@@ -171,10 +203,34 @@ def _place(work: _Work) -> PlacedOrder | CheckoutReply:
     )
 
 
+def _place_beside(work: _Work, order_id: int, key_noted: Statement | None) -> PlacedOrder:
+    return place(
+        work.database,
+        work.request,
+        work.terms,
+        expires_at=_expires_at(work.terms),
+        mark=work.mark,
+        key_noted=key_noted,
+        beside=order_id,
+    )
+
+
+def _expires_at(terms: CheckoutTerms) -> int:
+    return session_expiry(datetime.now(UTC), hold_seconds=terms.hold_seconds)
+
+
 def _keep_reply(database: Database, key: idempotency.Key, reply: CheckoutReply) -> None:
     with database.transaction() as tx:
         idempotency.note_order(tx, key, int(reply.order_id))
-        idempotency.keep_reply(tx, key, msgspec.json.encode(reply).decode())
+        _keep(tx, key, reply)
+
+
+def _keep(tx: Transaction, key: idempotency.Key, reply: CheckoutReply) -> None:
+    tx.send(_keeping(key, reply))
+
+
+def _keeping(key: idempotency.Key, reply: CheckoutReply) -> Statement:
+    return idempotency.keeping_reply(key, msgspec.json.encode(reply).decode())
 
 
 def _wait_until(answer_by: float) -> float:
@@ -266,20 +322,22 @@ def _finish(
 def _store(
     database: Database, placed: PlacedOrder, session: OpenSession, reply: CheckoutReply, key: idempotency.Key | None
 ) -> None:
+    stored = Statement(
+        "UPDATE ticket_orders SET stripe_checkout_session_id = %s, asked_minor = %s, asked_currency = %s,"
+        " checkout_url = %s WHERE id = %s AND stripe_checkout_session_id IS NULL",
+        session.session_id,
+        placed.asked_minor,
+        placed.currency,
+        session.url,
+        placed.order_id,
+    )
     with database.transaction() as tx:
-        changed = tx.change(
-            "UPDATE ticket_orders SET stripe_checkout_session_id = %s, asked_minor = %s, asked_currency = %s,"
-            " checkout_url = %s WHERE id = %s AND stripe_checkout_session_id IS NULL",
-            session.session_id,
-            placed.asked_minor,
-            placed.currency,
-            session.url,
-            placed.order_id,
-        )
-        if changed != 1:
-            _check_same_session(tx, placed.order_id, session)
+        if tx.finish([stored], [] if key is None else [_keeping(key, reply)]).committed:
+            return
+    with database.transaction() as tx:
+        _check_same_session(tx, placed.order_id, session)
         if key is not None:
-            idempotency.keep_reply(tx, key, msgspec.json.encode(reply).decode())
+            _keep(tx, key, reply)
 
 
 def _check_same_session(tx: Transaction, order_id: int, session: OpenSession) -> None:

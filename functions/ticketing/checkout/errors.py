@@ -83,5 +83,9 @@ class KeyConflict(CheckoutRefused):
     """The idempotency key stands for another request."""
 
 
+class KeyNotNoted(TicketingError):
+    """The idempotency key is another request's, or is gone: what the order was to be noted for (`placement`)."""
+
+
 class CheckoutBusy(CheckoutRefused):
     """The same request is still running, or there is no time left to finish this one. It may be sent again."""

@@ -22,13 +22,19 @@ from typing import Final
 import msgspec
 
 from ticketing.checkout.errors import KeyConflict
-from ticketing.database import Database, Transaction
+from ticketing.database import Database, Statement, Transaction
 from ticketing.errors import DatabaseUnavailable
 from ticketing.orders.status import LIVE, OrderStatus
 
 _REMOVED_AT_ONCE: Final = 200
 # The states in which a kept reply still says the truth: the buyer can pay, or has paid.
 _ANSWERED: Final = LIVE | {OrderStatus.PAID}
+# Not INSERT IGNORE: that takes a shared lock on the row that it finds, and two of those deadlock.
+_CLAIM: Final = (
+    "INSERT INTO idempotency_keys (key_hash, request_hash, order_id, locked_until, expires_at)"
+    " VALUES (%s, %s, {}, UTC_TIMESTAMP(6) + INTERVAL %s SECOND, UTC_TIMESTAMP(6) + INTERVAL %s SECOND)"
+    " ON DUPLICATE KEY UPDATE key_hash = key_hash"
+)
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -74,16 +80,7 @@ def claim(database: Database, key: Key, *, lock_seconds: int, keep_seconds: int)
 
 
 def _claim(tx: Transaction, key: Key, lock_seconds: int, keep_seconds: int) -> Claimed | Answered | Running:
-    # Not INSERT IGNORE: that takes a shared lock on the row that it finds, and two of those deadlock.
-    inserted = tx.change(
-        "INSERT INTO idempotency_keys (key_hash, request_hash, locked_until, expires_at)"
-        " VALUES (%s, %s, UTC_TIMESTAMP(6) + INTERVAL %s SECOND, UTC_TIMESTAMP(6) + INTERVAL %s SECOND)"
-        " ON DUPLICATE KEY UPDATE key_hash = key_hash",
-        key.key_hash,
-        key.request_hash,
-        lock_seconds,
-        keep_seconds,
-    )
+    inserted = tx.change(_CLAIM.format("NULL"), key.key_hash, key.request_hash, lock_seconds, keep_seconds)
     if inserted == 1:
         return Claimed()
     row = tx.one(
@@ -109,14 +106,24 @@ def _claim(tx: Transaction, key: Key, lock_seconds: int, keep_seconds: int) -> C
     return Claimed(row["order_id"])
 
 
+def claiming(key: Key, *, lock_seconds: int, keep_seconds: int) -> Statement:
+    """Give the statement that claims the key for the order that was inserted last; a known key it leaves alone."""
+    return Statement(_CLAIM.format("LAST_INSERT_ID()"), key.key_hash, key.request_hash, lock_seconds, keep_seconds)
+
+
+def noting_order(key: Key) -> Statement:
+    """Give the statement that notes the order that was inserted last, so that another attempt can take it up."""
+    return Statement("UPDATE idempotency_keys SET order_id = LAST_INSERT_ID() WHERE key_hash = %s", key.key_hash)
+
+
 def note_order(tx: Transaction, key: Key, order_id: int) -> None:
-    """Remember the order that this attempt makes, so that another can take it up."""
+    """Remember the order that answers this attempt, as it was made by an earlier one."""
     tx.change("UPDATE idempotency_keys SET order_id = %s WHERE key_hash = %s", order_id, key.key_hash)
 
 
-def keep_reply(tx: Transaction, key: Key, reply: str) -> None:
-    """Keep the reply of a success (status 200) for every later request with this key."""
-    tx.change(
+def keeping_reply(key: Key, reply: str) -> Statement:
+    """Give the statement that keeps the reply of a success (status 200) for every later request with this key."""
+    return Statement(
         "UPDATE idempotency_keys SET response_status = 200, response_body = %s, locked_until = NULL"
         " WHERE key_hash = %s AND response_body IS NULL",
         reply,
@@ -135,6 +142,23 @@ def unlock(database: Database, key: Key) -> None:
             "UPDATE idempotency_keys SET locked_until = NULL WHERE key_hash = %s AND response_body IS NULL",
             key.key_hash,
         )
+
+
+def unlock_where_placed(database: Database, key: Key, order_mark: str) -> None:
+    """Unlock the key where it was claimed with the order that has this mark: where nobody knows whether it was.
+
+    Raises:
+        DatabaseUnavailable: the key unlocks itself (`claim`).
+    """
+    with database.transaction() as tx:
+        placed = tx.one(
+            "SELECT k.order_id FROM idempotency_keys AS k JOIN ticket_orders AS o ON o.id = k.order_id"
+            " WHERE k.key_hash = %s AND o.order_mark = %s",
+            key.key_hash,
+            order_mark,
+        )
+    if placed is not None:
+        unlock(database, key)
 
 
 def free(database: Database, key: Key) -> None:

@@ -1,10 +1,12 @@
 """Places an order: priced, its seats and code use held, and inserted, in one short transaction.
 
-Lock order: the ticket's row, the code's, then the new order's, which is nobody else's yet. The INSERT comes last:
+Lock order: the ticket's row, the code's, then the new order's, which is nobody else's yet. The INSERT comes after them:
 where a live table has foreign keys to tickets or codes it takes a shared lock on the parent's row, and two buyers who
 both have one and both want to change that row wait for each other in a circle. The ticket's row is shared by all its
-buyers, so it is locked as late as possible, and only if what is committed leaves enough seats. Once it is locked, who
-opened the checkout is noted: of two requests of one buyer, or of one client, the later sees the earlier one.
+buyers, so it is locked as late as possible, only if what is committed leaves enough seats, and only for as long as the
+server needs by itself: all that changes rows is one block, which ends with COMMIT, or with ROLLBACK where one of its
+statements found no row to change. Once the ticket is locked, who opened the checkout is noted: of two requests of one
+buyer, or of one client, the later sees the earlier one. The idempotency key's row comes last.
 See docs/rules.md, "Seats", "Money" and "Discount codes".
 """
 
@@ -16,11 +18,12 @@ from typing import Final
 import msgspec
 
 from ticketing import dates
-from ticketing.checkout import discount_codes, idempotency, openers, pricing
+from ticketing.checkout import discount_codes, openers, pricing
 from ticketing.checkout.errors import (
     CheckoutBusy,
     CodeRefused,
     EarlierFound,
+    KeyNotNoted,
     NotEnoughSeats,
     NotOnSale,
     TicketNotFound,
@@ -28,32 +31,32 @@ from ticketing.checkout.errors import (
 )
 from ticketing.checkout.openers import Bounds, Client
 from ticketing.checkout.pricing import Discount, Price
-from ticketing.database import Row, Transaction
+from ticketing.database import Database, Row, Statement, Transaction
 from ticketing.orders import checkouts, holds
 from ticketing.orders.checkouts import Opener
-from ticketing.orders.mark import new_mark
 from ticketing.orders.status import OrderStatus
 from ticketing.schema.live_tables import PLACED_COLUMNS
 from ticketing.stripe.open_session import hold_end
 
-# Between a hold that did not fit and the look at what is left, seats may come free: then it is tried again.
-_HOLD_ATTEMPTS: Final = 3
+# Between the look at what is left and the hold, seats may go and come free again: then it is tried again.
+_ATTEMPTS: Final = 3
 # Of a name, as `bought_ticket` and `bought_event` keep it.
 _LONGEST_NAME: Final = 255
 
-# With the date discount that ends first (one without an end, NULL or a zero date, of which the year is 0, comes last),
-# and with what the buyer and his client have of the ticket already.
+# With the date discount that ends first (one without an end, NULL or a zero date, of which the year is 0, comes last).
 _TICKET: Final = (
-    "SELECT t.name, t.price, t.is_active, t.max_quantity,"  # noqa: S608 -- constants
+    "SELECT t.name, t.price, t.is_active, t.max_quantity,"
     " COALESCE(t.sold_quantity, 0) AS sold, t.held_quantity AS held,"
-    " e.name AS event_name, e.start_date, e.end_date, d.discount_type, d.discount_value,"
-    f" {checkouts.COLUMNS}"
+    " e.name AS event_name, e.start_date, e.end_date, d.discount_type, d.discount_value"
     " FROM tickets t JOIN events e ON e.id = t.event_id"
     " LEFT JOIN ticket_discounts d ON d.id = (SELECT i.id FROM ticket_discounts i WHERE i.ticket_id = t.id"
     " AND i.is_active = 1 AND (COALESCE(YEAR(i.valid_until), 0) = 0 OR i.valid_until >= %s)"
     " ORDER BY COALESCE(YEAR(i.valid_until), 0) = 0, i.valid_until, i.id LIMIT 1)"
-    f"{checkouts.JOINED}"
     " WHERE t.id = %s AND t.event_id = %s"
+)
+_INSERT: Final = (
+    f"INSERT INTO ticket_orders ({', '.join(PLACED_COLUMNS)})"  # noqa: S608 -- constants
+    f" VALUES ({', '.join(['%s'] * len(PLACED_COLUMNS))})"
 )
 
 
@@ -134,52 +137,86 @@ def opener_of(request: CheckoutRequest, terms: CheckoutTerms) -> Opener:
 
 
 def place(
-    tx: Transaction,
+    database: Database,
     request: CheckoutRequest,
     terms: CheckoutTerms,
     *,
     expires_at: int,
-    key: idempotency.Key | None,
+    mark: str,
+    key_noted: Statement | None = None,
     beside: int = 0,
 ) -> PlacedOrder:
-    """Price the order, hold its seats and its code use, and insert it as `pending`.
+    """Price the order, hold its seats and its code use, and insert it as `pending`, in one transaction.
 
-    Its session ends at `expires_at` (Unix time), its hold then or before. The order is noted for `key`, which the
-    transaction has claimed. `beside`: an order of the same buyer that is no obstacle, nor are those before it.
+    Its session ends at `expires_at` (Unix time), its hold then or before; it gets this `mark`. `key_noted` notes it for
+    the request's idempotency key. `beside`: an order of the same buyer that is no obstacle, nor are those before it.
 
     Raises:
-        EarlierFound: the buyer has another checkout for this ticket that waits; the same holds.
-        CheckoutRefused: and why; the transaction must be rolled back, as raising out of it does.
-        DatabaseUnavailable: try again.
+        EarlierFound: the buyer has another checkout for this ticket that waits; nothing is held, as with all of these.
+        KeyNotNoted: `key_noted` changed nothing.
+        CheckoutRefused: and why.
+        DatabaseUnavailable: try again; it may have happened, where the connection was lost.
     """
+    for _ in range(_ATTEMPTS):
+        placed = _place(database, request, terms, expires_at, mark, key_noted, beside)
+        if placed is not None:
+            return placed
+    raise CheckoutBusy("Seats or uses came free and were gone again each time.")
+
+
+def _place(
+    database: Database,
+    request: CheckoutRequest,
+    terms: CheckoutTerms,
+    expires_at: int,
+    mark: str,
+    key_noted: Statement | None,
+    beside: int,
+) -> PlacedOrder | None:
+    """Place the order; None, and nothing changed, if what was free at the first look was not any more."""
     now = dates.utc_naive(datetime.now(UTC))
-    opener = opener_of(request, terms)
-    ticket = _ticket_on_sale(tx, request, opener, now, beside)
-    _check_opener(ticket, opener, request.quantity)
-    try:
-        usable, price = _take(tx, request, terms, ticket, now)
-    except (NotEnoughSeats, CodeRefused):
-        # Another request of the same buyer may have taken them since the first look: then he has them.
-        earlier = checkouts.find_earlier(tx, opener, ticket_id=request.ticket_id, beside=beside)
-        if earlier is not None:
-            raise EarlierFound(earlier) from None
-        raise
-    mark = new_mark()
-    order_id = _insert(
-        tx,
-        request,
-        ticket,
-        price,
-        mark,
-        code_id=None if usable is None else usable.code_id,
-        hold_ends_at=hold_end(expires_at, hold_seconds=terms.hold_seconds),
-    )
-    token = openers.new_token()
-    _note_opener(tx, request, opener, order_id=order_id, token=token, beside=beside)
-    if key is not None:
-        idempotency.note_order(tx, key, order_id)
+    opener, token = opener_of(request, terms), openers.new_token()
+    with database.transaction() as tx:
+        ticket = _ticket_on_sale(tx, request, now)
+        try:
+            usable, price = _price(tx, request, terms, ticket, now)
+            # What is committed already says no: then nobody's row needs to be locked. The hold below decides.
+            _check_left(ticket, request.quantity)
+        except (NotEnoughSeats, CodeRefused):
+            # An earlier checkout of the same buyer may have taken them: then he has them.
+            _check_opener(tx, request, opener, beside)
+            raise
+        steps = {
+            "seats": holds.taking_seats(ticket_id=request.ticket_id, quantity=request.quantity),
+            **({} if usable is None else {"code": holds.taking_code_use(code_id=usable.code_id)}),
+            "order": _inserting(
+                request,
+                ticket,
+                price,
+                mark,
+                code_id=None if usable is None else usable.code_id,
+                hold_ends_at=hold_end(expires_at, hold_seconds=terms.hold_seconds),
+            ),
+            "opener": checkouts.noting(
+                opener,
+                ticket_id=request.ticket_id,
+                quantity=request.quantity,
+                token_hash=openers.hash_of_token(token),
+                beside=beside,
+            ),
+            **({} if key_noted is None else {"key": key_noted}),
+        }
+        finish = tx.finish(list(steps.values()))
+    if not finish.committed:
+        missing = list(steps)[finish.changed]
+        if missing == "opener":
+            with database.transaction() as tx:
+                _check_opener(tx, request, opener, beside)
+        if missing == "key":
+            raise KeyNotNoted("The idempotency key was claimed or removed by another request.")
+        return None
     return PlacedOrder(
-        order_id=order_id,
+        order_id=finish.new_id,
         event_id=request.event_id,
         ticket_id=request.ticket_id,
         event_name=ticket["event_name"],
@@ -195,52 +232,28 @@ def place(
     )
 
 
-def _take(
+def _price(
     tx: Transaction, request: CheckoutRequest, terms: CheckoutTerms, ticket: Row, now: datetime
 ) -> tuple[discount_codes.UsableCode | None, Price]:
-    """Hold the seats and the code's use, and say what they cost."""
+    """Find the code, and say what the seats cost."""
     code = discount_codes.normalised(request.discount_code)
     usable = None if code is None else discount_codes.find_usable(tx, event_id=request.event_id, code=code, now=now)
-    price = pricing.price_order(
+    return usable, pricing.price_order(
         base_price=ticket["price"],
         quantity=request.quantity,
         discount=_date_discount(ticket) if usable is None else usable.discount,
         currency=terms.currency,
     )
-    # What is committed already says no: then nobody's row needs to be locked. The hold below decides.
-    _check_left(ticket, request.quantity)
-    _hold_seats(tx, request)
-    if usable is not None and not holds.take_code_use(tx, code_id=usable.code_id):
-        raise CodeRefused("code_used_up")
-    return usable, price
 
 
-def _check_opener(ticket: Row, opener: Opener, quantity: int) -> None:
-    earlier = checkouts.earlier_of(ticket)
-    if earlier is not None:
-        raise EarlierFound(earlier)
-    if checkouts.has_too_many(ticket, opener, quantity):
+def _check_opener(tx: Transaction, request: CheckoutRequest, opener: Opener, beside: int) -> None:
+    obstacle = checkouts.find_obstacle(
+        tx, opener, ticket_id=request.ticket_id, quantity=request.quantity, beside=beside
+    )
+    if obstacle == "too_many":
         raise TooManyHeld("The client holds as many seats of this ticket as it may.")
-
-
-def _note_opener(
-    tx: Transaction, request: CheckoutRequest, opener: Opener, *, order_id: int, token: str, beside: int
-) -> None:
-    if checkouts.note(
-        tx,
-        opener,
-        order_id=order_id,
-        ticket_id=request.ticket_id,
-        quantity=request.quantity,
-        token_hash=openers.hash_of_token(token),
-        beside=beside,
-    ):
-        return
-    # Since the first look: another request of the same buyer, or of the same client.
-    earlier = checkouts.find_earlier(tx, opener, ticket_id=request.ticket_id, beside=beside)
-    if earlier is not None:
-        raise EarlierFound(earlier)
-    raise TooManyHeld("The client holds as many seats of this ticket as it may.")
+    if obstacle is not None:
+        raise EarlierFound(obstacle)
 
 
 def begins_soon(event: Row, terms: CheckoutTerms, now: datetime) -> bool:
@@ -250,16 +263,9 @@ def begins_soon(event: Row, terms: CheckoutTerms, now: datetime) -> bool:
     )
 
 
-def _ticket_on_sale(tx: Transaction, request: CheckoutRequest, opener: Opener, now: datetime, beside: int) -> Row:
+def _ticket_on_sale(tx: Transaction, request: CheckoutRequest, now: datetime) -> Row:
     # One statement, one moment: ticket, event and date discount belong together.
-    ticket = tx.one(
-        _TICKET,
-        *checkouts.column_parameters(opener, request.ticket_id),
-        dates.earliest_valid_day(now),
-        *checkouts.join_parameters(opener, beside),
-        request.ticket_id,
-        request.event_id,
-    )
+    ticket = tx.one(_TICKET, dates.earliest_valid_day(now), request.ticket_id, request.event_id)
     if ticket is None:
         raise TicketNotFound("There is no such ticket.")
     is_over = dates.is_event_over(start_date=ticket["start_date"], end_date=ticket["end_date"], now=now)
@@ -282,8 +288,7 @@ def _check_left(ticket: Row, quantity: int) -> None:
         raise NotEnoughSeats(available=unsold - ticket["held"], unsold=unsold)
 
 
-def _insert(
-    tx: Transaction,
+def _inserting(
     request: CheckoutRequest,
     ticket: Row,
     price: Price,
@@ -291,7 +296,7 @@ def _insert(
     *,
     code_id: int | None,
     hold_ends_at: int,
-) -> int:
+) -> Statement:
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     values = (
         request.event_id,
@@ -318,22 +323,4 @@ def _insert(
         now,
         now,
     )
-    return tx.insert(
-        f"INSERT INTO ticket_orders ({', '.join(PLACED_COLUMNS)})"  # noqa: S608 -- constants of this module
-        f" VALUES ({', '.join(['%s'] * len(PLACED_COLUMNS))})",
-        *values,
-    )
-
-
-def _hold_seats(tx: Transaction, request: CheckoutRequest) -> None:
-    for _ in range(_HOLD_ATTEMPTS):
-        if holds.take_seats(tx, ticket_id=request.ticket_id, quantity=request.quantity):
-            return
-        ticket = tx.one(
-            "SELECT max_quantity, COALESCE(sold_quantity, 0) AS sold, held_quantity AS held FROM tickets WHERE id = %s",
-            request.ticket_id,
-        )
-        if ticket is None:
-            raise TicketNotFound("There is no such ticket.")
-        _check_left(ticket, request.quantity)
-    raise CheckoutBusy("Seats came free and were gone again each time.")
+    return Statement(_INSERT, *values)

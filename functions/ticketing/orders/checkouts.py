@@ -6,11 +6,11 @@ See docs/rules.md, "Seats".
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from ticketing.database import Row, Transaction
+from ticketing.database import Row, Statement, Transaction
 from ticketing.orders.status import LIVE, OrderStatus
 
 # An hour's seats that cost nothing count as held: they stay taken although nobody pays.
@@ -24,20 +24,16 @@ _SEATS_OF_CLIENT: Final = (
     " AND k.placed_at > UTC_TIMESTAMP(6) - INTERVAL %s SECOND, h.quantity, 0))), 0)"
     " FROM order_checkouts k JOIN ticket_orders h ON h.id = k.order_id WHERE k.client_hash = %s AND k.ticket_id = %s)"
 )
-# The newest checkout of a buyer, if it waits for its payment. Parameters: the buyer, the order beside which he may have
-# another, seconds, `pending`. For a statement that has nothing else by these names.
-_EARLIER: Final = (
+# The newest checkout of a buyer, if it waits for its payment, and what his client has of the ticket.
+_OBSTACLES: Final = (
+    "SELECT o.id AS earlier_id, o.stripe_checkout_session_id AS earlier_session, o.checkout_url AS earlier_url,"  # noqa: S608 -- constants
+    " c.wish_hash AS earlier_wish, TIMESTAMPDIFF(SECOND, c.placed_at, UTC_TIMESTAMP(6)) AS earlier_age,"
+    f" o.hold_expires_at <= UTC_TIMESTAMP(6) AS earlier_is_over, {_SEATS_OF_CLIENT} AS seats_of_client"
+    " FROM (SELECT 1 AS one) AS nothing"
     " LEFT JOIN order_checkouts c ON c.order_id = (SELECT MAX(m.order_id) FROM order_checkouts m"
     " WHERE m.buyer_hash = %s AND m.order_id > %s AND m.placed_at > UTC_TIMESTAMP(6) - INTERVAL %s SECOND)"
     " LEFT JOIN ticket_orders o ON o.id = c.order_id AND o.status = %s"
 )
-# To be read beside what a checkout reads anyway: one statement. `JOINED` comes after `COLUMNS` and the FROM.
-COLUMNS: Final = (
-    "o.id AS earlier_id, o.stripe_checkout_session_id AS earlier_session, o.checkout_url AS earlier_url,"
-    " c.wish_hash AS earlier_wish, TIMESTAMPDIFF(SECOND, c.placed_at, UTC_TIMESTAMP(6)) AS earlier_age,"
-    f" o.hold_expires_at <= UTC_TIMESTAMP(6) AS earlier_is_over, {_SEATS_OF_CLIENT} AS seats_of_client"
-)
-JOINED: Final = _EARLIER
 
 
 class Opener(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,79 +68,67 @@ class EarlierCheckout(msgspec.Struct, frozen=True, kw_only=True):
     is_over: bool
 
 
-def column_parameters(opener: Opener, ticket_id: int) -> tuple[object, ...]:
-    """Give the parameters of `COLUMNS`."""
-    return (OrderStatus.PAID, _FREE_SECONDS, opener.client_hash, ticket_id)
+def noting(opener: Opener, *, ticket_id: int, quantity: int, token_hash: str, beside: int) -> Statement:
+    """Give the statement that notes who opened the checkout of the order that was inserted last.
 
-
-def join_parameters(opener: Opener, beside: int) -> tuple[object, ...]:
-    """Give the parameters of `JOINED`; `beside` is an order that does not count as an earlier one, nor those before."""
-    return (opener.buyer_hash, beside, opener.known_seconds, OrderStatus.PENDING)
-
-
-def earlier_of(row: Row) -> EarlierCheckout | None:
-    """Read the earlier checkout out of a row that has `COLUMNS`."""
-    if row["earlier_id"] is None:
-        return None
-    return EarlierCheckout(
-        order_id=int(row["earlier_id"]),
-        session_id=row["earlier_session"],
-        checkout_url=row["earlier_url"],
-        wish_hash=row["earlier_wish"],
-        age_seconds=int(row["earlier_age"]),
-        is_over=bool(row["earlier_is_over"]),
-    )
-
-
-def has_too_many(row: Row, opener: Opener, quantity: int) -> bool:
-    """Tell from a row that has `COLUMNS` whether the client may not hold so many more seats."""
-    return 0 < opener.most_seats < int(row["seats_of_client"]) + quantity
-
-
-def note(
-    tx: Transaction, opener: Opener, *, order_id: int, ticket_id: int, quantity: int, token_hash: str, beside: int
-) -> bool:
-    """Note who opened an order's checkout; False, and nothing noted, if he has another one or holds too much.
-
-    The ticket's row is locked: of two requests for one ticket the later sees what the earlier one did.
+    It changes no row if he has another one or holds too much. The ticket's row is locked: of two requests for one
+    ticket the later sees what the earlier one did.
     """
-    return (
-        tx.change(
-            "INSERT INTO order_checkouts (order_id, ticket_id, token_hash, buyer_hash, wish_hash, client_hash)"  # noqa: S608 -- constants
-            " SELECT %s, %s, %s, %s, %s, %s FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM order_checkouts c"
-            " JOIN ticket_orders o ON o.id = c.order_id WHERE c.buyer_hash = %s AND c.order_id > %s"
-            " AND c.placed_at > UTC_TIMESTAMP(6) - INTERVAL %s SECOND AND o.status = %s)"
-            f" AND (%s = 0 OR {_SEATS_OF_CLIENT} + %s <= %s)",
-            order_id,
-            ticket_id,
-            token_hash,
-            opener.buyer_hash,
-            opener.wish_hash,
-            opener.client_hash,
-            opener.buyer_hash,
-            beside,
-            opener.known_seconds,
-            OrderStatus.PENDING,
-            opener.most_seats,
-            OrderStatus.PAID,
-            _FREE_SECONDS,
-            opener.client_hash,
-            ticket_id,
-            quantity,
-            opener.most_seats,
-        )
-        == 1
+    return Statement(
+        "INSERT INTO order_checkouts (ticket_id, token_hash, buyer_hash, wish_hash, client_hash, order_id)"  # noqa: S608 -- constants
+        " SELECT %s, %s, %s, %s, %s, LAST_INSERT_ID() FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM order_checkouts c"
+        " JOIN ticket_orders o ON o.id = c.order_id WHERE c.buyer_hash = %s AND c.order_id > %s"
+        " AND c.placed_at > UTC_TIMESTAMP(6) - INTERVAL %s SECOND AND o.status = %s)"
+        f" AND (%s = 0 OR {_SEATS_OF_CLIENT} + %s <= %s)",
+        ticket_id,
+        token_hash,
+        opener.buyer_hash,
+        opener.wish_hash,
+        opener.client_hash,
+        opener.buyer_hash,
+        beside,
+        opener.known_seconds,
+        OrderStatus.PENDING,
+        opener.most_seats,
+        OrderStatus.PAID,
+        _FREE_SECONDS,
+        opener.client_hash,
+        ticket_id,
+        quantity,
+        opener.most_seats,
     )
 
 
-def find_earlier(tx: Transaction, opener: Opener, *, ticket_id: int, beside: int) -> EarlierCheckout | None:
-    """Give the earlier checkout that stands in the way of this one, as of now."""
+def find_obstacle(
+    tx: Transaction, opener: Opener, *, ticket_id: int, quantity: int, beside: int
+) -> EarlierCheckout | Literal["too_many"] | None:
+    """Give what of the opener's own stands in the way of a checkout now: an earlier one, or what his client holds.
+
+    `beside` is an order that does not count as an earlier one, nor do those before it.
+    """
     row = tx.one(
-        f"SELECT {COLUMNS} FROM (SELECT 1 AS one) AS nothing{JOINED}",  # noqa: S608 -- constants
-        *column_parameters(opener, ticket_id),
-        *join_parameters(opener, beside),
+        _OBSTACLES,
+        OrderStatus.PAID,
+        _FREE_SECONDS,
+        opener.client_hash,
+        ticket_id,
+        opener.buyer_hash,
+        beside,
+        opener.known_seconds,
+        OrderStatus.PENDING,
     )
-    return None if row is None else earlier_of(row)
+    if row is None:
+        return None
+    if row["earlier_id"] is not None:
+        return EarlierCheckout(
+            order_id=int(row["earlier_id"]),
+            session_id=row["earlier_session"],
+            checkout_url=row["earlier_url"],
+            wish_hash=row["earlier_wish"],
+            age_seconds=int(row["earlier_age"]),
+            is_over=bool(row["earlier_is_over"]),
+        )
+    return "too_many" if 0 < opener.most_seats < int(row["seats_of_client"]) + quantity else None
 
 
 def renew_token(tx: Transaction, *, order_id: int, token_hash: str) -> None:

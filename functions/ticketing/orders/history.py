@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Final
 
-from ticketing.database import Transaction
+from ticketing.database import Statement, Transaction
 
 _LONGEST_ID: Final = 255
 # An ARN, as Step Functions names its executions; commands and schedules name themselves in words.
@@ -66,6 +66,27 @@ def has_any(tx: Transaction, *, order_id: int, prefix: str, stripe_event_id: str
     )
 
 
+def recording(
+    *,
+    order_id: int,
+    entry: str,
+    stripe_event_id: str,
+    stripe_object_id: str | None = None,
+    amount_minor: int | None = None,
+) -> Statement:
+    """Give the statement that writes an entry once for an order and a Stripe event; a repeat of it writes nothing."""
+    return Statement(
+        "INSERT IGNORE INTO order_history (order_id, entry, stripe_event_id, stripe_object_id, amount_minor,"
+        " execution_id) VALUES (%s, %s, %s, %s, %s, %s)",
+        order_id,
+        entry,
+        stripe_event_id,
+        stripe_object_id,
+        amount_minor,
+        _execution_id.get(),
+    )
+
+
 def record(
     tx: Transaction,
     *,
@@ -76,13 +97,12 @@ def record(
     amount_minor: int | None = None,
 ) -> None:
     """Write an entry once for an order and a Stripe event; a repeat of the event writes nothing."""
-    tx.change(
-        "INSERT IGNORE INTO order_history (order_id, entry, stripe_event_id, stripe_object_id, amount_minor,"
-        " execution_id) VALUES (%s, %s, %s, %s, %s, %s)",
-        order_id,
-        entry,
-        stripe_event_id,
-        stripe_object_id,
-        amount_minor,
-        _execution_id.get(),
+    tx.send(
+        recording(
+            order_id=order_id,
+            entry=entry,
+            stripe_event_id=stripe_event_id,
+            stripe_object_id=stripe_object_id,
+            amount_minor=amount_minor,
+        )
     )

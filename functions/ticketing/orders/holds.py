@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ticketing.database import Row, Transaction
+from ticketing.database import Row, Statement, Transaction
 from ticketing.orders import counters, counts_off
 from ticketing.orders.counters import CODES, TICKETS
 from ticketing.orders.counts_off import CountOff
@@ -23,33 +23,37 @@ from ticketing.orders.counts_off import CountOff
 COLUMNS: Final = "id, ticket_id, held_quantity, held_ticket_id, discount_code_id, code_held, held_code_id"
 
 
-def take_seats(tx: Transaction, *, ticket_id: int, quantity: int) -> bool:
-    """Hold `quantity` seats of a ticket if so many are free; False, and nothing changed, if not.
+def taking_seats(*, ticket_id: int, quantity: int) -> Statement:
+    """Give the statement that holds `quantity` seats of a ticket if so many are free; else it changes no row.
 
-    One guarded statement: sold + held can never exceed `max_quantity`, whatever runs at the same time.
+    Guarded by itself: sold + held can never exceed `max_quantity`, whatever runs at the same time.
     """
-    return (
-        tx.change(
-            "UPDATE tickets SET held_quantity = held_quantity + %s WHERE id = %s"
-            " AND (max_quantity IS NULL OR COALESCE(sold_quantity, 0) + held_quantity + %s <= max_quantity)",
-            quantity,
-            ticket_id,
-            quantity,
-        )
-        == 1
+    return Statement(
+        "UPDATE tickets SET held_quantity = held_quantity + %s WHERE id = %s"
+        " AND (max_quantity IS NULL OR COALESCE(sold_quantity, 0) + held_quantity + %s <= max_quantity)",
+        quantity,
+        ticket_id,
+        quantity,
     )
+
+
+def taking_code_use(*, code_id: int) -> Statement:
+    """Give the statement that holds one use of a discount code if one is left; else it changes no row."""
+    return Statement(
+        "UPDATE discount_codes SET held_count = held_count + 1 WHERE id = %s"
+        " AND (max_uses IS NULL OR COALESCE(used_count, 0) + held_count + 1 <= max_uses)",
+        code_id,
+    )
+
+
+def take_seats(tx: Transaction, *, ticket_id: int, quantity: int) -> bool:
+    """Hold `quantity` seats of a ticket if so many are free; False, and nothing changed, if not."""
+    return tx.send(taking_seats(ticket_id=ticket_id, quantity=quantity)) == 1
 
 
 def take_code_use(tx: Transaction, *, code_id: int) -> bool:
     """Hold one use of a discount code if one is left; False, and nothing changed, if not."""
-    return (
-        tx.change(
-            "UPDATE discount_codes SET held_count = held_count + 1 WHERE id = %s"
-            " AND (max_uses IS NULL OR COALESCE(used_count, 0) + held_count + 1 <= max_uses)",
-            code_id,
-        )
-        == 1
-    )
+    return tx.send(taking_code_use(code_id=code_id)) == 1
 
 
 def give_back(tx: Transaction, order: Row) -> None:

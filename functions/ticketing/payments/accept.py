@@ -10,7 +10,7 @@ import msgspec
 
 from ticketing import dates, money
 from ticketing.alerts import Alert
-from ticketing.database import Database, Row, Transaction
+from ticketing.database import Database, Row, Statement, Transaction
 from ticketing.errors import (
     DataInconsistent,
     DuplicatePayment,
@@ -125,7 +125,7 @@ def _accept(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
         code_held = int(holds.take_code_use(tx, code_id=order["discount_code_id"]))
         code_id = order["discount_code_id"] if code_held else None
     # What it holds stays what was taken, also where an operator has changed the order since: the counts look at both.
-    changed = tx.change(
+    paid = Statement(
         "UPDATE ticket_orders SET status = %s, paid_at = UTC_TIMESTAMP(6), stripe_payment_intent_id = %s,"
         " held_quantity = %s, held_ticket_id = %s, code_held = %s, held_code_id = %s, hold_expires_at = NULL"
         " WHERE id = %s AND status IN %s",
@@ -138,25 +138,39 @@ def _accept(tx: Transaction, order: Row, payment: SessionEvent) -> _Verdict:
         order["id"],
         LIVE | LAPSED,
     )
-    if changed != 1:
-        raise DataInconsistent(f"Order {order['id']} changed its status while it was locked.")
-    _remember(tx, order, payment, "accepted")
+    others = [_remembering(order, payment, "accepted"), _recording(order, payment, "paid")]
+    if known or _is_late(order, payment):
+        if tx.send(paid) != 1:
+            raise _changed(order)
+        for statement in others:
+            tx.send(statement)
+    elif not tx.finish([paid], others).committed:
+        raise _changed(order)
     if known:
         # Until now another payment may have stood for the order, and have gone back.
         now = {**order, "stripe_payment_intent_id": payment.payment_intent_id}
         refunds.write_refunded_amount(tx, now, ledger.payments_of(tx, order["id"]))
-    _record(tx, order, payment, "paid")
     return _Verdict(PaidOrder(status="paid", changed=True))
 
 
-def _late_alerts(tx: Transaction, order: Row, payment: SessionEvent) -> list[Alert]:
-    """Give the alert about a payment that Stripe took when the event was over, by the payment's own time."""
+def _changed(order: Row) -> DataInconsistent:
+    return DataInconsistent(f"Order {order['id']} changed its status while it was locked.")
+
+
+def _is_late(order: Row, payment: SessionEvent) -> bool:
+    """Tell whether Stripe took the money when the event was over, by the payment's own time."""
     if payment.as_of is None or not payment.charged_minor:
+        return False
+    paid_at = dates.utc_naive(datetime.fromtimestamp(payment.as_of, UTC))
+    return dates.is_event_over(start_date=order["event_start_date"], end_date=order["event_end_date"], now=paid_at)
+
+
+def _late_alerts(tx: Transaction, order: Row, payment: SessionEvent) -> list[Alert]:
+    """Give the alert about a payment that Stripe took when the event was over."""
+    if payment.as_of is None or not _is_late(order, payment):
         return []
     paid_at = datetime.fromtimestamp(payment.as_of, UTC)
     start_date, end_date = order["event_start_date"], order["event_end_date"]
-    if not dates.is_event_over(start_date=start_date, end_date=end_date, now=dates.utc_naive(paid_at)):
-        return []
     _record(tx, order, payment, _PAID_LATE)
     over = f"it ended {end_date}" if dates.is_date(end_date) else f"it began {start_date}, and has no end date"
     amount = _amount(payment)
@@ -195,7 +209,7 @@ def _refuse(
     known = ledger.payments_of(tx, order["id"])
     if _settle_what_went_back(tx, order, payment, known):
         return _Verdict(PaidOrder(status="refunded", changed=False))
-    _remember(tx, order, payment, role)
+    tx.send(_remembering(order, payment, role))
     if known:
         refunds.write_refunded_amount(tx, order, ledger.payments_of(tx, order["id"]))
     _record(tx, order, payment, role)
@@ -234,8 +248,8 @@ def _settle_what_went_back(
     return settled is not None and settled.went_back
 
 
-def _remember(tx: Transaction, order: Row, payment: SessionEvent, role: Role) -> None:
-    tx.change(
+def _remembering(order: Row, payment: SessionEvent, role: Role) -> Statement:
+    return Statement(
         "INSERT INTO order_payments (order_id, payment_key, stripe_checkout_session_id, stripe_payment_intent_id,"
         " role, amount_minor, currency, presented_minor, presented_currency)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -255,8 +269,11 @@ def _remember(tx: Transaction, order: Row, payment: SessionEvent, role: Role) ->
 
 
 def _record(tx: Transaction, order: Row, payment: SessionEvent, entry: str) -> None:
-    history.record(
-        tx,
+    tx.send(_recording(order, payment, entry))
+
+
+def _recording(order: Row, payment: SessionEvent, entry: str) -> Statement:
+    return history.recording(
         order_id=order["id"],
         entry=entry,
         stripe_event_id=payment.event_id,

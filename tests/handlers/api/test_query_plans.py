@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.conftest import Connect
 from tests.factories import create_code, create_event, create_ticket
 from tests.handlers.api.conftest import Api
 from ticketing.checkout import idempotency
-from ticketing.database import Database, Transaction
+from ticketing.database import Database, Finish, Statement, Transaction
 
 ROWS = 20_000
 
@@ -29,8 +29,14 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[object,
 
         return run
 
+    def finish(tx: Transaction, guarded: Sequence[Statement], others: Sequence[Statement] = ()) -> Finish:
+        seen.extend((each.sql, each.parameters) for each in (*guarded, *others))
+        return real_finish(tx, guarded, others)
+
     for name in ("one", "all", "change"):
         monkeypatch.setattr(Transaction, name, watching(getattr(Transaction, name)))
+    real_finish = Transaction.finish
+    monkeypatch.setattr(Transaction, "finish", finish)
     return seen
 
 

@@ -14,7 +14,7 @@ from local.stripe_stand_in import StripeStandIn
 from tests.factories import create_ticket, row_of
 from tests.handlers.api.conftest import CHECKOUT, Api
 from ticketing.checkout import checkout
-from ticketing.database import Database, Transaction
+from ticketing.database import Database, Statement
 from ticketing.errors import DatabaseUnavailable
 from ticketing.orders import holds
 from ticketing.stripe.client import StripeRefused
@@ -125,26 +125,30 @@ def test_an_amount_that_only_stripe_knows_to_be_out_of_bounds(
 def test_seats_that_come_free_between_two_looks_are_taken(
     api: Api, database: Database, ticket: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = holds.take_seats, []
+    real, none = holds.taking_seats, Statement("UPDATE tickets SET held_quantity = 1 WHERE FALSE")
+    calls: list[int] = []
 
-    def miss_the_first(tx: Transaction, **given: Any) -> bool:
+    def miss_the_first(**given: Any) -> Statement:
         calls.append(1)
-        return len(calls) > 1 and real(tx, **given)
+        return real(**given) if len(calls) > 1 else none
 
-    monkeypatch.setattr(holds, "take_seats", miss_the_first)
+    monkeypatch.setattr(holds, "taking_seats", miss_the_first)
     assert api.checkout(ticket["event_id"], ticket["id"]).status == 200
-    monkeypatch.setattr(holds, "take_seats", lambda *_, **__: False)
+    monkeypatch.setattr(holds, "taking_seats", lambda **_: none)
     assert api.checkout(ticket["event_id"], ticket["id"]).code == "try_again"
 
 
 def test_a_ticket_that_is_deleted_while_it_is_ordered(
     api: Api, database: Database, ticket: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def delete(tx: Transaction, *, ticket_id: int, **_: Any) -> bool:
-        tx.change("DELETE FROM tickets WHERE id = %s", ticket_id)
-        return False
+    real = holds.taking_seats
 
-    monkeypatch.setattr(holds, "take_seats", delete)
+    def delete(*, ticket_id: int, **given: Any) -> Statement:
+        with database.transaction() as tx:
+            tx.change("DELETE FROM tickets WHERE id = %s", ticket_id)
+        return real(ticket_id=ticket_id, **given)
+
+    monkeypatch.setattr(holds, "taking_seats", delete)
     assert api.checkout(ticket["event_id"], ticket["id"]).code == "not_found"
     assert status_of_orders(database) == []
 

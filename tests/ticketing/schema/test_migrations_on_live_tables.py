@@ -115,8 +115,7 @@ def test_an_order_has_its_times_whatever_the_live_tables_defaults_are(empty_sche
     )
     before = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     terms = CheckoutTerms(currency="eur", hold_seconds=1800, lock_seconds=32, delayed_method_days=7)
-    with Database(empty_schema).transaction() as tx:
-        placed = place(tx, request, terms, expires_at=int(time.time()) + 1900, key=None)
+    placed = place(Database(empty_schema), request, terms, expires_at=int(time.time()) + 1900, mark="mark")
     [order] = rows(empty_schema, f"SELECT * FROM ticket_orders WHERE id = {placed.order_id}")
     assert before <= order["created_at"] == order["updated_at"] <= datetime.now(UTC).replace(tzinfo=None)
 
