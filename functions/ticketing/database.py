@@ -204,7 +204,7 @@ class Transaction:
         # Only what was committed is followed by a SELECT: nothing can fail behind it.
         committed = self._cursor.fetchone() if self._cursor.description else None
         if committed is None:
-            return Finish(committed=False, changed=rows, new_id=0)
+            return Finish(committed=False, changed=min(rows, len(guarded) - 1), new_id=0)
         self._cursor.nextset()
         return Finish(committed=True, changed=len(guarded), new_id=int(committed["new_id"]))
 
@@ -278,13 +278,14 @@ class Database:
     def _run(self, *, autocommit: bool) -> Iterator[Transaction]:
         try:
             connection = self._open()
-            with connection.cursor() as cursor:
-                if not self._checked:
-                    self._run_check(cursor)
-                # Asks the server only where it is in the other mode.
-                connection.autocommit(autocommit)
-                tx = Transaction(cursor)
-                yield tx
+            # Never closed: that would read what is left of an answer, also where the connection has just been lost.
+            cursor = connection.cursor()
+            if not self._checked:
+                self._run_check(cursor)
+            # Asks the server only where it is in the other mode.
+            connection.autocommit(autocommit)
+            tx = Transaction(cursor)
+            yield tx
             if not autocommit and not tx.has_ended:
                 connection.commit()
             self._last_used = time.monotonic()

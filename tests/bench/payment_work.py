@@ -41,7 +41,7 @@ class SqlTransaction:
 
     @property
     def ends_itself(self) -> bool:
-        return self.commits_itself or any("; COMMIT; " in sql for sql, _ in self.statements)
+        return self.commits_itself or any(" COMMIT; " in sql for sql, _ in self.statements)
 
 
 # What one step sends.

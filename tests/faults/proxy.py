@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from typing import Self
 
 _LOOPBACK = "127.0.0.1"
-_COMMIT = b"\x03COMMIT"
+# By itself, or in the block that a transaction ends with.
+_COMMIT = re.compile(rb"\x03(COMMIT$|BEGIN NOT ATOMIC .* COMMIT; )", re.DOTALL)
 # As the driver changes the mode; then each statement that writes is a transaction of its own, committed with it.
 _MODES = {b"\x03SET AUTOCOMMIT = 1": True, b"\x03SET AUTOCOMMIT = 0": False}
 _WRITES = re.compile(rb"\x03\s*(UPDATE|INSERT|DELETE)\b")
@@ -142,7 +143,7 @@ class DatabaseProxy:
             buffer += received
             while (packet := _take_packet(buffer)) is not None:
                 connection.commits_by_itself = _MODES.get(packet[4:], connection.commits_by_itself)
-                if packet[4:] == _COMMIT or (connection.commits_by_itself and _WRITES.match(packet[4:])):
+                if _COMMIT.match(packet[4:]) or (connection.commits_by_itself and _WRITES.match(packet[4:])):
                     self.commits += 1
                     if self.on_commit is not None:
                         self.on_commit(connection)

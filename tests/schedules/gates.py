@@ -284,7 +284,7 @@ class GatedCursor:
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
         slot = self._gates._slot
         footprint = of_statement(sql, parameters, new_row=f"new of {slot.number}")
-        ends = self._gates.commits_itself or "; COMMIT; " in sql
+        ends = self._gates.commits_itself or " COMMIT; " in sql
         if ends:
             footprint = slot.as_end(footprint)
         shown = " ".join(sql.split())

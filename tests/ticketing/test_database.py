@@ -19,7 +19,7 @@ from pymysql.constants import CR, ER
 from local.database.mariadb import MariaDB
 from tests.conftest import Connect, connect_to
 from tests.factories import create_event, row_of
-from ticketing.database import FOR_REQUESTS, Database, Transaction, is_passing
+from ticketing.database import FOR_REQUESTS, Database, Finish, Statement, Transaction, is_passing
 from ticketing.errors import DatabaseUnavailable, OrderNotFound
 
 
@@ -73,6 +73,62 @@ def test_what_is_committed_is_there(database: Database, event_id: int) -> None:
         assert tx.one("SELECT name FROM events WHERE id = %s", event_id) == {"name": "after"}
         assert tx.one("SELECT name FROM events WHERE id = 0") is None
         assert tx.all("SELECT name FROM events") == [{"name": "after"}]
+
+
+def renaming(event_id: int, name: str) -> Statement:
+    return Statement("UPDATE events SET name = %s WHERE id = %s", name, event_id)
+
+
+def names(database: Database) -> list[str]:
+    with database.transaction() as tx:
+        return [row["name"] for row in tx.all("SELECT name FROM events ORDER BY id")]
+
+
+def test_a_block_commits_what_it_changed_and_says_which_id_a_row_got(database: Database, event_id: int) -> None:
+    new = Statement("INSERT INTO events (name) VALUES (%s)", "new; -- %s ' COMMIT;")
+    last = Statement("UPDATE events SET name = CONCAT(name, %s) WHERE id = LAST_INSERT_ID()", "!")
+    with database.transaction() as tx:
+        assert rename(tx, event_id, "between") == 1
+        finish = tx.finish([renaming(event_id, "after"), new, last], [renaming(0, "nobody")])
+    assert finish == Finish(committed=True, changed=3, new_id=event_id + 1)
+    assert names(database) == ["after", "new; -- %s ' COMMIT;!"]
+
+
+@pytest.mark.parametrize("refused", [0, 1, 2])
+def test_a_block_of_which_one_statement_changes_nothing_is_rolled_back_with_all_before_it(
+    database: Database, event_id: int, refused: int
+) -> None:
+    guarded = [renaming(event_id, f"after {number}") for number in range(3)]
+    guarded[refused] = renaming(0, "nobody")
+    with database.transaction() as tx:
+        rename(tx, event_id, "between")
+        finish = tx.finish(guarded, [renaming(event_id, "others")])
+    assert finish == Finish(committed=False, changed=refused, new_id=0)
+    assert names(database) == ["before"]
+
+
+def test_a_block_that_changes_two_rows_where_it_should_change_one_is_rolled_back(
+    database: Database, event_id: int
+) -> None:
+    create_event(database, name="another")
+    with database.transaction() as tx:
+        finish = tx.finish([Statement("UPDATE events SET name = 'both'")])
+    assert finish == Finish(committed=False, changed=0, new_id=0)
+    assert names(database) == ["before", "another"]
+
+
+def test_an_error_in_a_block_undoes_the_transaction(database: Database, event_id: int) -> None:
+    with pytest.raises(pymysql.err.MySQLError, match="Duplicate"), database.transaction() as tx:
+        rename(tx, event_id, "between")
+        tx.finish([renaming(event_id, "after"), Statement("INSERT INTO events (id, name) VALUES (%s, '')", event_id)])
+    assert names(database) == ["before"]
+
+
+def test_nothing_follows_a_block(database: Database, event_id: int) -> None:
+    with pytest.raises(RuntimeError, match="has ended"), database.transaction() as tx:
+        assert tx.finish([renaming(event_id, "after")]).committed
+        rename(tx, event_id, "later")
+    assert names(database) == ["after"]
 
 
 def test_parameters_are_never_text_of_the_statement(database: Database, event_id: int) -> None:
