@@ -3,7 +3,8 @@
 A key is claimed with the order that is made, as the last statement of its transaction; where that cannot be, in a
 transaction of its own before anything else. A second click then sees at once that the first is running, and waits
 without a lock or a connection. There is never an order that its key does not know. Only a success is kept as the reply.
-A refusal or a failure of Stripe changed nothing, so it frees the key: the next try, also with another body, begins anew.
+A refusal or a failure of Stripe changed nothing, so it frees the key: the next try, also with another body, begins
+anew.
 
 - A second request while the first is running waits for the first's reply.
 - An attempt that died half-way (its lock has run out, and there is no reply) is taken up where it stopped.
