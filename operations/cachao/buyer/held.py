@@ -196,7 +196,7 @@ def kept_elsewhere(environment: Environment, found: list[Execution]) -> list[dic
             "what_to_do": "They go by themselves.",
         },
         {
-            "where": "Stripe: Checkout Sessions, payments, receipts",
+            "where": "Stripe: Checkout Sessions, payments, receipts, evidence in disputes",
             "until": None,
             "what_to_do": "Order a redaction job with the orders' PaymentIntents and Checkout Sessions; Stripe takes"
             " payments 90 days after they were made, and then nobody can refund them any more"
