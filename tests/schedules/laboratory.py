@@ -118,6 +118,7 @@ class Laboratory:
     """
 
     def __init__(self, server: MariaDB, name: str) -> None:
+        self.database_name = name
         address = replace(server.address, name=name, user=server.functions_user)
 
         def as_root(client_flag: int = 0) -> pymysql.Connection[pymysql.cursors.Cursor]:

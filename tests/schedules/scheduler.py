@@ -82,7 +82,9 @@ class Scheduler:
         self._asleep: set[int] = set()
 
     def close(self) -> None:
-        """End all threads and connections."""
+        """End all threads and connections. Ctrl-C leaves tasks at their gates: they are sent home first."""
+        for slot in self._slots:
+            slot.abandon()
         for slot in self._slots:
             slot.close()
         self._innodb.close()
@@ -109,8 +111,10 @@ class Scheduler:
                     run.cut = True
                     break
                 self._step(slots, run, task, enabled, woken)
-        finally:
+        except Exception:
             self._abandon(slots, run)
+            raise
+        self._abandon(slots, run)
         run.outcomes = [slot.outcome for slot in slots]
         run.errors = [slot.error for slot in slots if slot.error is not None]
         run.deadlocks = sum(slot.deadlocks for slot in slots)

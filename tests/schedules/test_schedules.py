@@ -5,12 +5,17 @@ All scenarios in `make test-all` and `make schedules`; in `make test` those in w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from local.database.mariadb import MariaDB
 from tests.schedules import explore
 from tests.schedules.__main__ import run_all
+from tests.schedules.gates import Step
 from tests.schedules.laboratory import Laboratory, Scenario
 from tests.schedules.scenarios import CHOSEN, CHOSEN_KILLS, killed
+from tests.schedules.scheduler import Event
 
 
 @pytest.mark.parametrize("scenario", CHOSEN, ids=str)
@@ -31,6 +36,21 @@ def test_connections_that_end_change_nothing(lab: Laboratory, scenario: Scenario
 def test_no_schedule_of_any_scenario_breaks_anything() -> None:
     """It prints what broke, and the command that shows it again."""
     assert run_all(2, walks=3) == 0
+
+
+@pytest.mark.timeout(30)
+def test_ctrl_c_in_the_middle_of_a_schedule_ends_it(mariadb: MariaDB, lab: Laboratory) -> None:
+    """Tasks that stood at their gates were joined for ever."""
+    interrupted = Laboratory(mariadb, lab.database_name)
+
+    def press(events: Sequence[Event], enabled: dict[int, Step]) -> int:
+        if len(events) == 3:
+            raise KeyboardInterrupt
+        return min(enabled)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.runner(Scenario("told", ("payment", "expired")))(press)
+    interrupted.close()
 
 
 # What schedules have found, so that it stays mended: what was answered then, and what must be.
