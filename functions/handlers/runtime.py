@@ -31,6 +31,10 @@ from ticketing.schema.version import require_current_schema
 logger = Logger(service="cachao.functions", utc=True)
 metrics = Metrics()
 database = Database(connect_to_database, check=require_current_schema)
+if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+    from handlers.snapshot import prepare_for_snapshots
+
+    prepare_for_snapshots(database)
 
 Handler = Callable[[Any, Any], Any]
 

@@ -107,6 +107,13 @@ def function_seconds(template: Mapping[str, Any], shares: Sequence[Share]) -> De
     return work * slower + figures.CHECKOUTS.value * figures.STRIPE_SECONDS.value
 
 
+def snapshots(template: Mapping[str, Any]) -> tuple[int, Decimal, Decimal]:
+    """Give what SnapStart costs: its functions, dollars a month for their snapshots, dollars a worker's start."""
+    with_snapshots = sum("SnapStart" in one.get("Properties", {}) for one in template["Resources"].values())
+    kept = with_snapshots * _memory(template) * _SECONDS_A_MONTH * figures.SNAPSHOT_SECOND.value
+    return with_snapshots, kept, _memory(template) * figures.SNAPSHOT_RESTORED.value
+
+
 def _memory(template: Mapping[str, Any]) -> Decimal:
     """Memory of a function in GB."""
     return Decimal(template["Globals"]["Function"]["MemorySize"]) / _MEGABYTES

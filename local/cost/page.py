@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from local.cost import figures
-from local.cost.bill import bill
+from local.cost.bill import bill, snapshots
 from local.cost.figures import Figure
 from local.cost.limits import Limit, limits
 from local.cost.usage import Share, shares
@@ -20,6 +20,11 @@ on demand, without any free tier, with the database that the template makes by d
 second on average, and what their peaks need is below. Not in it: retries, what is kept of logs and backups, and
 Stripe's own fees. What was published was checked in November 2026 as the last column says; AWS's price pages fill in
 their tables in a browser only: look there before you count on it.
+"""
+
+_SNAPSHOTS: Final = """Not in the table: with `SnapStart=true` the snapshots of {} functions cost {:,.2f} a month for
+each version of the code that is still invoked, and each worker that starts from one {:.6f}. Lambda drops a snapshot
+that nobody asked for in 14 days.
 """
 
 
@@ -36,6 +41,7 @@ def page(template: Mapping[str, Any], network: Mapping[str, Any], definition: Ma
             ("", *(f"{payments:,} payments" for payments in figures.PAYMENTS_A_MONTH)),
             _months(template, network, brought),
         ),
+        _SNAPSHOTS.format(*snapshots(template)),
         "## Which limit is met first\n",
         "A limit of 1.0 is reached. Retries and cold starts come on top: begin to act at a half.\n",
         _table(

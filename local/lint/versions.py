@@ -11,7 +11,14 @@ from local.lint.resilience import LAMBDA_INVOKE
 from local.lint.subject import Subject, referred
 
 _RETAIN = "Retain"
-_DESCRIPTION_FROM = ("DatabaseSecretArn", "StripeSecretArn", "StripeLivemode", "StripeAccountShared", "StripeAccountId")
+_DESCRIPTION_FROM = (
+    "DatabaseSecretArn",
+    "StripeSecretArn",
+    "StripeLivemode",
+    "StripeAccountShared",
+    "StripeAccountId",
+    "SnapStart",
+)
 
 
 def check_pinned_functions(subject: Subject) -> Iterator[Finding]:

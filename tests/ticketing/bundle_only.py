@@ -14,6 +14,9 @@ from packaging.requirements import Requirement
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 
+# Lambda's own Python brings it: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+_OF_LAMBDA = {"snapshot_restore_py"}
+
 _REFUSE_THE_REST = """
 import sys
 
@@ -32,7 +35,12 @@ def run_in_the_bundle(script: str, given: object = None, environment: Mapping[st
     Returns:
         What it printed.
     """
-    found = sorted(_packages() | sys.stdlib_module_names | {path.name for path in FUNCTIONS.iterdir() if path.is_dir()})
+    found = sorted(
+        _packages()
+        | _OF_LAMBDA
+        | sys.stdlib_module_names
+        | {path.name for path in FUNCTIONS.iterdir() if path.is_dir()}
+    )
     done = subprocess.run(
         [sys.executable, "-c", f"IN_THE_BUNDLE = frozenset({found!r}){_REFUSE_THE_REST}{script}"],
         input=json.dumps(given),

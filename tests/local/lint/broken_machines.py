@@ -600,7 +600,7 @@ BROKEN: dict[Check, list[tuple[str, Break, str, str]]] = {
             "a parameter that makes no version",
             put_in_template("LookUpOrderFunction", "VersionDescription", value="DatabaseSecretArn StripeSecretArn"),
             "LookUpOrderFunction",
-            "another value of StripeLivemode, StripeAccountShared, StripeAccountId makes no version",
+            "another value of StripeLivemode, StripeAccountShared, StripeAccountId, SnapStart makes no version",
         ),
         (
             "a version that goes away",
