@@ -129,7 +129,7 @@ class Laboratory:
 
         connect = connector(**asdict(address), ca_file=None, timeouts=FOR_REQUESTS)
         self._rows = Rows(as_root)
-        self._scheduler = Scheduler(connect, InnoDB(as_root))
+        self.scheduler = Scheduler(connect, InnoDB(as_root))
         self._database = Database(connect)
         self._worlds: dict[str, World] = {}
         self._steps: dict[tuple[str, str], list[Step]] = {}
@@ -147,7 +147,7 @@ class Laboratory:
         """End all connections and threads."""
         for patch in self._patches:
             patch.stop()
-        self._scheduler.close()
+        self.scheduler.close()
         self._database.close()
         self._rows.close()
 
@@ -214,7 +214,7 @@ class Laboratory:
 
     def is_inside(self, task: int) -> bool:
         """Tell whether a task has a transaction open."""
-        return self._scheduler.is_inside(task)
+        return self.scheduler.is_inside(task)
 
     def kills_of(self, world: str, task: str) -> list[Kill]:
         """Give where a task's connection can end so that it matters: before each step, and after each that commits.
@@ -258,7 +258,7 @@ class Laboratory:
                 Job(lambda slot, name=name: run_task(name, world, stripe, slot), kills.get(place))  # type: ignore[misc]
                 for place, name in enumerate(scenario.tasks)
             ]
-            run = self._scheduler.run(jobs, choose)
+            run = self.scheduler.run(jobs, choose)
             self.tally.waits += run.waits
             self.tally.steps += len(run.events)
             return run
@@ -301,7 +301,7 @@ class Laboratory:
         jobs = [Job(lambda slot, name=name: run_task(name, world, stripe, slot)) for name in tasks]  # type: ignore[misc]
         seen = []
         for _ in range(2):
-            run = self._scheduler.run(jobs, explore.given([]))
+            run = self.scheduler.run(jobs, explore.given([]))
             books = checks.read_books(self._rows)
             wrong = [*map(str, run.errors), *checks.problems(books, world, scenario.tasks, outcomes, killed=killed)]
             if wrong:

@@ -77,7 +77,7 @@ class Scheduler:
     def __init__(self, connect: Callable[[], Any], innodb: InnoDB) -> None:
         self._connect = connect
         self._innodb = innodb
-        self._arrivals: queue.SimpleQueue[tuple[Slot, State]] = queue.SimpleQueue()
+        self.arrivals: queue.SimpleQueue[tuple[Slot, State]] = queue.SimpleQueue()
         self._slots: list[Slot] = []
         self._asleep: set[int] = set()
 
@@ -96,7 +96,7 @@ class Scheduler:
     def run(self, jobs: Sequence[Job], choose: Choose) -> Run:
         """Run tasks to their ends, in the order that `choose` says."""
         while len(self._slots) < len(jobs):
-            self._slots.append(Slot(len(self._slots), self._connect, self._arrivals, self._innodb.wait_until_gone))
+            self._slots.append(Slot(len(self._slots), self._connect, self.arrivals, self._innodb.wait_until_gone))
         slots = self._slots[: len(jobs)]
         run = Run()
         woken: dict[int, int] = {}
@@ -185,7 +185,7 @@ class Scheduler:
         while True:
             if any(slot.state is State.RUNNING for slot in slots):
                 try:
-                    arrived, state = self._arrivals.get(timeout=patience)
+                    arrived, state = self.arrivals.get(timeout=patience)
                     arrived.state = state
                     continue
                 except queue.Empty:

@@ -5,17 +5,16 @@ All scenarios in `make test-all` and `make schedules`; in `make test` those in w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
 from local.database.mariadb import MariaDB
 from tests.schedules import explore
 from tests.schedules.__main__ import run_all
-from tests.schedules.gates import Step
 from tests.schedules.laboratory import Laboratory, Scenario
 from tests.schedules.scenarios import CHOSEN, CHOSEN_KILLS, killed
-from tests.schedules.scheduler import Event
 
 
 @pytest.mark.parametrize("scenario", CHOSEN, ids=str)
@@ -42,14 +41,18 @@ def test_no_schedule_of_any_scenario_breaks_anything() -> None:
 def test_ctrl_c_in_the_middle_of_a_schedule_ends_it(mariadb: MariaDB, lab: Laboratory) -> None:
     """Tasks that stood at their gates were joined for ever."""
     interrupted = Laboratory(mariadb, lab.database_name)
+    arrivals = interrupted.scheduler.arrivals
+    is_pressed = iter([False, False, False, True])
 
-    def press(events: Sequence[Event], enabled: dict[int, Step]) -> int:
-        if len(events) == 3:
+    def get(timeout: float) -> object:
+        arrived = arrivals.get(timeout=timeout)
+        if next(is_pressed):
             raise KeyboardInterrupt
-        return min(enabled)
+        return arrived
 
-    with pytest.raises(KeyboardInterrupt):
-        interrupted.runner(Scenario("told", ("payment", "expired")))(press)
+    pressing = mock.patch.object(interrupted.scheduler, "arrivals", SimpleNamespace(put=arrivals.put, get=get))
+    with pressing, pytest.raises(KeyboardInterrupt):
+        interrupted.runner(Scenario("told", ("payment", "expired")))(lambda _events, enabled: min(enabled))
     interrupted.close()
 
 
