@@ -106,7 +106,7 @@ def test_an_event_that_cannot_be_read_is_named_where_it_names_itself(
     assert start(broken).error == "InvalidEvent"
     [alert] = alerts()
     assert f"\nStripe event: {told}\n" in alert["Message"]
-    assert ("look the event up in Stripe" in alert["Message"]) == (told != "unreadable")
+    assert (f"run: cachao stripe {event_id}" in alert["Message"]) == (told != "unreadable")
     assert "enny" not in alert["Message"]
 
 

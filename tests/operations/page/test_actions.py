@@ -137,7 +137,7 @@ def test_what_cannot_be_done_is_said_with_what_to_do_instead(browser: Browser, d
     order_id = create_order(database)
     refused = browser.do("refund", order=order_id)
     assert refused["problem"]["error"].startswith(f"The shop has no payment of order {order_id} (pending).")
-    assert "refund that payment" in refused["problem"]["advice"]
+    assert "correct the order and replay" in refused["problem"]["advice"]
     assert refused["exit_code"] == 1
 
 
