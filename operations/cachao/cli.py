@@ -38,11 +38,13 @@ from cachao.policy.command import policy
 from cachao.prepare_database import prepare_database
 from cachao.problems import INTERRUPTED, Problem, explain
 from cachao.reconcile import reconcile
+from cachao.redeploy.command import redeploy
 from cachao.refund.command import refund
 from cachao.replay.command import replay
 from cachao.sample_shop import sample_shop
 from cachao.show import show
 from cachao.stripe import stripe
+from cachao.stripe_key import stripe_key
 from cachao.view.output import Output
 from cachao.watch import watch
 
@@ -163,6 +165,8 @@ for _command in (
     reconcile,
     counts,
     restore,
+    redeploy,
+    stripe_key,
     prepare_database,
     migrate,
     sample_shop,

@@ -25,6 +25,7 @@ from local.aws.lambda_answers import function_error
 from tests.factories import create_order, create_ticket, row_of
 from tests.operations.conftest import paid_event
 from tests.operations.connect.site import Site
+from tests.operations.deployment import Deployment
 from tests.operations.doctor.patients import Patient
 from tests.operations.doctor.test_doctor_rules import OWN, another_rule
 from tests.operations.page.conftest import Browser
@@ -60,8 +61,8 @@ class Stage:
         self.given: Callable[[str], Any] = request.getfixturevalue
         self.results: list[Result] = []
 
-    def run(self, *words: object) -> None:
-        result = CliRunner().invoke(app, [*map(str, words), "--region", self.cloud.region])
+    def run(self, *words: object, given: str | None = None) -> None:
+        result = CliRunner().invoke(app, [*map(str, words), "--region", self.cloud.region], input=given)
         self.results.append(result)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
 
@@ -270,6 +271,19 @@ def _restore(stage: Stage) -> None:
     with stage.database.transaction() as tx:
         tx.change("DELETE FROM tickets WHERE id = %s", ticket)
     stage.run("restore", "--ticket", ticket, "--yes")
+@scenario("stripe-key")
+def _stripe_key(stage: Stage) -> None:
+    arn = stage.cloud.deployment.template.parameters["StripeSecretArn"]
+    key = json.loads(stage.cloud.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])["api_key"]
+    stage.run("stripe-key", "--yes", given=key)
+
+
+@scenario("redeploy")
+def _redeploy(stage: Stage) -> None:
+    deployment: Deployment = stage.given("deployment")
+    deployment.ends_as = "UPDATE_ROLLBACK_COMPLETE"
+    stage.run("redeploy", "--dry-run")
+    stage.run("redeploy", "--yes")
 
 
 @scenario("prepare-database")

@@ -19,6 +19,7 @@ from cachao.problems import INTERRUPTED
 from cachao.view import output
 from cachao.view.foreign_text import SafeConsole
 from local.aws.cloud import LocalCloud
+from tests.operations.deployment import deployment
 from tests.operations.doctor.test_doctor_rules import other_machine
 from tests.operations.every_command import SCENARIOS, Scenario, Stage, commands, recorder
 from tests.operations.recorded import Recorder, allows
@@ -26,7 +27,7 @@ from tests.operations.test_commands import doubly_paid
 from tests.operations.test_new_shop import _without_new_users
 from tests.sizes import size
 
-__all__ = ["_without_new_users", "doubly_paid", "other_machine", "recorder"]
+__all__ = ["_without_new_users", "deployment", "doubly_paid", "other_machine", "recorder"]
 
 # These go on showing things until they are interrupted: tests of their own.
 UNTIL_CTRL_C = {"watch", "page"}

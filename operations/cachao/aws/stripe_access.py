@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from cachao.problems import Problem, error_code
+from cachao.problems import USAGE, Problem, error_code
 from ticketing.stripe import client as stripe_client
 
 if TYPE_CHECKING:
@@ -33,10 +33,29 @@ def client(environment: Environment) -> stripe.StripeClient:
         if error_code(error) not in GONE:
             raise
         key = None
+    see = "See the check “Stripe secret” of cachao doctor."
     if key is None:
-        raise Problem("There is no usable key for Stripe.", advice="See the check “Stripe secret”.")
+        raise Problem("There is no usable key for Stripe.", advice=see)
+    if is_of_other_mode(environment, key):
+        handled = "live" if _is_live(environment) else "test"
+        says = f"The API key is {other_mode(environment)} key; the stack handles {handled} payments."
+        raise Problem(says, advice=see, exit_code=USAGE)
     base = environment.parameters.get("StripeApiBase", "https://api.stripe.com")
     return stripe_client.client(key, api_base=base)
+
+
+def is_of_other_mode(environment: Environment, key: str) -> bool:
+    """Tell whether a key is of test mode for a live stack, or the other way round."""
+    return key.startswith(("sk_test_", "rk_test_") if _is_live(environment) else ("sk_live_", "rk_live_"))
+
+
+def other_mode(environment: Environment) -> str:
+    """Give the other mode than the stack's, to stand before a noun: `a test`, `a live`."""
+    return "a test" if _is_live(environment) else "a live"
+
+
+def _is_live(environment: Environment) -> bool:
+    return environment.parameters.get("StripeLivemode") == "true"
 
 
 def secret_arn(environment: Environment) -> str:

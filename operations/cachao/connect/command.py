@@ -11,7 +11,7 @@ from cachao.aws.environment import Environment
 from cachao.command_context import CommandContext
 from cachao.connect import destinations, partner_source, proof, webhook_endpoint
 from cachao.connect.steps import Report
-from cachao.problems import CANNOT_REACH, USAGE, Problem, explain
+from cachao.problems import CANNOT_REACH, Problem, explain
 from cachao.view.output import escape
 from ticketing.errors import ConfigurationError
 from ticketing.stripe.client import StripeRefused
@@ -52,7 +52,7 @@ def connect(
     environment, output = context.environment, context.output
     with output.errors.status("looking at Stripe", spinner="dots") as status:
         report = Report(dry_run, lambda says: status.update(escape(says)))
-        client = _client(environment)
+        client = stripe_access.client(environment)
         entry_point = _Webhook(environment, client) if webhook else _Partner(environment, client)
         try:
             planned = entry_point.plan()
@@ -117,25 +117,6 @@ class _Webhook:
         webhook_endpoint.connect(self._environment, self._client, self._found, report)
         proof.prove(self._environment, self._client, OWN_SOURCE, report, wait_seconds=wait)
         webhook_endpoint.remove_old(self._client, self._found, report)
-
-
-def _client(environment: Environment) -> stripe.StripeClient:
-    """Give Stripe's client.
-
-    Raises:
-        Problem: the key is of the other mode than the stack.
-    """
-    secret = stripe_access.read_secret(environment)
-    key = stripe_access.key_in(secret) or ""
-    live = environment.parameters.get("StripeLivemode") == "true"
-    if key.startswith(("sk_test_", "rk_test_") if live else ("sk_live_", "rk_live_")):
-        raise Problem(
-            f"The API key is {'a test' if live else 'a live'} key; the stack handles {_mode(environment)} payments.",
-            advice="Store the key of the right mode (docs/deploy.md, Secrets), or deploy with the other value of"
-            " StripeLivemode.",
-            exit_code=USAGE,
-        )
-    return stripe_access.client(environment)
 
 
 def _not_allowed(refusal: Exception) -> Problem:

@@ -51,6 +51,7 @@ ALWAYS: Final = (Need(places.STACK, ("cloudformation:DescribeStacks",)),)
 _DOCTOR: Final = (
     *_READ,
     *_call("InspectOrderFunction"),
+    Need(places.STACK, ("cloudformation:ListStackResources",)),
     Need(places.STRIPE_SECRET, ("secretsmanager:GetSecretValue",)),
     Need(places.PARTNER_SOURCE, ("events:DescribeEventSource",)),
     Need(places.PARTNER_BUS, ("events:DescribeEventBus",)),
@@ -58,7 +59,7 @@ _DOCTOR: Final = (
     Need(places.ANY_RULE, ("events:DescribeRule", "events:ListTargetsByRule")),
     Need(places.ANYTHING, ("events:ListRules", "events:TestEventPattern", "cloudwatch:GetMetricStatistics")),
     Need(places.ANY_WORKFLOW, ("states:DescribeStateMachine", "states:DescribeStateMachineAlias")),
-    Need(places.ANY_FUNCTION, ("lambda:GetFunctionConfiguration",)),
+    Need(places.ANY_FUNCTION, ("lambda:GetFunctionConfiguration", "lambda:GetFunctionConcurrency", "lambda:GetPolicy")),
     Need(
         places.ROLES,
         (
@@ -123,6 +124,20 @@ NEEDS: Final[dict[str, tuple[Need, ...]]] = {
     "counts": _call("CorrectCountsFunction"),
     "counts --history": _call("InspectOrderFunction"),
     "restore": _call("CorrectCountsFunction"),
+    "stripe-key": (Need(places.STRIPE_SECRET, ("secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue")),),
+    # To compare and to deploy, CloudFormation needs on the stack's parts what it needs to deploy them: as `sam deploy`.
+    "redeploy": (
+        Need(
+            places.STACK,
+            (
+                "cloudformation:CreateChangeSet",
+                "cloudformation:DescribeChangeSet",
+                "cloudformation:ExecuteChangeSet",
+                "cloudformation:DeleteChangeSet",
+                "cloudformation:DescribeStackEvents",
+            ),
+        ),
+    ),
     "prepare-database": _call("PrepareDatabaseFunction"),
     "migrate": _call("MigrateDatabaseFunction"),
     "migrate --code": (

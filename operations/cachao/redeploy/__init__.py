@@ -1,0 +1,1 @@
+"""`cachao redeploy`: brings back what was changed or deleted by hand."""
