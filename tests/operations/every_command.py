@@ -271,6 +271,8 @@ def _restore(stage: Stage) -> None:
     with stage.database.transaction() as tx:
         tx.change("DELETE FROM tickets WHERE id = %s", ticket)
     stage.run("restore", "--ticket", ticket, "--yes")
+
+
 @scenario("stripe-key")
 def _stripe_key(stage: Stage) -> None:
     arn = stage.cloud.deployment.template.parameters["StripeSecretArn"]

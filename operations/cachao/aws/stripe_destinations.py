@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # In `events_from`; beside it there may be @accounts and others, whose events the workflow ignores.
 OWN_ACCOUNT: Final = "@self"
+# Why Stripe itself disabled one.
+SOURCE_GONE: Final = "no_aws_event_source_exists"
 _MOST: Final = 200
 
 

@@ -6,10 +6,18 @@ https://docs.stripe.com/api/v2/core/event-destinations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cachao.aws.environment import Environment
-from cachao.aws.stripe_destinations import OWN_ACCOUNT, aws_field, listed, missing_types, region_of, source_of
+from cachao.aws.stripe_destinations import (
+    OWN_ACCOUNT,
+    SOURCE_GONE,
+    aws_field,
+    listed,
+    missing_types,
+    region_of,
+    source_of,
+)
 from cachao.connect import ownership
 from cachao.connect.steps import Report
 from ticketing.stripe.client import stripe_errors
@@ -18,8 +26,6 @@ from ticketing.stripe.event_types import HANDLED_EVENTS
 if TYPE_CHECKING:
     import stripe
     from stripe.v2.core import EventDestination
-
-_SOURCE_GONE: Final = "no_aws_event_source_exists"
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,6 @@ def _is_usable(destination: EventDestination) -> bool:
 
 def _source_is_gone(destination: EventDestination) -> bool:
     disabled = destination.status_details.disabled if destination.status_details else None
-    return (disabled is not None and disabled.reason == _SOURCE_GONE) or (
+    return (disabled is not None and disabled.reason == SOURCE_GONE) or (
         aws_field(destination, "aws_event_source_status") == "deleted"
     )

@@ -11,24 +11,18 @@ import re
 from cachao.aws.environment import Environment
 from cachao.doctor.finding import Finding
 
-# Words that only follow where a command is meant, not the name.
-_CACHAO = re.compile(
-    r"\bcachao (?:connect|correct|counts|disputes|executions|limit|migrate|orders|prepare-database|reconcile|refund"
-    r"|replay|sale|show|take-back)\b"
-)
-_AWS = re.compile(r"\baws (?:events|sns|sqs|lambda|iam|secretsmanager) [a-z-]+")
-# A command that ends a sentence after a colon is to be copied: it gets a line of its own.
-_AT_THE_END = re.compile(r"(?<=:) (?=(?:cachao|aws) [^\n]*$)", re.MULTILINE)
+# On a line of its own; what stands in a sentence is a hint.
+_CACHAO = re.compile(r"^cachao [a-z-]+", re.MULTILINE)
+_AWS = re.compile(r"\baws (?:cloudwatch|events|sns|sqs|lambda|logs|iam|secretsmanager) [a-z-]+")
 
 
 def addressed(environment: Environment, finding: Finding) -> Finding:
     """Give the finding with the stack, region and profile in each command of its advice."""
-    todo = _AT_THE_END.sub("\n", finding.todo)
-    todo = _CACHAO.sub(lambda found: f"{found[0]} {environment.cachao_options}", todo)
+    todo = _CACHAO.sub(lambda found: f"{found[0]} {environment.cachao_options}", finding.todo)
     todo = _AWS.sub(lambda found: f"{found[0]} {environment.aws_options}", todo)
     return dataclasses.replace(finding, todo=todo)
 
 
 def is_command(line: str) -> bool:
     """Tell whether a line of an advice is a command to be copied."""
-    return line.startswith(("cachao ", "aws "))
+    return line.startswith(("cachao ", "aws ", "tail "))

@@ -56,8 +56,8 @@ def _check_delivery(environment: Environment, topic: str) -> Iterator[Finding]:
         yield _broken(
             "alerts_not_delivered",
             f"{pluralize(int(failed), 'alert')} of the last 24 hours could not be delivered.",
-            "Check that the subscription's address still exists. The alerts are about these executions:"
-            "\ncachao executions --failed",
+            f"Does each subscription's address still exist?\n{_subscriptions(topic)}\nWhat the alerts said:"
+            "\ncachao executions --failed --since 2d",
         )
     elif environment.is_local:
         yield not_local(LINK, "The local AWS does not measure deliveries.")
@@ -65,6 +65,10 @@ def _check_delivery(environment: Environment, topic: str) -> Iterator[Finding]:
 
 def _subscribe(topic: str) -> str:
     return f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint YOU@EXAMPLE.COM"
+
+
+def _subscriptions(topic: str) -> str:
+    return f"aws sns list-subscriptions-by-topic --topic-arn {topic}"
 
 
 def _masked(endpoint: str) -> str:

@@ -74,7 +74,7 @@ def check(environment: Environment) -> Iterator[Finding]:
         found = environment.invoke("InspectOrderFunction", {"counts": True}).get("counts")
     except FunctionFailed as failure:
         # What is wrong with the database itself its own link says.
-        yield unknown(LINK, f"The counters could not be checked: {failure.sentence}.", failure.advice)
+        yield unknown(LINK, f"The counters could not be checked: {failure.sentence.rstrip('.')}.", failure.advice)
         return
     if found is None:
         yield unknown(
@@ -150,8 +150,8 @@ def _of_orders(found: dict[str, Any]) -> Iterator[Finding]:
             found["idle_holds"],
             "idle_holds",
             "over, but still hold seats or a code use: nobody can buy these",
-            "Somebody changed the orders by hand. The reconciliation gives back what they hold, but not what paid and"
-            " counted orders hold: cachao correct ORDER --drop-hold does. Now:\ncachao reconcile",
+            "Somebody changed the orders by hand. Reconciliation gives back what they hold:\ncachao reconcile"
+            "\nOf what is paid and counted this does, an order at a time:\n" + _drop_hold(found["idle_holds"]),
         )
     if found["refunded_too_much"]["number"]:
         yield _orders(
@@ -192,6 +192,10 @@ def _of_refunds(found: dict[str, Any]) -> Iterator[Finding]:
             NOT_PROCESSED,
             waits=True,
         )
+
+
+def _drop_hold(off: dict[str, Any]) -> str:
+    return f"cachao correct {off['ids'][0]} --drop-hold"
 
 
 def _show(off: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from cachao.aws.environment import Environment
 from cachao.doctor import database_trouble, mariadb_versions
+from cachao.doctor.advice import REDEPLOY, store_secret
 from cachao.doctor.finding import NOT_PROCESSED, NOT_REACHING, Finding, fine
 from cachao.problems import FunctionFailed
 from cachao.view.output import moment, pluralize
@@ -47,7 +48,7 @@ def check(environment: Environment) -> Iterator[Finding]:
         yield _broken(
             "writes_refused",
             obstacle,
-            "Change that setting. Then replay what failed:"
+            "Whoever administers the server changes that setting. Then replay what failed:"
             "\ncachao replay --failed --since 2d --error ConfigurationError",
         )
         return
@@ -69,22 +70,24 @@ def _failed(environment: Environment, failure: FunctionFailed) -> Finding:
         return _broken(
             "database_misconfigured",
             failure.sentence,
-            "Fix the setting that it names (docs/runbook.md#configurationerror).",
+            "Mend the setting that it names (docs/runbook.md#configurationerror). A parameter of the stack:"
+            f"\ncachao redeploy --set NAME=VALUE\nThe secret: {_store(environment)}"
+            "\nThen:\ncachao replay --failed --since 2d --error ConfigurationError",
         )
     if failure.error == "DatabaseUnavailable":
         return _broken(
             "database_unreachable",
             failure.sentence,
             "Is the database up, and does it answer? May the functions reach it (VpcSubnetIds, VpcSecurityGroupIds, its"
-            " security group)? Is the password in its secret right? Executions try again for some minutes; after that:"
-            f" {_REPLAY}",
+            f" security group)? If it refuses the password: {_store(environment)}"
+            f"\nExecutions try again for some minutes; after that:\n{_REPLAY}",
         )
     if _TIMED_OUT in failure.sentence:
         return _timed_out(failure, database_trouble.failures_of_executions(environment))
     return _broken(
         "inspection_failing",
         f"{failure.sentence}. So the state of the database is unknown.",
-        "Read the stack trace in its log, and deploy again (docs/deploy.md).",
+        f"Its log has the stack trace:\n{_log(environment)}\n{REDEPLOY}",
     )
 
 
@@ -95,15 +98,27 @@ def _timed_out(failure: FunctionFailed, also: str) -> Finding:
             "database_unreachable",
             f"{failure.sentence}, and {also}: the database hangs, or cannot be reached.",
             "Is it up, does it answer, is it out of connections (docs/runbook.md#databaseunavailable)? Executions try"
-            f" again for some minutes; after that: {_REPLAY}",
+            f" again for some minutes; after that:\n{_REPLAY}",
         )
     return _broken(
         "inspection_failing",
         f"{failure.sentence}. So the state of the database is unknown.",
         "Check the database first, it is the likelier cause: is it up, does it hang, is it out of connections"
         " (docs/runbook.md#databaseunavailable)? If it is well: do the functions' subnets have a way to it and to"
-        " Secrets Manager (VpcSubnetIds: a NAT gateway, or an endpoint)?",
+        " Secrets Manager (VpcSubnetIds: a NAT gateway, or an endpoint)? Then what failed meanwhile:\n" + _REPLAY,
     )
+
+
+def _store(environment: Environment) -> str:
+    content = '{"host": "…", "port": 3306, "username": "…", "password": "…", "dbname": "…"}'
+    return store_secret(environment.parameters.get("DatabaseSecretArn", ""), content, "database.json")
+
+
+def _log(environment: Environment) -> str:
+    if environment.logs_directory is not None:
+        return f"tail {environment.logs_directory / 'InspectOrderFunction.log'}"
+    group, name = environment.output("FunctionLogGroupName"), environment.resource("InspectOrderFunction")
+    return f"aws logs tail {group} --since 1h --log-stream-name-prefix {name}"
 
 
 def _check_orders(health: dict[str, Any]) -> Iterator[Finding]:
@@ -117,8 +132,8 @@ def _check_orders(health: dict[str, Any]) -> Iterator[Finding]:
             f"{_many(late)} unpaid and past the hold (since {since} UTC): no event came, and the reconciliation does"
             " not run, or cannot settle it.",
             "orders_past_hold",
-            "Ask Stripe about each:\ncachao reconcile\nIf it finds paid ones, events are lost on their way:"
-            " docs/runbook.md#events-not-reaching-eventbridge.",
+            "Ask Stripe about each, and see what it finds:\ncachao reconcile\nPaid ones: events are lost on their way"
+            " (docs/runbook.md#events-not-reaching-eventbridge).",
             NOT_REACHING,
         )
     if old:

@@ -11,10 +11,11 @@ from cachao.doctor import (
     counts,
     database,
     event_bus,
+    functions,
     partner_source,
     recent_executions,
-    reconciliation,
     rules,
+    schedules,
     state_machine,
     stripe_account,
     stripe_destination,
@@ -35,11 +36,12 @@ LINKS: Final[dict[str, Check]] = {
     event_bus.LINK: event_bus.check,
     rules.LINK: rules.check,
     targets_and_dead_letters.LINK: targets_and_dead_letters.check,
+    functions.LINK: functions.check,
     state_machine.LINK: state_machine.check,
     database.LINK: database.check,
     counts.LINK: counts.check,
     stripe_account.LINK: stripe_account.check,
-    reconciliation.LINK: reconciliation.check,
+    schedules.LINK: schedules.check,
     alerts.LINK: alerts.check,
     recent_executions.LINK: recent_executions.check,
 }
@@ -47,16 +49,19 @@ LINKS: Final[dict[str, Check]] = {
 _PLACES: Final = {link: place for place, link in enumerate((*LINKS, database.ORDERS))}
 # Events that wait for a replay, whatever the reason was: it stands before them.
 _LEFT_OVER: Final = "dead_letters"
+# One break that several links show: the first of them tells it.
+_TOLD_ONCE: Final = frozenset({"stripe_key_refused", "source_deleted"})
 
 
 def examine(environment: Environment, links: Iterable[str] = tuple(LINKS)) -> Iterator[Finding]:
     """Give the findings of all links, or of those named, link by link."""
-    reported = set()
+    reported: set[Finding | str] = set()
     for link in links:
         for finding in guarded(link, LINKS[link](environment)):
             # Both rules have one role and one workflow: what is wrong with these is told once.
-            if finding not in reported:
-                reported.add(finding)
+            known = finding.cause if finding.cause in _TOLD_ONCE else finding
+            if known not in reported:
+                reported.add(known)
                 yield addressed(environment, finding)
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from cachao.aws.environment import Environment
+from cachao.doctor.advice import CONNECT, RECONCILE, steps
 from cachao.doctor.finding import NOT_REACHING, Finding, fine
-from cachao.problems import error_code
+from cachao.problems import error_code, explain
 from cachao.view.output import moment
 
 LINK: Final = "Partner event source"
-_NEW_ONE: Final = (
-    "cachao connect makes a new event destination, and says how to deploy with its source's name, within 7 days."
-)
+MAKE_ANOTHER: Final = f"Make another destination, with a source of its own. {CONNECT}"
 
 
 def check(environment: Environment) -> Iterator[Finding]:
@@ -27,7 +26,7 @@ def check(environment: Environment) -> Iterator[Finding]:
     except Exception as error:
         if error_code(error) != "ResourceNotFoundException":
             raise
-        yield _broken("source_deleted", f"{name} does not exist in {environment.region} (any more).", _NEW_ONE)
+        yield _broken("source_deleted", f"{name} does not exist in {environment.region} (any more).", MAKE_ANOTHER)
         return
     state, expires = source.get("State"), source.get("ExpirationTime")
     if state == "PENDING":
@@ -35,13 +34,27 @@ def check(environment: Environment) -> Iterator[Finding]:
         yield _broken(
             "source_pending",
             f"{name} is not associated with an event bus{until}. Events for it are lost.",
-            "Deploy with CreatePartnerEventBus=true: a bus of exactly this name activates it. A rule on default"
-            " does not.",
+            steps(
+                "A bus of exactly its name activates it; a rule on default does not. Deploy one:"
+                "\ncachao redeploy --set CreatePartnerEventBus=true",
+                RECONCILE,
+            ),
         )
     elif state == "DELETED":
-        yield _broken("source_deleted", f"{name} was deleted by Stripe.", _NEW_ONE)
+        yield _broken("source_deleted", f"{name} was deleted by Stripe.", MAKE_ANOTHER)
     else:
         yield fine(LINK, f"{name} is {str(state).lower()}.")
+
+
+def is_active(environment: Environment) -> bool:
+    """Tell whether the source is active, as far as one may see."""
+    try:
+        found = environment.client("events").describe_event_source(Name=environment.event_source_name)
+    except Exception as error:
+        if explain(error) is None:
+            raise
+        return error_code(error) != "ResourceNotFoundException"
+    return str(found.get("State")) == "ACTIVE"
 
 
 def _broken(cause: str, says: str, todo: str) -> Finding:

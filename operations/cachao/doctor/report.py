@@ -63,7 +63,7 @@ def _lines(finding: Finding) -> Iterator[str]:
     if finding.case:
         yield f"[dim]Runbook: “{finding.case}”.[/dim]"
     arrow = "→ "
-    for line in finding.todo.split("\n"):
+    for line in filter(None, finding.todo.split("\n")):
         yield line if is_command(line) else f"{arrow}{escape(line)}"
         arrow = ""
 

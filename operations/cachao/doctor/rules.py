@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from cachao.aws.environment import Environment
-from cachao.doctor import left_over_rules, rule_trials
+from cachao.doctor import event_bus, left_over_rules, rule_trials
+from cachao.doctor.advice import RECONCILE, REDEPLOY, steps
 from cachao.doctor.finding import NOT_REACHING, Finding, fine
 from cachao.doctor.guarding import guarded
 from cachao.problems import error_code
@@ -19,10 +20,11 @@ _DEFAULT: Final = "default"
 
 def check(environment: Environment) -> Iterator[Finding]:
     """Whether events of every type pass the rule of their bus, tried out on EventBridge itself where it answers."""
+    # First the one by which reconciliation sends what the other one missed.
+    yield from guarded(LINK, _check_rule(environment, "DefaultBusPaymentRule", _DEFAULT, OWN_SOURCE))
     source = environment.event_source_name
     if source:
         yield from guarded(LINK, _check_rule(environment, "PartnerPaymentRule", source, source))
-    yield from guarded(LINK, _check_rule(environment, "DefaultBusPaymentRule", _DEFAULT, OWN_SOURCE))
     yield from guarded(LINK, _check_others(environment))
 
 
@@ -50,18 +52,19 @@ def _check_rule(environment: Environment, logical_id: str, bus: str, source: str
     except Exception as error:
         if error_code(error) != "ResourceNotFoundException":
             raise
+        if bus != _DEFAULT and not event_bus.exists(environment):
+            return  # its link says so
         yield _broken(
             "rule_missing",
             f"The rule {name} is not on the bus {bus}.",
-            "Somebody deleted or moved it. Deploy again (docs/deploy.md).",
+            steps(REDEPLOY, RECONCILE),
         )
         return
     if rule.get("State") == "DISABLED":
         yield _broken(
             "rule_disabled",
             f"The rule {name} on {bus} is disabled.",
-            f"Enable it:\naws events enable-rule --event-bus-name '{bus}' --name {name}"
-            "\nThen recover what was missed:\ncachao reconcile --since 3d",
+            f"Enable it:\naws events enable-rule --event-bus-name '{bus}' --name {name}\n{RECONCILE}",
         )
     missed = rule_trials.missed(environment, str(rule.get("EventPattern") or "{}"), source)
     if missed:
@@ -75,12 +78,12 @@ def _pattern_problem(name: str, bus: str, source: str, pattern: str, missed: lis
         return _broken(
             "pattern_source_is_stripe_com",
             f"The rule {name} waits for the source stripe.com, but Stripe's own events come from {source}.",
-            'Its pattern needs "source": [{"prefix": "aws.partner/stripe.com/"}]. Deploy again (docs/deploy.md).',
+            steps(REDEPLOY, RECONCILE),
         )
     return _broken(
         "pattern_does_not_match",
         f"The rule {name} on {bus} does not let {_join(missed)} through.",
-        "Somebody changed its pattern. Deploy again (docs/deploy.md).",
+        steps(REDEPLOY, RECONCILE),
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from cachao.aws import stripe_access
 from cachao.aws.environment import Environment
-from cachao.doctor.finding import NOT_PROCESSED, Finding, fine
+from cachao.doctor.finding import NOT_PROCESSED, NOT_REACHING, Finding, fine
+from cachao.doctor.stripe_secret import STORE as KEY
 from cachao.problems import Problem
 from cachao.view import orders as order_view
 from cachao.view.output import pluralize
@@ -26,7 +27,12 @@ _AT_ONCE: Final = 4
 
 def check(environment: Environment) -> Iterator[Finding]:
     """Whether the newest paid Checkout Sessions of the account are this shop's, and the deployment says so."""
-    paid = _newest_paid(environment)
+    try:
+        paid = _newest_paid(environment)
+    except ConfigurationError as refusal:
+        # Whoever may not list Checkout Sessions opens none either: nobody can buy.
+        yield Finding(LINK, "broken", str(refusal), "stripe_key_refused", KEY, NOT_REACHING)
+        return
     foreign = _foreign(environment, paid)
     is_shared = environment.parameters.get("StripeAccountShared") == "true"
     if foreign and not is_shared:
@@ -36,9 +42,10 @@ def check(environment: Environment) -> Iterator[Finding]:
             f"{len(foreign)} of the newest {pluralize(len(paid), 'paid session')} of the account are no order's, e.g."
             f" {foreign[0]}.",
             "account_shared",
-            "Look them up: cachao stripe cs_…. If another application makes them, deploy with StripeAccountShared=true:"
-            " then they are counted, and no alerts. If this shop opened them, their orders are gone"
-            " (docs/runbook.md#ordernotfound).",
+            f"What Stripe has of the first:\ncachao stripe {foreign[0]}\nIf this shop opened them, the orders are gone"
+            " (docs/runbook.md#ordernotfound). If another application makes them, say so: then they are counted, and no"
+            " alerts:"
+            "\ncachao redeploy --set StripeAccountShared=true",
             NOT_PROCESSED,
         )
     elif foreign:
@@ -59,10 +66,8 @@ def _newest_paid(environment: Environment) -> list[dict[str, Any]]:
         page, _ = sessions.page(
             created_from=int((now - _LOOK_BACK).timestamp()), created_until=int(now.timestamp()), status="complete"
         )
-    except (ConfigurationError, StripeRefused) as refusal:
-        raise Problem(
-            str(refusal), advice="Store a key that may read Checkout Sessions (docs/deploy.md, Secrets)."
-        ) from None
+    except StripeRefused as refusal:
+        raise Problem(str(refusal)) from None
     paid = [session for session in page if session["payment_status"] == "paid" and session.get("amount_total")]
     return sorted(paid, key=lambda session: "order_mark" in (session.get("metadata") or {}))[:_MOST_ASKED]
 

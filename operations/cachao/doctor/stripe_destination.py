@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Final
 
 from cachao.aws import stripe_access
 from cachao.aws.environment import Environment
-from cachao.aws.stripe_destinations import OWN_ACCOUNT, aws_field, listed, missing_types, region_of, source_of
+from cachao.aws.stripe_destinations import (
+    OWN_ACCOUNT,
+    SOURCE_GONE,
+    aws_field,
+    listed,
+    missing_types,
+    region_of,
+    source_of,
+)
+from cachao.doctor import partner_source
+from cachao.doctor.advice import CONNECT, RECONCILE, steps
 from cachao.doctor.finding import NOT_REACHING, Finding, fine
+from cachao.doctor.stripe_secret import STORE as KEY
 from ticketing.errors import ConfigurationError
 from ticketing.stripe.event_types import HANDLED_EVENTS
 
@@ -19,7 +30,6 @@ if TYPE_CHECKING:
     from stripe.v2.core import EventDestination
 
 LINK: Final = "Stripe event destination"
-_WHERE: Final = "In Stripe: Workbench → Webhooks."
 
 
 def check(environment: Environment) -> Iterator[Finding]:
@@ -33,7 +43,7 @@ def check(environment: Environment) -> Iterator[Finding]:
     try:
         destinations = listed(stripe_access.client(environment))
     except ConfigurationError as error:
-        yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret (docs/deploy.md, Secrets).")
+        yield _broken("stripe_key_refused", str(error), KEY)
         return
     found = next((known for known in destinations if source_of(known) == wanted), None)
     if found is None:
@@ -55,9 +65,8 @@ def _missing(environment: Environment, wanted: str, destinations: list[EventDest
     return _broken(
         "destination_missing",
         f"Stripe has no destination for the source {wanted}.{said or ' It has none for EventBridge at all.'}",
-        "cachao connect makes one (docs/deploy.md): for Amazon EventBridge, account"
-        f" {environment.account_id}, region {environment.region}. Deploy with its source's name. Is the key of the"
-        " same account and mode?",
+        "If there is one that you know of, the key is of another account or mode. If not, make one, for account"
+        f" {environment.account_id}, region {environment.region}. {CONNECT}",
     )
 
 
@@ -65,26 +74,27 @@ def _problems(environment: Environment, found: EventDestination) -> Iterator[Fin
     if found.status != "enabled":
         disabled = found.status_details.disabled if found.status_details else None
         reason = disabled.reason if disabled else "unknown"
-        todo = (
-            "Stripe disabled it because the partner source is gone. cachao connect makes a new one, and says how to"
-            " deploy with its source's name, within 7 days."
-            if reason == "no_aws_event_source_exists"
-            else "cachao connect enables one that it made; another one: Stripe's Workbench, Webhooks."
-            " Stripe does not send what happened meanwhile, so then run:\ncachao reconcile --since 3d"
-        )
-        yield _broken("destination_disabled", f"{found.id} is disabled (reason: {reason}).", todo)
+        if reason == SOURCE_GONE:
+            says = f"Stripe disabled {found.id}, because its partner event source is gone."
+            yield _broken("source_deleted", says, partner_source.MAKE_ANOTHER)
+        else:
+            yield _broken(
+                "destination_disabled",
+                f"{found.id} is disabled (reason: {reason}).",
+                steps("Enable it:\ncachao connect", RECONCILE),
+            )
     lacking = missing_types(found)
     if lacking:
         yield _broken(
             "event_types_missing",
             f"{found.id} does not send {', '.join(lacking)}.",
-            f"cachao connect adds them, or: {_WHERE} Edit it.",
+            steps("Add them:\ncachao connect", RECONCILE),
         )
     if OWN_ACCOUNT not in (found.events_from or [OWN_ACCOUNT]):
         yield _broken(
             "own_events_missing",
             f"{found.id} sends events of {', '.join(found.events_from or [])} only, not of the account itself.",
-            "cachao connect makes one for the account's own events (events_from: @self), and says how to deploy it.",
+            f"Make one for the account's own events (events_from: @self). {CONNECT}",
         )
     yield from _problems_of_place(environment, found)
 
@@ -95,14 +105,14 @@ def _problems_of_place(environment: Environment, found: EventDestination) -> Ite
         yield _broken(
             "wrong_account",
             f"{found.id} sends to the AWS account {account}; this stack is in {environment.account_id}.",
-            f"cachao connect makes one for account {environment.account_id}; or deploy in the other one.",
+            f"Unless the stack is to be in the other one, make one for this account. {CONNECT}",
         )
     region = region_of(found)
     if region and region != environment.region:
         yield _broken(
             "wrong_region",
             f"{found.id} sends to {region}; this stack is in {environment.region}.",
-            f"cachao connect makes one for {environment.region}; or deploy in {region}.",
+            f"Unless the stack is to be in {region}, make one for this region. {CONNECT}",
         )
     live = environment.parameters.get("StripeLivemode") == "true"
     if bool(found.livemode) != live:
@@ -110,7 +120,7 @@ def _problems_of_place(environment: Environment, found: EventDestination) -> Ite
             "wrong_mode",
             f"{found.id} sends events of {_mode(live=bool(found.livemode))} mode; this stack handles"
             f" {_mode(live=live)} payments and refuses the others.",
-            "Deploy with the source of the right mode, or with the other value of StripeLivemode and its secret.",
+            f"Make one in {_mode(live=live)} mode, which the key has to be of, too. {CONNECT}",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from cachao.aws.environment import Environment
 from cachao.doctor import permissions, resource_policy
+from cachao.doctor.advice import RECONCILE, REDEPLOY, REPLAY_DEAD_LETTERS, steps
 from cachao.doctor.finding import NOT_PROCESSED, Finding, fine, unknown
 from cachao.doctor.guarding import guarded
 from cachao.doctor.rules import bus_of, rule_name
@@ -16,7 +17,7 @@ from cachao.replay import dead_letters
 from cachao.view.output import pluralize
 
 LINK: Final = "Targets and dead letters"
-_DEPLOY: Final = "Deploy again (docs/deploy.md)."
+_AS_IT_WAS: Final = steps(REDEPLOY, REPLAY_DEAD_LETTERS)
 _ACTION: Final = "states:StartExecution"
 _SEND: Final = "sqs:SendMessage"
 
@@ -44,7 +45,7 @@ def _check_target(environment: Environment, logical_id: str) -> Iterator[Finding
     target = next((found for found in targets if found["Arn"] == machine), None)
     if target is None:
         others = ", ".join(found["Arn"] for found in targets) or "nothing"
-        yield _broken("target_missing", f"The rule {name} starts {others}, not {machine}.", _DEPLOY)
+        yield _broken("target_missing", f"The rule {name} starts {others}, not {machine}.", steps(REDEPLOY, RECONCILE))
         return
     problems = [
         *_check_role(environment, name, target.get("RoleArn")),
@@ -57,38 +58,37 @@ def _check_target(environment: Environment, logical_id: str) -> Iterator[Finding
 
 def _check_role(environment: Environment, rule: str, role: str | None) -> Iterator[Finding]:
     if not role:
-        yield _broken("role_missing", f"The target of {rule} has no role: EventBridge may not start anything.", _DEPLOY)
+        says = f"The target of {rule} has no role: EventBridge may not start anything."
+        yield _broken("role_missing", says, _AS_IT_WAS)
         return
     # Whoever may not see the trust policy may perhaps ask what the role may do, and the other way round.
-    for part in (_check_trust(environment, rule, role), _check_permission(environment, rule, role)):
+    for part in (_check_trust(environment, role), _check_permission(environment, role)):
         findings = list(guarded(LINK, part))
         yield from findings
         if any(found.cause == "role_missing" for found in findings):
             return
 
 
-def _check_trust(environment: Environment, rule: str, role: str) -> Iterator[Finding]:
+def _check_trust(environment: Environment, role: str) -> Iterator[Finding]:
     try:
         trusted = permissions.trusts(environment, role, "events.amazonaws.com")
     except Exception as error:
         if error_code(error) != "NoSuchEntity":
             raise
-        yield _no_such_role(rule, role)
+        yield _no_such_role(role)
         return
     if not trusted:
-        yield _broken(
-            "role_not_trusted", f"EventBridge may not assume the role {role}.", f"Fix its trust policy: {_DEPLOY}"
-        )
+        yield _broken("role_not_trusted", f"EventBridge may not assume the role {role}.", _AS_IT_WAS)
 
 
-def _check_permission(environment: Environment, rule: str, role: str) -> Iterator[Finding]:
+def _check_permission(environment: Environment, role: str) -> Iterator[Finding]:
     machine = environment.state_machine_arn
     try:
         denied = permissions.denied(environment, role, _ACTION, [machine])
     except Exception as error:
         if error_code(error) != "NoSuchEntity":
             raise
-        yield _no_such_role(rule, role)
+        yield _no_such_role(role)
         return
     if denied is None:
         yield unknown(
@@ -98,12 +98,12 @@ def _check_permission(environment: Environment, rule: str, role: str) -> Iterato
         yield _broken(
             "permission_missing",
             f"The role {role} may not do {_ACTION} on {machine}: events go to the dead-letter queue at once.",
-            f"{_DEPLOY} Then: cachao replay --dead-letters",
+            _AS_IT_WAS,
         )
 
 
-def _no_such_role(rule: str, role: str) -> Finding:
-    return _broken("role_missing", f"The role {role} of {rule}'s target does not exist.", _DEPLOY)
+def _no_such_role(role: str) -> Finding:
+    return _broken("role_missing", f"The role {role}, by which rules start the workflow, does not exist.", _AS_IT_WAS)
 
 
 def _check_dead_letter_config(rule: str, target: dict[str, Any]) -> Iterator[Finding]:
@@ -111,7 +111,7 @@ def _check_dead_letter_config(rule: str, target: dict[str, Any]) -> Iterator[Fin
         yield _broken(
             "no_dead_letter_queue",
             f"The target of {rule} has no dead-letter queue: an event that cannot be delivered for 24 hours is lost.",
-            _DEPLOY,
+            REDEPLOY,
         )
 
 
@@ -129,7 +129,7 @@ def _check_queue_policy(environment: Environment, logical_ids: list[str]) -> Ite
         yield _broken(
             "queue_closed",
             f"EventBridge may not put undelivered events of {' and '.join(closed)} into the dead-letter queue.",
-            _DEPLOY,
+            REDEPLOY,
         )
 
 
@@ -154,7 +154,8 @@ def _check_queue(environment: Environment) -> Iterator[Finding]:
         "dead_letters",
         f"About {pluralize(waiting, 'event')} could not start the workflow. Reasons of the first ones:"
         f" {spoken or 'being read'}.",
-        "Fix the reason (NO_PERMISSIONS: the role of the rule's target), then run: cachao replay --dead-letters",
+        "Mend the reason first (NO_PERMISSIONS: the role of the rule's target), then send them:"
+        "\ncachao replay --dead-letters",
     )
 
 

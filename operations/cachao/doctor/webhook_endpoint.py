@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from cachao.aws import stripe_access
+from cachao.doctor.advice import RECONCILE, steps
 from cachao.doctor.finding import NOT_REACHING, Finding, fine, not_local, unknown
+from cachao.doctor.stripe_secret import STORE as KEY
 from ticketing.errors import ConfigurationError
 from ticketing.stripe.client import stripe_errors
 from ticketing.stripe.event_types import HANDLED_EVENTS
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 LINK: Final = "Stripe webhook endpoint"
 _PATH: Final = "/webhooks/stripe"
 _MOST: Final = 200
-_WHERE: Final = "In Stripe: Workbench → Webhooks."
+_CONNECT: Final = "make one, whose signing secret this stores:\ncachao connect --webhook"
+_MEND: Final = "Mend the one that this command made, or make one in place of another's:\ncachao connect --webhook"
 
 
 def check(environment: Environment) -> Iterator[Finding]:
@@ -39,7 +42,7 @@ def check(environment: Environment) -> Iterator[Finding]:
     try:
         endpoints = _list(environment)
     except ConfigurationError as error:
-        yield _broken("stripe_key_refused", str(error), "Store a valid key in the secret (docs/deploy.md, Secrets).")
+        yield _broken("stripe_key_refused", str(error), KEY)
         return
     ours = [(found, list(_problems(environment, found))) for found in endpoints if found.url.rstrip("/") == wanted]
     if ours:
@@ -59,9 +62,7 @@ def check(environment: Environment) -> Iterator[Finding]:
     yield _broken(
         "webhook_missing",
         f"Stripe has no webhook endpoint {wanted}. {f'It has: {others}.' if others else 'It has none at all.'}",
-        f"cachao connect --webhook makes one. Or: {_WHERE}"
-        " Add one with this address and all event types (docs/deploy.md, The webhook endpoint). Is the key"
-        " of the same account and mode?",
+        f"If there is one that you know of, the key is of another account or mode. If not, {_CONNECT}",
     )
 
 
@@ -81,20 +82,20 @@ def _problems(environment: Environment, found: WebhookEndpoint) -> Iterator[Find
         yield _broken(
             "webhook_disabled",
             f"{found.id} is {found.status}: Stripe sends nothing to {found.url}.",
-            f"{_WHERE} Enable it. Then recover what was missed:\ncachao reconcile --since 3d",
+            steps(_MEND, RECONCILE),
         )
     lacking = sorted(HANDLED_EVENTS - set(found.enabled_events))
     if lacking and "*" not in found.enabled_events:
         yield _broken(
             "webhook_event_types_missing",
             f"{found.id} does not send {', '.join(lacking)}.",
-            f"cachao connect --webhook adds them to the one that it made. Another one: {_WHERE} Edit it.",
+            steps(_MEND, RECONCILE),
         )
     if found.application is not None:
         yield _broken(
             "own_events_missing",
             f"{found.id} sends events of connected accounts only, not of the account itself.",
-            f"{_WHERE} Add an endpoint for events from your account.",
+            f"For events of the account itself {_CONNECT}",
         )
     live = environment.parameters.get("StripeLivemode") == "true"
     if bool(found.livemode) != live:
@@ -102,7 +103,7 @@ def _problems(environment: Environment, found: WebhookEndpoint) -> Iterator[Find
             "wrong_mode",
             f"{found.id} sends events of {'test' if live else 'live'} mode; this stack handles"
             f" {'live' if live else 'test'} payments and refuses the others.",
-            "Make an endpoint in the right mode, or deploy with the other value of StripeLivemode and its secret.",
+            f"In the right mode, which the key has to be of, too, {_CONNECT}",
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,8 +13,11 @@ from typing import Any, Protocol
 import pytest
 from botocore.exceptions import ClientError
 from moto.events.models import events_backends
+from typer.main import get_command
 
 from cachao.aws.environment import Choice, Environment, find
+from cachao.cli import app
+from cachao.doctor.addressing import is_command
 from cachao.doctor.examination import examine
 from cachao.doctor.finding import Finding
 from local.aws.cloud import LocalCloud
@@ -78,6 +83,33 @@ class Frozen:
         return self._moment
 
 
+_OPTIONS = {"cachao": "--local", "aws": "--endpoint-url"}
+# A whole command inside a sentence nobody can copy; its mere name is a hint.
+_IN_A_SENTENCE = re.compile(r"\b(?:cachao|aws) [a-z-]+ --")
+
+
+def check_advice(finding: Finding) -> None:
+    """A break's advice can be followed by pasting: a command is a line that runs as it is, and means this stack."""
+    commands = [line for line in finding.todo.split("\n") if is_command(line)]
+    assert commands, finding
+    for line in commands:
+        for one in line.split(" && "):
+            name, *words = shlex.split(one)
+            assert _OPTIONS.get(name, "") in one, line
+            if name == "cachao":
+                parse(words)
+    for line in finding.todo.split("\n"):
+        assert is_command(line) or (line and not _IN_A_SENTENCE.search(line)), line
+
+
+def parse(words: list[str]) -> None:
+    """Let the command's own parser read it, and do nothing."""
+    group: Any = get_command(app)
+    # What a person fills in.
+    [name, *rest] = ["1" if word == "NUMBER" else word for word in words if word != "--local"]
+    group.commands[name].make_context(name, rest)
+
+
 Causes = Callable[[str], dict[str, Finding]]
 
 
@@ -87,7 +119,8 @@ def causes(environment: Environment, patient: Patient) -> Causes:
 
     def look(link: str) -> dict[str, Finding]:
         found = {finding.cause: finding for finding in examine(environment, [link]) if finding.state == "broken"}
-        assert all(finding.todo for finding in found.values()), found
+        for finding in found.values():
+            check_advice(finding)
         return found
 
     return look

@@ -30,7 +30,8 @@ def test_a_healthy_chain_is_fine_link_by_link(patient: Patient, cachao: Cachao) 
         "State machine",
         "Recent executions",
         "Alerts",
-        "Reconciliation",
+        "Schedules",
+        "Functions",
         "Database",
         "Pending orders",
         "Counts",
@@ -39,6 +40,7 @@ def test_a_healthy_chain_is_fine_link_by_link(patient: Patient, cachao: Cachao) 
     assert {link for link, state in states if state != "fine"} <= {"Alerts"}
     text = cachao("doctor").text
     assert "Nothing is broken." in text
+    assert "→" not in text  # nobody has to do anything
 
 
 def test_a_stack_with_the_webhook_endpoint_only_has_fewer_links_to_break(
@@ -88,7 +90,8 @@ OPERATIONS = {
     ],
     "Recent executions": [("stepfunctions", "list_executions")],
     "Alerts": [("sns", "list_subscriptions_by_topic"), ("cloudwatch", "get_metric_statistics")],
-    "Reconciliation": [("events", "describe_rule")],
+    "Schedules": [("events", "describe_rule")],
+    "Functions": [("cloudformation", "list_stack_resources"), ("lambda", "get_function_concurrency")],
     "Database": [("lambda", "invoke")],
     "Counts": [("lambda", "invoke")],
 }
@@ -128,7 +131,7 @@ def test_one_part_that_cannot_be_looked_at_leaves_the_others(
     assert sum("GetRole" in finding.says for finding in found) == 1
 
 
-ADVISED = Finding(rules.LINK, "broken", "", "x", "aws events delete-rule --name a\nThen cachao reconcile --since 3d.")
+ADVISED = Finding(rules.LINK, "broken", "", "x", "aws events delete-rule --name a\nThen:\ncachao reconcile --since 3d")
 
 
 def test_advice_means_the_stack_that_was_looked_at(
@@ -140,7 +143,7 @@ def test_advice_means_the_stack_that_was_looked_at(
     todo = addressed(elsewhere, ADVISED).todo
     assert todo == (
         "aws events delete-rule --region eu-west-1 --name a\n"
-        "Then cachao reconcile --stack cachao-local --region eu-west-1 --since 3d."
+        "Then:\ncachao reconcile --stack cachao-local --region eu-west-1 --since 3d"
     )
 
 
@@ -154,5 +157,5 @@ def test_advice_keeps_the_profile_that_was_given(
     environment = find(Choice(stack="cachao-local", profile="live shop"))
     assert addressed(environment, ADVISED).todo == (
         "aws events delete-rule --region eu-west-1 --profile 'live shop' --name a\n"
-        "Then cachao reconcile --stack cachao-local --region eu-west-1 --profile 'live shop' --since 3d."
+        "Then:\ncachao reconcile --stack cachao-local --region eu-west-1 --profile 'live shop' --since 3d"
     )

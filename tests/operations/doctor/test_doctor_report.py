@@ -14,6 +14,7 @@ from cachao.doctor import (
     recent_executions,
     report,
     rules,
+    schedules,
     state_machine,
     stripe_secret,
     targets_and_dead_letters,
@@ -43,7 +44,7 @@ CAUSES = [
     broken(targets_and_dead_letters.LINK, "permission_missing"),
     broken(state_machine.LINK),
     broken(database.LINK),
-    broken("Reconciliation"),
+    broken(schedules.LINK),
     broken(alerts.LINK),
     broken(recent_executions.LINK, "executions_slow"),
     broken(database.ORDERS, "orders_past_hold"),
@@ -121,16 +122,6 @@ def test_a_command_has_a_line_of_its_own_however_narrow_the_terminal(narrow: tup
     assert "cachao reconcile --since 3d" in lines
     # What is no command is folded beside its link.
     assert all(len(line) <= 60 for line in lines if line != LONG)
-
-
-def test_a_command_at_the_end_of_a_sentence_gets_a_line_of_its_own(elsewhere: Environment) -> None:
-    finding = Finding(
-        targets_and_dead_letters.LINK, "broken", "", "x", "Deploy again. Then: cachao replay --dead-letters"
-    )
-    assert addressed(elsewhere, finding).todo.splitlines() == [
-        "Deploy again. Then:",
-        "cachao replay --stack cachao-local --region eu-west-1 --dead-letters",
-    ]
 
 
 def test_a_command_within_a_sentence_stays_there(elsewhere: Environment) -> None:

@@ -12,7 +12,7 @@ import pytest
 from moto.events.models import events_backends
 
 from cachao.aws.environment import Environment
-from cachao.doctor import event_bus, partner_source, reconciliation, rules
+from cachao.doctor import event_bus, partner_source, rules, schedules, stripe_destination
 from cachao.doctor.examination import examine
 from tests.conftest import PARTNER_BUS
 from tests.operations.doctor.patients import Causes, Patient, Says, refused
@@ -45,14 +45,31 @@ def test_a_source_that_is_not_there_is_named(patient: Patient, causes: Causes, a
     assert "does not exist in eu-west-1" in causes(partner_source.LINK)["source_deleted"].says
 
 
-def test_a_missing_bus_is_named(patient: Patient, causes: Causes) -> None:
+@pytest.mark.parametrize(
+    ("state", "cause"), [("ACTIVE", "bus_missing"), ("PENDING", "source_pending"), ("DELETED", "source_deleted")]
+)
+def test_a_missing_bus_is_told_once(
+    patient: Patient, environment: Environment, causes: Causes, state: str, cause: str
+) -> None:
     buses = events_backends[patient.cloud.account_id][patient.cloud.region].event_buses
     bus = buses.pop(PARTNER_BUS)
+    patient.source.state = state
     try:
-        found = causes(event_bus.LINK)
+        found = [causes(link) for link in (partner_source.LINK, event_bus.LINK, rules.LINK)]
     finally:
         buses[PARTNER_BUS] = bus
-    assert set(found) == {"bus_missing"}
+        patient.source.state = "ACTIVE"
+    assert [name for one in found for name in one] == [cause]
+
+
+def test_a_source_that_stripe_knows_is_gone_is_told_once(patient: Patient, environment: Environment) -> None:
+    vars(patient.stripe.destination).update(status="disabled", disabled_reason="no_aws_event_source_exists")
+    patient.source.state = "DELETED"
+    try:
+        found = list(examine(environment, [stripe_destination.LINK, partner_source.LINK]))
+    finally:
+        patient.source.state = "ACTIVE"
+    assert [finding.cause for finding in found] == ["source_deleted"]
 
 
 @pytest.mark.parametrize(
@@ -276,21 +293,36 @@ def test_rules_of_other_things_are_left_alone(patient: Patient, causes: Causes) 
         events.delete_rule(Name="others")
 
 
-# --- The reconciliation's schedule ---------------------------------------------------------------------------------
+# --- What calls functions by itself ---------------------------------------------------------------------------------
 
 SCHEDULE = "ReconcileOrdersFunctionEveryQuarterOfAnHour"
+SCHEDULES = [
+    SCHEDULE,
+    "EndHoldsFunctionEveryMinute",
+    "SummarizeAlertsFunctionEveryTenMinutes",
+    "TellEndedExecutionFunctionExecutionEnded",
+]
 
 
-def test_a_missing_schedule_is_named(patient: Patient, causes: Causes) -> None:
-    with without_rule(patient, SCHEDULE, "default"):
-        assert set(causes(reconciliation.LINK)) == {"schedule_missing"}
+def test_every_rule_of_the_template_that_calls_a_function_is_looked_at(patient: Patient) -> None:
+    resources = patient.cloud.deployment.template.body["Resources"]
+    found = {name for name, resource in resources.items() if resource["Type"] == "AWS::Events::Rule"}
+    assert found == {*SCHEDULES, "PartnerPaymentRule", "DefaultBusPaymentRule"}
+    assert [one.rule for one in schedules._ALL] == SCHEDULES
 
 
-def test_a_disabled_schedule_is_named(patient: Patient, causes: Causes) -> None:
-    events, name = patient.client("events"), patient.id(SCHEDULE)
+@pytest.mark.parametrize("rule", SCHEDULES)
+def test_a_missing_schedule_is_named(patient: Patient, causes: Causes, rule: str) -> None:
+    with without_rule(patient, rule, "default"):
+        assert set(causes(schedules.LINK)) == {"schedule_missing"}
+
+
+@pytest.mark.parametrize("rule", SCHEDULES)
+def test_a_disabled_schedule_is_named(patient: Patient, causes: Causes, rule: str) -> None:
+    events, name = patient.client("events"), patient.id(rule)
     events.disable_rule(Name=name)
     try:
-        found = causes(reconciliation.LINK)
+        found = causes(schedules.LINK)
     finally:
         events.enable_rule(Name=name)
     assert set(found) == {"schedule_disabled"}
@@ -302,10 +334,40 @@ def test_a_schedule_that_calls_something_else_is_named(patient: Patient, causes:
     [target] = events.list_targets_by_rule(Rule=name)["Targets"]
     events.put_targets(Rule=name, Targets=[{**target, "Arn": f"{target['Arn']}-old"}])
     try:
-        found = causes(reconciliation.LINK)
+        found = causes(schedules.LINK)
         events.remove_targets(Rule=name, Ids=[target["Id"]])
-        nothing = causes(reconciliation.LINK)
+        nothing = causes(schedules.LINK)
     finally:
         events.put_targets(Rule=name, Targets=[target])
     assert set(found) == {"schedule_target_missing"}
     assert "calls nothing" in nothing["schedule_target_missing"].says
+
+
+def policy_for(source: str) -> dict[str, Any]:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": "*",
+        "Condition": {"ArnLike": {"AWS:SourceArn": source}},
+    }
+    return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [refused("ResourceNotFoundException"), policy_for("arn:aws:events:eu-west-1:123456789012:rule/another")],
+)
+def test_a_schedule_that_may_not_call_its_function_is_named(
+    elsewhere: Environment, aws_says: Says, answer: Any
+) -> None:
+    aws_says("lambda", "get_policy", policy_for("arn:aws:events:eu-west-1:123456789012:rule/*"))
+    assert [finding.state for finding in examine(elsewhere, [schedules.LINK])] == ["fine"]
+    aws_says("lambda", "get_policy", answer)
+    found = list(examine(elsewhere, [schedules.LINK]))
+    assert [finding.cause for finding in found] == ["schedule_not_allowed"] * len(SCHEDULES)
+
+
+def test_a_policy_that_may_not_be_looked_at_is_no_finding(elsewhere: Environment, aws_says: Says) -> None:
+    aws_says("lambda", "get_policy", refused("AccessDeniedException", "GetPolicy"))
+    assert {finding.state for finding in examine(elsewhere, [schedules.LINK])} == {"cannot tell"}

@@ -26,7 +26,7 @@ API = "https://abc123.execute-api.eu-west-1.amazonaws.com"
     ("fields", "cause", "says"),
     [
         ({"status": "disabled", "disabled_reason": "user"}, "destination_disabled", "reason: user"),
-        ({"status": "disabled", "disabled_reason": "no_aws_event_source_exists"}, "destination_disabled", "no_aws"),
+        ({"status": "disabled", "disabled_reason": "no_aws_event_source_exists"}, "source_deleted", "is gone"),
         ({"event_payload": "thin"}, "event_types_missing", "v1.checkout.session.expired"),
         ({"enabled_events": ("checkout.session.completed",)}, "event_types_missing", "checkout.session.expired"),
         ({"events_from": ("@accounts",)}, "own_events_missing", "@accounts only, not of the account itself"),
@@ -57,6 +57,22 @@ def test_thin_events_are_as_good(patient: Patient, environment: Environment, cau
     assert causes(stripe_destination.LINK) == {}
     [finding] = examine(environment, [stripe_destination.LINK])
     assert "sends thin events of all" in finding.says
+
+
+def test_a_key_that_stripe_refuses_everywhere_is_told_once(patient: Patient, environment: Environment) -> None:
+    patient.stripe.fail_next(8, status=401, path_prefix="/v1/")
+    patient.stripe.fail_next(8, status=401, path_prefix="/v2/")
+    try:
+        found = list(examine(environment, [stripe_destination.LINK, stripe_account.LINK]))
+    finally:
+        patient.stripe.clear_faults()
+    assert [finding.cause for finding in found] == ["stripe_key_refused"]
+
+
+def test_a_key_of_the_other_mode_is_told_once(patient: Patient, environment: Environment, secret: Any) -> None:
+    secret(json.dumps({"api_key": "sk_live_1"}))
+    found = list(examine(environment, [stripe_secret.LINK, stripe_destination.LINK, stripe_account.LINK]))
+    assert [finding.cause for finding in found if finding.state == "broken"] == ["wrong_mode"]
 
 
 def test_all_event_types_by_a_star_are_enough(patient: Patient, causes: Causes) -> None:
@@ -261,12 +277,9 @@ def test_in_an_account_that_is_known_to_be_shared_they_are_fine(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_that_may_not_list_sessions_is_no_finding(
-    patient: Patient, environment: Environment, status: int
-) -> None:
+def test_a_key_that_may_not_list_sessions_is_named(patient: Patient, causes: Causes, status: int) -> None:
     patient.stripe.fail_next(3, status=status, path_prefix="/v1/checkout/sessions")
     try:
-        assert any("docs/deploy.md" in (finding.todo or "") for finding in examine(environment, [stripe_account.LINK]))
-        assert unknowns(environment, stripe_account.LINK)
+        assert set(causes(stripe_account.LINK)) == {"stripe_key_refused"}
     finally:
         patient.stripe.clear_faults()

@@ -17,6 +17,7 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from samtranslator.yaml_helper import yaml_parse
 
 from cachao.aws.environment import Environment
+from cachao.doctor import functions as functions_of_the_stack
 from cachao.doctor import permissions, recent_executions, state_machine, targets_and_dead_letters
 from local.aws.lambda_answers import function_error
 from tests.conftest import PARTNER_BUS, TEMPLATE
@@ -315,7 +316,8 @@ def function_of(patient: Patient, logical_id: str) -> Iterator[Any]:
 def test_a_function_that_is_not_there_is_named(patient: Patient, causes: Causes) -> None:
     with function_of(patient, "CountTicketSaleFunction") as functions:
         del functions[patient.id("CountTicketSaleFunction")]
-        found = causes(state_machine.LINK)
+        found = causes(functions_of_the_stack.LINK)
+        assert causes(state_machine.LINK) == {}  # told once
     assert set(found) == {"function_missing"}
     assert "CountTicketSaleFunction" in found["function_missing"].says
 
@@ -324,7 +326,7 @@ def test_a_function_that_is_not_there_is_named(patient: Patient, causes: Causes)
 def test_a_function_that_cannot_run_is_named(patient: Patient, causes: Causes, state: str) -> None:
     with function_of(patient, "CountTicketSaleFunction") as functions:
         functions[patient.id("CountTicketSaleFunction")]["latest"].state = state
-        found = causes(state_machine.LINK)
+        found = causes(functions_of_the_stack.LINK)
     assert set(found) == {"function_not_active"}
     assert "CountTicketSaleFunction" in found["function_not_active"].says
     assert f" is {state}" in found["function_not_active"].says
@@ -333,7 +335,62 @@ def test_a_function_that_cannot_run_is_named(patient: Patient, causes: Causes, s
 def test_a_function_that_only_sleeps_is_fine(patient: Patient, causes: Causes) -> None:
     with function_of(patient, "CountTicketSaleFunction") as functions:
         functions[patient.id("CountTicketSaleFunction")]["latest"].state = "Inactive"
-        assert causes(state_machine.LINK) == {}
+        assert causes(functions_of_the_stack.LINK) == {}
+
+
+@pytest.mark.parametrize("state", [None, "Failed"])
+def test_a_version_that_is_gone_or_cannot_run_is_named(
+    patient: Patient, environment: Environment, state: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Environment.client
+
+    class Versions:
+        def __init__(self, real: Any) -> None:
+            self.real = real
+
+        def get_function_configuration(self, *, FunctionName: str) -> Any:  # noqa: N803
+            if not FunctionName.endswith(":1"):
+                return self.real.get_function_configuration(FunctionName=FunctionName)
+            if state is None:
+                raise refused("ResourceNotFoundException")
+            return {"State": state, "StateReason": "Its image is gone."}
+
+    def client(self: Environment, service: str) -> Any:
+        real = original(self, service)
+        return Versions(real) if service == "lambda" else real
+
+    monkeypatch.setattr(Environment, "client", client)
+    found = {finding.cause for finding in state_machine.check(environment) if finding.state == "broken"}
+    assert found == {"function_missing" if state is None else "function_not_active"}
+
+
+@pytest.mark.parametrize("logical_id", ["MarkOrderPaidFunction", "CreateCheckoutFunction", "ReconcileOrdersFunction"])
+def test_a_function_that_somebody_switched_off_is_named(patient: Patient, causes: Causes, logical_id: str) -> None:
+    client, name = patient.client("lambda"), patient.id(logical_id)
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    try:
+        found = causes(functions_of_the_stack.LINK)
+    finally:
+        client.delete_function_concurrency(FunctionName=name)
+    assert set(found) == {"function_switched_off"}
+    assert (
+        f"delete-function-concurrency --region eu-west-1 --endpoint-url {patient.cloud.endpoint_url} --function-name"
+        in (found["function_switched_off"].todo)
+    )
+
+
+def test_the_checkout_gets_back_what_the_deployment_reserves_for_it(
+    patient: Patient, environment: Environment, causes: Causes
+) -> None:
+    environment.parameters["CheckoutConcurrency"] = "50"
+    client, name = patient.client("lambda"), patient.id("CreateCheckoutFunction")
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    try:
+        todo = causes(functions_of_the_stack.LINK)["function_switched_off"].todo
+    finally:
+        client.delete_function_concurrency(FunctionName=name)
+    assert "put-function-concurrency" in todo
+    assert "--reserved-concurrent-executions 50" in todo
 
 
 # --- Executions ----------------------------------------------------------------------------------------------------
