@@ -7,11 +7,9 @@ is ever read out of one that is not verified, except which key is said to have s
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 import time
-import urllib.request
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
@@ -93,7 +91,7 @@ class PublicKeys:
         self._asked_at = now
         try:
             keys = _parse(_download(self._url))
-        except (OSError, ValueError, http.client.HTTPException):
+        except (OSError, ValueError):
             self._last_fetch_failed = True
             return
         self._keys = keys
@@ -174,9 +172,15 @@ def _verified_email(claims: dict[str, Any]) -> str | None:
 
 
 def _download(url: str) -> bytes:
-    # The address comes from the deployment and is http(s), see PublicKeys.
-    with urllib.request.urlopen(url, timeout=_FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310 -- see above
-        body: bytes = answer.read(_LARGEST_KEY_SET + 1)
+    import http.client  # noqa: PLC0415 -- slow to import: guests bring no token
+    import urllib.request  # noqa: PLC0415 -- as above
+
+    try:
+        # The address comes from the deployment and is http(s), see PublicKeys.
+        with urllib.request.urlopen(url, timeout=_FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310 -- see above
+            body: bytes = answer.read(_LARGEST_KEY_SET + 1)
+    except http.client.HTTPException as error:
+        raise OSError(f"{url} answers no HTTP.") from error
     if len(body) > _LARGEST_KEY_SET:
         raise ValueError("the key set is too large")
     return body
