@@ -59,8 +59,8 @@ format: setup ## Put the code into the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## Speed, as ratios against bare SQL in the same run
-	@exec $(BIN)/python -m tests.bench
+bench: setup ## Speed, as ratios against bare SQL in the same run; BEFORE=commit: beside that commit, in turns
+	@exec $(BIN)/python -m tests.bench $(if $(BEFORE),--before "$(BEFORE)") $(SECTIONS)
 
 storm: setup ## 1,000 orders while servers and workers are killed; SMALL=1 for a short one
 	@exec $(BIN)/python -m tests.storm $(if $(SMALL),--small)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.demo.command import add_demo_command
+from local.processes import return_unused_memory
 from local.quiet import quieten_libraries
 from local.sample_events.command import add_sample_events_command
 from local.signals import stop_as_by_ctrl_c, stop_asked
@@ -71,6 +72,7 @@ def _run_until_asked_to_stop(given: argparse.Namespace, stripe_secret_key: str |
         print("Starting …", flush=True)
         with LocalStack(given.directory, options) as stack:
             print_addresses(stack)
+            return_unused_memory()
             # Looked at, not only raised: a signal may come inside a library's clean-up, which swallows anything.
             while not stop_asked.wait(_LOOK_SECONDS):
                 pass

@@ -1,8 +1,11 @@
-"""`python -m tests.bench [--json] [--quick] [SECTION…]`: measures, prints, and exits 1 when a budget is missed."""
+"""`python -m tests.bench [--json] [--quick] [--before COMMIT] [SECTION…]`: measures, prints, and exits 1 when a budget
+is missed.
+"""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from local.quiet import quieten_libraries
 from local.signals import INTERRUPTED, stop_as_by_ctrl_c
+from tests.bench.before import before
+from tests.bench.checkout_latency import half_load
 from tests.bench.checkout_speed import checkout
 from tests.bench.cold_start import cold
 from tests.bench.imports import imports
@@ -24,13 +29,14 @@ from tests.bench.shop import Shop, running_shop
 from tests.bench.transitions import transitions
 
 # `imports` and `migration` first: they need a machine without a shop on it.
-SECTIONS = ("imports", "migration", "cold", "handlers", "throughput", "checkout", "transitions")
+SECTIONS = ("imports", "migration", "cold", "handlers", "throughput", "checkout", "half-load", "transitions")
 _WITHOUT_SHOP: dict[str, Callable[[Scale, Progress], Section]] = {"imports": imports, "migration": migration}
 _IN_SHOP: dict[str, Callable[[Shop, Scale, Progress], Section]] = {
     "cold": cold,
     "handlers": handlers,
     "throughput": throughput,
     "checkout": checkout,
+    "half-load": half_load,
     "transitions": transitions,
 }
 
@@ -46,7 +52,10 @@ def main(arguments: list[str] | None = None) -> int:
     found = []
     try:
         with _progress() as progress:
-            for section in measured(given.sections or SECTIONS, QUICK if given.quick else FULL, progress):
+            scale = QUICK if given.quick else FULL
+            beside = (before(given.before, scale, progress) for _ in range(given.before is not None))
+            wanted = given.sections or (SECTIONS if given.before is None else ())
+            for section in itertools.chain(beside, measured(wanted, scale, progress)):
                 found.append(section)
                 if not given.json:
                     progress.stop()
@@ -87,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"one of {', '.join(SECTIONS)}; all if none")
     parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.add_argument("--before", metavar="COMMIT", help="beside this commit, in turns; other sections only if named")
     parser.add_argument("--quick", action="store_true", help="a minute instead of ten; too rough to judge by")
     return parser
 

@@ -32,6 +32,21 @@ def check_out_for(seconds: float, ticket: HotTicket, *, with_code: bool = False)
         return repeat_for(seconds, itertools.repeat(functools.partial(_check_out, ticket, with_code=with_code)))
 
 
+def check_out_in_pace(seconds: float, ticket: HotTicket, *, every: float) -> list[float]:
+    """Check out every so many seconds, and give how long each took from the moment at which it was due."""
+    from ticketing.stripe.open_session import StripeCheckoutSessions  # noqa: PLC0415 -- in the worker only
+
+    took = []
+    with patch.object(StripeCheckoutSessions, "open", _opened_at_once):
+        begin = time.perf_counter()
+        for number in range(int(seconds / every)):
+            due = begin + number * every
+            time.sleep(max(due - time.perf_counter(), 0.0))
+            _check_out(ticket, with_code=False)
+            took.append(time.perf_counter() - due)
+    return took
+
+
 def place_for(seconds: float, ticket: HotTicket) -> tuple[int, float]:
     """Place orders for a while: the checkout's first transaction, priced and held, without the rest."""
     from handlers.runtime import database  # noqa: PLC0415 -- in the worker only

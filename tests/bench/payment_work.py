@@ -7,6 +7,7 @@ Two orders are listened to; what one of them sent must predict what the other di
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import itertools
@@ -137,8 +138,9 @@ def _filled(sent: Sequence[SqlOfStep], values: Facts) -> list[SqlOfStep]:
 
 
 @functools.cache
-def _handlers() -> tuple[Callable[[Any, Any], Any], ...]:
+def _modules() -> tuple[Any, ...]:
     # Imported in the worker, where the environment is a Lambda's.
+    from handlers.settings import connect_to_database  # noqa: PLC0415 -- see above
     from handlers.workflow import (  # noqa: PLC0415 -- see above
         count_discount_use,
         count_ticket_sale,
@@ -146,14 +148,18 @@ def _handlers() -> tuple[Callable[[Any, Any], Any], ...]:
         mark_order_paid,
         validate_event,
     )
+    from ticketing.database import Database  # noqa: PLC0415 -- see above
+    from ticketing.schema.version import require_current_schema  # noqa: PLC0415 -- see above
 
-    return (
-        validate_event.handler,
-        look_up_order.handler,
-        mark_order_paid.handler,
-        count_ticket_sale.handler,
-        count_discount_use.handler,
-    )
+    asking: tuple[Any, ...] = (look_up_order, mark_order_paid, count_ticket_sale, count_discount_use)
+    for module in asking:
+        # As where each is a function, with a connection of its own that stays in one mode.
+        module.database = Database(connect_to_database, check=require_current_schema)
+    return validate_event, *asking
+
+
+def _handlers() -> tuple[Callable[[Any, Any], Any], ...]:
+    return tuple(module.handler for module in _modules())
 
 
 @functools.cache
@@ -206,8 +212,7 @@ def _pay(prepared: tuple[Facts, Any]) -> list[float]:
 
 def _recorded(facts: Facts) -> list[SqlOfStep]:
     """Pay an order with a connection that writes down what it is sent."""
-    from handlers import runtime  # noqa: PLC0415 -- see _handlers
-    from handlers.settings import connect_to_database  # noqa: PLC0415 -- see _handlers
+    from handlers.settings import connect_to_database  # noqa: PLC0415 -- see _modules
 
     transactions = [SqlTransaction()]
 
@@ -243,10 +248,13 @@ def _recorded(facts: Facts) -> list[SqlOfStep]:
         return noted
 
     handlers = tuple(noting(handler) for handler in _handlers())
-    runtime.database.close()
-    with patch.object(runtime.database, "_connect", connect), patch(f"{__name__}._handlers", lambda: handlers):
+    with contextlib.ExitStack() as patched:
+        for database in (module.database for module in _modules() if hasattr(module, "database")):
+            database.close()
+            patched.enter_context(patch.object(database, "_connect", connect))
+            patched.callback(database.close)
+        patched.enter_context(patch(f"{__name__}._handlers", lambda: handlers))
         _pay(_event_of(facts))
-        runtime.database.close()
     assert not transactions[-1].statements, "something was sent and not committed"
     return [transactions[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
@@ -257,28 +265,28 @@ def _sql_of(facts: Facts) -> list[SqlOfStep]:
 
 
 @functools.cache
-def bare_connection() -> Connection[Cursor]:
+def bare_connection(*, commits_itself: bool = False) -> Connection[Cursor]:
     """Plain pymysql, with the session settings of the shop's own connections."""
-    from handlers.settings import connect_to_database  # noqa: PLC0415 -- see _handlers
+    from handlers.settings import connect_to_database  # noqa: PLC0415 -- see _modules
 
     connection: Connection[Any] = connect_to_database()
     connection.cursorclass = Cursor
+    connection.autocommit(commits_itself)
     return connection
 
 
 def _replay(steps: list[SqlOfStep]) -> list[float]:
-    connection = bare_connection()
     seconds = []
-    with connection.cursor() as cursor:
-        for transactions in steps:
-            begin = time.perf_counter()
-            for transaction in transactions:
-                connection.autocommit(transaction.commits_itself)
+    for transactions in steps:
+        begin = time.perf_counter()
+        for transaction in transactions:
+            connection = bare_connection(commits_itself=transaction.commits_itself)
+            with connection.cursor() as cursor:
                 for sql, parameters in transaction.statements:
                     cursor.execute(sql, parameters)
-                if not transaction.ends_itself:
-                    connection.commit()
-            seconds.append(time.perf_counter() - begin)
+            if not transaction.ends_itself:
+                connection.commit()
+        seconds.append(time.perf_counter() - begin)
     return seconds
 
 

@@ -24,6 +24,10 @@ class Scale:
     pending: int
     # Seconds of checkouts without a migration, to hold those beside one against.
     baseline: float
+    # Beside a commit of before: how often each side takes its turn, and how many executions are started at once.
+    rounds_beside: int
+    burst: int
+    is_quick: bool = False
 
 
 FULL = Scale(
@@ -37,6 +41,8 @@ FULL = Scale(
     large_table=1_000_000,
     pending=20_000,
     baseline=30.0,
+    rounds_beside=3,
+    burst=240,
 )
 QUICK = Scale(
     payments=10,
@@ -49,4 +55,7 @@ QUICK = Scale(
     large_table=2_000,
     pending=500,
     baseline=0.3,
+    rounds_beside=1,
+    burst=20,
+    is_quick=True,
 )

@@ -57,6 +57,7 @@ def test_every_section_measures_something_and_leaves_nothing_behind(tmp_path: Pa
     for name in ("1 process", "4 processes"):
         assert lines["throughput"][name]["handlers /s"] > 0
         assert lines["throughput"][name]["bare SQL /s"] > 0
+    assert lines["half-load"]["whole handler"]["p99 ms"] >= lines["half-load"]["whole handler"]["median ms"] > 0
     assert {"mark_order_paid", "create_checkout", "migrate_database"} <= set(lines["imports"])
     assert all(line["module ms"] > 0 for line in lines["imports"].values())
     assert {name: line["failed"] for name, line in lines["migration"].items()} == {"without": 0, "beside it": 0}
