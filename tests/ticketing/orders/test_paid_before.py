@@ -13,7 +13,8 @@ from tests.handlers.workflow.workflow_by_hand import run_workflow
 from tests.ticketing.paid_orders import code_uses, order_row, seats, status
 from ticketing.alerts import Alert
 from ticketing.database import Database
-from ticketing.orders import history
+from ticketing.orders import history, paid_before
+from ticketing.orders.lock import lock_order
 from ticketing.payments.counts import count_discount_use, count_ticket_sale
 
 _executions = itertools.count(1)
@@ -158,3 +159,68 @@ def test_what_its_orders_took_is_found_by_an_index(connect: Connect, database: D
                 1,
             )
             assert plan["key"] == index
+
+
+_LOCKED = f"{paid_before.COLUMNS}, counted_ticket_id, counted_quantity, counted_code_id"
+
+
+def taken_over(database: Database, order: int) -> tuple[Any, ...]:
+    """Take both over; gives what the order then says, and what is written down as off."""
+    with database.transaction() as tx:
+        row = lock_order(tx, order, _LOCKED, gone="gone")
+        row = paid_before.take_over_seats(tx, row, effect="return_seats")
+        row = paid_before.take_over_code_use(tx, row, effect="return_use")
+        offs = tx.all("SELECT order_id, effect, counter_id, amount, reason FROM counts_off ORDER BY id")
+    said = (row["counted_ticket_id"], row["counted_quantity"], row["counted_code_id"], row.get("is_off"))
+    return said, [tuple(off.values()) for off in offs]
+
+
+def test_what_was_taken_over_is_written_on_this_order_alone(database: Database) -> None:
+    shop = Shop(database)
+    assert taken_over(database, shop.order) == ((shop.ticket, 2, shop.code, 0), [])
+    other = order_row(database, shop.others[0])
+    assert (other["ticket_counted_at"], other["discount_counted_at"]) == (None, None)
+
+
+def test_an_order_that_was_never_paid_takes_nothing_from_the_others(database: Database) -> None:
+    shop = Shop(database, sold=2, used=1)
+    with database.transaction() as tx:
+        tx.change("UPDATE ticket_orders SET status = 'expired' WHERE id <> %s", shop.order)
+    assert taken_over(database, shop.order) == ((shop.ticket, 2, shop.code, 0), [])
+
+
+def test_what_nobody_knows_is_off(database: Database) -> None:
+    shop = Shop(database, sold=5, used=2)
+    said, offs = taken_over(database, shop.order)
+    assert said == (shop.ticket, 0, shop.code, 1)
+    assert offs == [
+        (shop.order, "return_seats", shop.ticket, 2, "unknown"),
+        (shop.order, "return_use", shop.code, 1, "unknown"),
+    ]
+
+
+def test_whose_ticket_and_code_are_gone_is_off(database: Database) -> None:
+    shop = Shop(database)
+    with database.transaction() as tx:
+        tx.change("DELETE FROM tickets")
+        tx.change("DELETE FROM discount_codes")
+    said, offs = taken_over(database, shop.order)
+    assert said[3] == 1
+    assert [off[2:] for off in offs] == [(shop.ticket, 2, "gone"), (shop.code, 1, "gone")]
+
+
+def test_an_order_of_no_seats_takes_none(database: Database) -> None:
+    shop = Shop(database, quantity=0, sold=0)
+    said, offs = taken_over(database, shop.order)
+    assert said == (shop.ticket, 0, shop.code, 0)
+    assert offs == []
+
+
+@pytest.mark.parametrize(
+    "has", ["ticket_counted_at = NOW(), discount_counted_at = NOW()", "held_quantity = 2, code_held = 1"]
+)
+def test_what_this_shop_counted_or_holds_is_not_taken_over(database: Database, has: str) -> None:
+    shop = Shop(database, sold=0, used=0)
+    with database.transaction() as tx:
+        tx.change(f"UPDATE ticket_orders SET {has} WHERE id = %s", shop.order)
+    assert taken_over(database, shop.order) == ((None, None, None, None), [])
