@@ -65,10 +65,10 @@ bench: setup ## Speed, as ratios against bare SQL in the same run; BEFORE=commit
 storm: setup ## 1,000 orders while servers and workers are killed; SMALL=1 for a short one
 	@exec $(BIN)/python -m tests.storm $(if $(SMALL),--small)
 
-schedules: setup ## Every order of statements of two or three tasks at once, on a real MariaDB; ten minutes
+schedules: setup ## Every order of statements of two or three tasks at once, on a real MariaDB
 	@exec $(BIN)/python -m tests.schedules $(SCHEDULES_ARGS)
 
-mutants: setup ## Change rules a little, many times, and see that a test notices; PARTS="standing pricing" for some
+mutants: setup ## Change rules a little, many times, and see that a test notices; PARTS="accept orders/holds" or PARTS=--all
 	@exec $(BIN)/python -m tests.mutants $(PARTS)
 
 sale: setup ## 1,000 seats, 5,000 buyers over HTTP of whom six in ten walk away, cards declined, bots; SMALL=1 for a short one

@@ -35,7 +35,7 @@ sys.path[:0] = [str(_PROJECT), str(_PROJECT / "functions")]
 from local.database.mariadb import MariaDB  # noqa: E402 -- the path is set above
 from local.signals import INTERRUPTED, stop_as_by_ctrl_c  # noqa: E402 -- the same
 from tests.conftest import RUNNING_SERVER, connect_to  # noqa: E402 -- the same
-from tests.mutants.parts import PARTS, Part  # noqa: E402 -- the same
+from tests.mutants.parts import LOOKED_AT, PARTS, Part  # noqa: E402 -- the same
 from ticketing.schema.runner import apply_migrations  # noqa: E402 -- the same
 
 _COPIED = ("tests", "local", "operations", "statemachine", "events", "docs", "template.yaml", "pyproject.toml")
@@ -68,14 +68,17 @@ class Tried:
 
 
 def main(arguments: list[str]) -> int:
-    """Try the changes of the parts that were named, or of all."""
+    """Try the changes of the parts that were named, or of those that have been looked at."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; or a module of one")
+    parser.add_argument(
+        "--all", action="store_true", help="also the parts of which not all that goes unnoticed is known"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="so many parts at once")
     given = parser.parse_args(arguments)
     parts = PARTS | {module: Part((module,), part.tests) for part in PARTS.values() for module in part.modules}
-    names = given.parts or list(PARTS)
+    names = given.parts or list(PARTS if given.all else LOOKED_AT)
     unknown = set(names) - set(parts)
     if unknown:
         parser.error(f"{', '.join(sorted(unknown))}: no such part; there are {', '.join(parts)}")

@@ -35,7 +35,8 @@ PARTS = {
         ("orders/holds", "orders/give_back", "orders/counters", "orders/lock", "orders/numbers", "orders/status"),
         (*_PAYMENTS, "ticketing/corrections/test_corrections.py"),
     ),
-    "history": Part(("orders/history", "orders/counts_off", "orders/paid_before"), _PAYMENTS),
+    "history": Part(("orders/history",), _PAYMENTS),
+    "counts_off": Part(("orders/counts_off", "orders/paid_before"), _PAYMENTS),
     "placement": Part(("checkout/placement", "checkout/idempotency", "checkout/discount_codes"), _CHECKOUT),
     "checkout": Part(
         (
@@ -66,3 +67,6 @@ PARTS = {
         _RECONCILIATION,
     ),
 }  # fmt: skip
+# Of these all that went unnoticed has been looked at: there is a test for it now, or survivors.yaml says why not.
+# The others run where they are named.
+LOOKED_AT = ("standing", "count_plans", "pricing", "history")

@@ -70,7 +70,9 @@ def test_other_currencies_are_charged_in_what_stripe_can_charge(
     assert price.currency == currency.lower()
 
 
-@pytest.mark.parametrize(("currency", "below", "enough"), [("eur", "0.49", "0.50"), ("gbp", "0.29", "0.30")])
+@pytest.mark.parametrize(
+    ("currency", "below", "enough"), [("eur", "0.49", "0.50"), ("eur", "0.01", "0.50"), ("gbp", "0.29", "0.30")]
+)
 def test_a_total_that_stripe_does_not_charge_is_refused(currency: str, below: str, enough: str) -> None:
     with pytest.raises(AmountTooSmall) as refused:
         price_order(base_price=Decimal(below), quantity=1, discount=None, currency=currency)
@@ -90,6 +92,8 @@ def test_a_currency_without_a_known_minimum_is_left_to_stripe() -> None:
 def test_a_total_that_stripe_cannot_charge_at_once_is_refused() -> None:
     with pytest.raises(AmountTooLarge, match=r"999,?999\.99 EUR"):
         price_order(base_price=Decimal("100000.00"), quantity=10, discount=None, currency="eur")
+    most = price_order(base_price=Decimal("999999.99"), quantity=1, discount=None, currency="eur")
+    assert most.total_minor == 99_999_999
 
 
 @given(

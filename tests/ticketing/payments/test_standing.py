@@ -177,3 +177,21 @@ def test_of_several_refunds_that_failed_each_counts() -> None:
     refunds = [(1000, "failed"), (500, "canceled"), (2000, "succeeded")]
     assert standing_refund(paid=8000, charge_said=3500, refunds=refunds) == 2000
     assert standing_refund(paid=8000, charge_said=4000, refunds=refunds) == 2500
+
+
+@pytest.mark.parametrize(
+    ("paid", "back", "went_back", "left", "unknown"),
+    [
+        (0, 0, False, 0, False),
+        (0, 1, False, 0, True),
+        (1, 0, False, 1, False),
+        (1, 1, True, 0, False),
+        (2, 1, False, 1, False),
+        (1, 2, True, 0, False),
+    ],
+)
+def test_what_is_left_of_a_payment_to_the_last_cent(
+    paid: int, back: int, went_back: bool, left: int, unknown: bool
+) -> None:
+    known = payment(paid=paid, back=back)
+    assert (known.went_back, known.left_minor, known.amount_unknown) == (went_back, left, unknown)
