@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,14 +51,15 @@ def statements_of(name: str) -> list[str]:
     return list(_split((FOLDER / f"{name}.sql").read_text(encoding="utf-8")))
 
 
-def columns_of(statement: str) -> list[Column]:
+@functools.cache
+def columns_of(statement: str) -> tuple[Column, ...]:
     """Give the columns that a CREATE TABLE or an ALTER TABLE adds."""
     created, altered = _CREATE.match(statement), _ALTER.match(statement)
     found = created or altered
     if found is None:
-        return []
+        return ()
     parts = (_COLUMN.match(" ".join(part.split())) for part in _outer_parts(found[2]))
-    return [
+    return tuple(
         Column(
             table=found[1],
             name=part[1],
@@ -71,7 +73,7 @@ def columns_of(statement: str) -> list[Column]:
         )
         for part in parts
         if part is not None and part[1] not in _NO_COLUMNS
-    ]
+    )
 
 
 def indexed_by(statement: str) -> tuple[str, tuple[str, ...]] | None:

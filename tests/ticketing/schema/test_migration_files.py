@@ -92,7 +92,7 @@ def test_an_empty_database_gets_the_live_tables_columns() -> None:
     ],
 )
 def test_a_column_is_read(statement: str, expected: Column) -> None:
-    assert columns_of(statement) == [expected]
+    assert columns_of(statement) == (expected,)
 
 
 @pytest.mark.parametrize(
