@@ -134,7 +134,7 @@ def _show(output: Output, found: _Found, *, dry_run: bool, problem: Problem | No
         {"dry_run": dry_run, "orders": found.orders, "counts": _as_list(found.counts), "rows": found.rows, **failure},
         _counts_table(found.counts, dry_run=dry_run)
         if found.counts
-        else "There is nothing to do: no order is past its hold.",
+        else "There is nothing to do: no order waits that is to be asked about.",
         *([_rows_table(shown, dry_run=dry_run)] if shown else []),
     )
     if problem is not None and output.as_json:

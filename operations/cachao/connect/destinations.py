@@ -75,7 +75,7 @@ def make(environment: Environment, client: stripe.StripeClient, report: Report) 
     return made
 
 
-def mend(client: stripe.StripeClient, found: EventDestination, report: Report) -> None:
+def mend(environment: Environment, client: stripe.StripeClient, found: EventDestination, report: Report) -> None:
     """Add the types that a destination lacks, and enable it."""
     missing = missing_types(found)
     if missing:
@@ -90,7 +90,8 @@ def mend(client: stripe.StripeClient, found: EventDestination, report: Report) -
         report.add(
             "done",
             f"Enabled {found.id}, which was disabled.",
-            "Stripe does not send what happened meanwhile, so run:\ncachao reconcile --since 3d",
+            "Stripe does not send what happened meanwhile, so run:"
+            f"\ncachao reconcile {environment.cachao_options} --since 3d",
         )
     if not missing and found.status == "enabled":
         report.add("was so", f"Stripe has the event destination {found.id}, enabled, with all event types.")

@@ -49,7 +49,7 @@ def connect(
     if chosen is None:
         chosen = destinations.make(environment, client, report)
     else:
-        destinations.mend(client, chosen, report)
+        destinations.mend(environment, client, chosen, report)
     # After the new one is there: killed before, nothing that works is gone.
     for dead in found.dead:
         destinations.remove(client, dead, report)

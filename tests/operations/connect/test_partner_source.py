@@ -92,7 +92,10 @@ def test_types_that_were_taken_out_come_back_and_a_disabled_one_is_enabled(site:
     assert answer.data["connected"]
     assert made.enabled_events == tuple(sorted(HANDLED_EVENTS | {"invoice.paid"}))
     assert site.made[0].status == "enabled"
-    assert any("cachao reconcile --since 3d" in step["todo"] for step in answer.data["steps"])
+    assert any(
+        "cachao reconcile --stack cachao-local --region eu-west-1 --since 3d" in step["todo"]
+        for step in answer.data["steps"]
+    )
 
 
 def test_one_whose_source_is_gone_is_replaced_and_removed(site: Site) -> None:
