@@ -51,6 +51,7 @@ TABLES = (
     "reported_sessions",
     "resent_events",
     "event_scans",
+    "order_checkouts",
     "ticket_orders",
     "discount_codes",
     "ticket_discounts",

@@ -22,7 +22,7 @@ from pymysql.connections import Connection
 from pymysql.constants import ER
 from pymysql.cursors import DictCursor
 
-from tests.conftest import Connect
+from tests.conftest import TABLES, Connect
 from ticketing.orders.counters import CODES, TICKETS
 
 FUNCTIONS: Final = Path(__file__).parents[2] / "functions"
@@ -99,6 +99,8 @@ class Rows:
                 " GROUP BY c.table_name"
             )
             tables = cursor.fetchall()
+        # What a test before may leave there would stand in the way.
+        assert {table["name"] for table in tables} - {"cachao_migrations"} == set(TABLES)
         others = range(2, 2 + OTHER_ROWS)
         for table in tables:
             self._insert(self.locker, table, others)
