@@ -4,7 +4,8 @@ What moto 5.2.5 lacks:
 - it runs executions only when told so, and CloudFormation creates state machines in the backend that never does;
 - `StartExecution` without a name makes all executions `None`, the second of which "already exists"; input
   beyond AWS's 256 KiB is accepted;
-- retries cannot be shortened for tests, nor interrupted by `StopExecution`;
+- retries cannot be shortened for tests, nor interrupted by `StopExecution`; that ends in a 500 where the execution has
+  not got a thread yet, or does not end at once;
 - a Fail state, or a failed branch, cannot carry on an error of the service (`States.Timeout`): it becomes
   `States.Runtime`;
 - arguments of a task beyond 256 KiB are passed on, and a Catch of `States.ALL` catches `States.DataLimitExceeded`,
@@ -19,10 +20,11 @@ import base64
 import json
 import queue
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -64,6 +66,8 @@ from local.aws.moto_patches.replacing import Replacements
 MAX_INPUT_BYTES = 262_144
 # ListExecutions without `maxResults`.
 _LISTED_AT_ONCE = 100
+# An execution waits for a thread only where very many run.
+_BEGINS_WITHIN_SECONDS = 10.0
 # More wait their turn. Each takes two to four threads of this process.
 MAX_RUNNING_EXECUTIONS = 400
 
@@ -98,6 +102,7 @@ def apply(replacements: Replacements, *, retry_wait_factor: float, tasks_at_once
     replacements.set(ErrorEqualsDecl, "_eval_body", _eval_error_equals)
     replacements.set(StateTaskService, "_after_eval_execution", _drop_late_answers())
     replacements.set(Execution, "get_start_execution_details", _execution_details)
+    replacements.set(Execution, "stop", _stop_when_begun)
     pool = _ExecutionPool(MAX_RUNNING_EXECUTIONS)
     replacements.set(ExecutionWorker, "start", lambda self: pool.submit(self._execution_logic))
 
@@ -109,6 +114,7 @@ _moto_before_eval_execution = StateTaskService._before_eval_execution  # noqa: S
 _moto_eval_error_equals = ErrorEqualsDecl._eval_body  # noqa: SLF001
 _moto_after_eval_execution = StateTaskService._after_eval_execution  # noqa: SLF001
 _moto_execution_details = Execution.get_start_execution_details
+_moto_stop = Execution.stop
 _starting = threading.Lock()
 
 
@@ -138,6 +144,15 @@ def _execution_details(self: Any) -> Any:  # noqa: ANN401
             details.start_time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         )
     return details
+
+
+def _stop_when_begun(self: Any, stop_date: datetime, error: str | None, cause: str | None) -> None:  # noqa: ANN401
+    deadline = time.monotonic() + _BEGINS_WITHIN_SECONDS
+    while self.exec_worker is not None and self.exec_worker.env is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    if self.stop_date is None:
+        self.stop_date = stop_date  # what is answered; the engine writes it anew when the execution has ended
+    _moto_stop(self, stop_date, error, cause)
 
 
 def _list_executions(

@@ -117,8 +117,8 @@ def _store(environment: Environment) -> str:
 def _log(environment: Environment) -> str:
     if environment.logs_directory is not None:
         return f"tail {environment.logs_directory / 'InspectOrderFunction.log'}"
-    group, name = environment.output("FunctionLogGroupName"), environment.resource("InspectOrderFunction")
-    return f"aws logs tail {group} --since 1h --log-stream-name-prefix {name}"
+    # The streams of a group that several functions share begin with the date, not with the function's name.
+    return f"aws logs tail {environment.output('FunctionLogGroupName')} --since 1h --filter-pattern '?ERROR ?timed'"
 
 
 def _check_orders(health: dict[str, Any]) -> Iterator[Finding]:

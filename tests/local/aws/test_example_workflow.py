@@ -1,12 +1,14 @@
 """A whole stack in the local cloud: events in, executions, histories and alerts out."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from local.aws.cloud import LocalCloud
 from local.aws.lambda_answers import InvokeResult, function_error, throttled
@@ -178,6 +180,23 @@ def test_an_execution_can_be_stopped_while_it_waits(example: LocalCloud) -> None
     [execution] = executions_of(example, put(example, {"do": "wait"}))
     example.client("stepfunctions").stop_execution(executionArn=execution["executionArn"])
     assert example.wait_for_execution(execution["executionArn"], timeout_seconds=5)["status"] == "ABORTED"
+
+
+def test_an_execution_can_be_stopped_before_it_has_a_thread(
+    example: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = ExecutionWorker._execution_logic
+
+    def begin_late(self: ExecutionWorker) -> None:
+        time.sleep(0.3)
+        begin(self)
+
+    monkeypatch.setattr(ExecutionWorker, "_execution_logic", begin_late)
+    sfn, arn = example.client("stepfunctions"), example.deployment.outputs["StateMachineArn"]
+    started = sfn.start_execution(stateMachineArn=arn, input='{"detail": {"do": "wait"}}')
+    stopped = sfn.stop_execution(executionArn=started["executionArn"])
+    assert stopped["stopDate"] >= started["startDate"]
+    assert example.wait_for_execution(started["executionArn"], timeout_seconds=5)["status"] == "ABORTED"
 
 
 def test_executions_may_have_names_and_each_name_is_one_execution(example: LocalCloud) -> None:
