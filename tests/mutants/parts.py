@@ -69,4 +69,4 @@ PARTS = {
 }  # fmt: skip
 # Of these all that went unnoticed has been looked at: there is a test for it now, or survivors.yaml says why not.
 # The others run where they are named.
-LOOKED_AT = ("standing", "count_plans", "pricing", "history")
+LOOKED_AT = ("standing", "count_plans", "pricing", "history", "orders/holds", "orders/counts_off")
