@@ -25,6 +25,7 @@ RENAMED: Final = {("sns", "subscribe"): {"--notification-endpoint"}}
 OF_THE_CLI: Final = {
     ("cloudformation", "deploy"): {"--template-file", "--stack-name", "--parameter-overrides", "--capabilities"},
     ("configure", "list-profiles"): set(),
+    ("logs", "tail"): {"--since", "--filter-pattern", "--follow"},
     ("sso", "login"): set(),
 }
 SESSION: Final = botocore.session.get_session()

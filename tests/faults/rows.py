@@ -23,6 +23,7 @@ _KEYS = {
     "order_refunds": ("stripe_refund_id",),
     "order_disputes": ("stripe_dispute_id",),
     "idempotency_keys": ("key_hash",),
+    "order_checkouts": ("order_id",),
     "reported_sessions": ("stripe_checkout_session_id",),
 }
 

@@ -33,7 +33,6 @@ ORDER, OTHER_ORDER = 1, 2
 BUYER = "account of the buyer"
 TOKEN = "token of order 1"
 SESSION, SECOND_SESSION, OTHER_SESSION = "cs_1", "cs_1_again", "cs_2"
-ALL_TABLES = (*TABLES, "order_checkouts")
 # So many minor units order 1 costs.
 PRICE = 1000
 # What the refunds of its payment give back, all of it or parts.
@@ -86,7 +85,7 @@ class Rows:
 
     def clear(self) -> None:
         """Delete every row."""
-        self.ask("; ".join(f"DELETE FROM {table}" for table in ALL_TABLES))
+        self.ask("; ".join(f"DELETE FROM {table}" for table in TABLES))
 
     def make_crowd(self) -> None:
         """Have orders that wait, and stay."""
@@ -113,14 +112,14 @@ class Rows:
     def remember(self, world: World) -> None:
         """Keep the rows that there are as those of a world."""
         inserts = []
-        for table in ALL_TABLES:
+        for table in TABLES:
             columns = [r["c"] for r in self.ask(_COLUMNS.format(table=table))[0]]
             where = _NOT_THE_CROWD.get(table, "TRUE")
             rows = self.ask(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}")[0]
             if rows:
                 values = ", ".join(f"({', '.join(self._connection.escape(row[c]) for c in columns)})" for row in rows)
                 inserts.append(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values}")
-        deletes = [f"DELETE FROM {table} WHERE {_NOT_THE_CROWD.get(table, 'TRUE')}" for table in ALL_TABLES]
+        deletes = [f"DELETE FROM {table} WHERE {_NOT_THE_CROWD.get(table, 'TRUE')}" for table in TABLES]
         world.reset = "; ".join(["START TRANSACTION", *deletes, *inserts, "COMMIT"])
 
 
