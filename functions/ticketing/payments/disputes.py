@@ -61,6 +61,7 @@ class _Known(msgspec.Struct, kw_only=True):
     """A dispute as an earlier event left it, and who was told of it. Times are UTC, without a zone."""
 
     order_id: int
+    status: str
     phase: DisputePhase
     reported_at: datetime
     funds_withdrawn_at: datetime | None
@@ -102,7 +103,7 @@ def record_dispute(database: Database, order_id: int, dispute: DisputeEvent) -> 
                 amount_minor=dispute.amount_minor,
             )
         if is_news:
-            _remember(tx, order, dispute, phase, seen_at)
+            _remember(tx, order, dispute, phase, seen_at, status=_status(dispute, known, phase))
         _note_funds(tx, dispute, happened_at)
         status = _settle(tx, order, dispute, phase) if is_news else order["status"]
         told, alerts = None, counts_off.due_alerts(tx, order_id)
@@ -115,8 +116,8 @@ def record_dispute(database: Database, order_id: int, dispute: DisputeEvent) -> 
 
 def _known(tx: Transaction, order_id: int, dispute: DisputeEvent) -> _Known | None:
     row = tx.one(
-        "SELECT order_id, phase, reported_at, funds_withdrawn_at, funds_reinstated_at, alerted_phase, alerted_event_id,"
-        " alerted_execution_id, alerted_at FROM order_disputes WHERE stripe_dispute_id = %s",
+        "SELECT order_id, status, phase, reported_at, funds_withdrawn_at, funds_reinstated_at, alerted_phase,"
+        " alerted_event_id, alerted_execution_id, alerted_at FROM order_disputes WHERE stripe_dispute_id = %s",
         dispute.dispute_id,
     )
     if row is None:
@@ -161,7 +162,15 @@ def _entry(dispute: DisputeEvent, known: _Known | None, phase: DisputePhase) -> 
     return "dispute_updated" if known is not None and known.phase is phase else _ENTRIES[phase]
 
 
-def _remember(tx: Transaction, order: Row, dispute: DisputeEvent, phase: DisputePhase, seen_at: datetime) -> None:
+def _status(dispute: DisputeEvent, known: _Known | None, phase: DisputePhase) -> str:
+    """Give the status to keep: one that still says "lost" of what is known as won (`_phase`) says nothing new."""
+    is_behind = phase is DisputePhase.WON and phase_of(dispute.status, "") is not phase
+    return known.status if is_behind and known is not None and known.phase is phase else dispute.status
+
+
+def _remember(
+    tx: Transaction, order: Row, dispute: DisputeEvent, phase: DisputePhase, seen_at: datetime, *, status: str
+) -> None:
     tx.change(
         "INSERT INTO order_disputes (stripe_dispute_id, order_id, payment_key, stripe_charge_id, amount_minor,"
         " currency, status, phase, is_open, reason, due_by, reported_at)"
@@ -176,7 +185,7 @@ def _remember(tx: Transaction, order: Row, dispute: DisputeEvent, phase: Dispute
         dispute.charge_id,
         dispute.amount_minor,
         dispute.currency,
-        dispute.status,
+        status,
         phase,
         phase in OPEN_PHASES,
         dispute.reason,

@@ -367,6 +367,16 @@ def test_reinstated_funds_count_before_the_status_says_so(database: Database) ->
     assert refunded(database, order) == Decimal("0.00")
 
 
+def test_of_one_moment_the_loss_that_arrives_after_the_win_changes_no_status(database: Database) -> None:
+    """All within a second: the loss, told last, was kept as the status beside money that stands."""
+    order = paid_order(database)
+    for event, says in ((REINSTATED, "won"), (CLOSED, "won"), (CLOSED, "lost")):
+        dispute(database, order, event, status=says)
+    with database.transaction() as tx:
+        row = tx.one("SELECT status, phase FROM order_disputes WHERE order_id = %s", order)
+    assert row == {"status": "won", "phase": "won"}
+
+
 def test_a_part_that_was_lost_and_won_needs_nobody(database: Database) -> None:
     order = paid_order(database, quantity=4)
     dispute(database, order, CLOSED, amount=2000, status="lost")
