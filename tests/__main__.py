@@ -28,7 +28,7 @@ from tests.sizes import VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 # More than the two processors of a small machine: each waits a third of its time for its servers.
-AT_ONCE = 3
+AT_ONCE = 4
 Parts = dict[str, tuple[str, ...]]
 # Every folder of tests/ that has tests, once (`check_parts`); a folder without those in it that another part has.
 PARTS: Parts = {

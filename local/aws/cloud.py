@@ -353,6 +353,7 @@ class LocalCloud:
         moto_patches.event_bridge.apply(self._replacements, self._deliveries)
         moto_patches.user_pools.apply(self._replacements)
         moto_patches.stack_resources.apply(self._replacements)
+        moto_patches.tables.apply(self._replacements)
         moto_patches.resource_names.apply(self._replacements)
         if self._executions is not None:
             self._kept = KeptExecutions(self._executions)

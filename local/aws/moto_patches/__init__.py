@@ -13,6 +13,7 @@ shows for each that plain moto still lacks it, so that a patch that is no longer
 | `speed`         | work done again and again |
 | `kept_executions` | executions of before; the definition that one of them ran |
 | `resource_names` | names that stay the same when a stack is made anew |
+| `tables`        | an update of an item is one step |
 | `topics`        | messages of a topic for a file that outlives moto |
 | `user_pools`    | logins by SRP, an ID token's attributes, ids that stay; the arithmetic is `secure_remote_password` |
 | `stack_resources` | one resource by its name, where another was not created |
@@ -26,6 +27,7 @@ from local.aws.moto_patches import (
     resource_names,
     speed,
     stack_resources,
+    tables,
     topics,
     user_pools,
     versions,
@@ -39,6 +41,7 @@ __all__ = [
     "resource_names",
     "speed",
     "stack_resources",
+    "tables",
     "topics",
     "user_pools",
     "versions",

@@ -3,7 +3,9 @@
 import copy
 import inspect
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -18,6 +20,7 @@ from moto.cognitoidp.models import CognitoIdpBackend
 from moto.core.models import botocore_stubber
 from moto.core.serialize import AttributePickerContext, XFormedAttributePicker
 from moto.core.utils import get_service_model
+from moto.dynamodb.models import Table
 from moto.events.models import EventBus, EventPattern
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
@@ -232,6 +235,42 @@ def test_an_error_without_a_type_is_called_exception() -> None:
 def test_an_error_of_a_dynamodb_task_is_always_dynamodbs() -> None:
     assert "FailureEventException" not in inspect.getsource(StateTaskServiceDynamoDB._from_error)
     assert "super()" not in inspect.getsource(StateTaskServiceDynamoDB._from_error)
+
+
+@pytest.mark.usefixtures("plain")
+def test_an_update_of_an_item_is_not_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    dynamodb, find = client("dynamodb"), Table.get_item
+    attributes = [{"AttributeName": "id", "AttributeType": "S"}]
+    keys = [{"AttributeName": "id", "KeyType": "HASH"}]
+    dynamodb.create_table(TableName="t", AttributeDefinitions=attributes, KeySchema=keys, BillingMode="PAY_PER_REQUEST")
+
+    def find_slowly(self: Table, *args: Any, **kwargs: Any) -> object:
+        found = find(self, *args, **kwargs)
+        time.sleep(0.1)
+        return found
+
+    def be_first(key: str, who: str) -> str:
+        updated = dynamodb.update_item(
+            TableName="t",
+            Key={"id": {"S": key}},
+            UpdateExpression="SET who = if_not_exists(who, :who)",
+            ExpressionAttributeValues={":who": {"S": who}},
+            ReturnValues="ALL_NEW",
+        )
+        return str(updated["Attributes"]["who"]["S"])
+
+    def first_of_two(key: str) -> set[str]:
+        with ThreadPoolExecutor(2) as at_once:
+            return set(at_once.map(lambda who: be_first(key, who), ("a", "b")))
+
+    monkeypatch.setattr(Table, "get_item", find_slowly)
+    assert first_of_two("plain") == {"a", "b"}
+    replacements = Replacements()
+    moto_patches.tables.apply(replacements)
+    try:
+        assert len(first_of_two("patched")) == 1
+    finally:
+        replacements.undo()
 
 
 def test_clients_are_made_anew() -> None:
