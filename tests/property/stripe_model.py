@@ -18,24 +18,18 @@ from ticketing.stripe.open_session import OpenSession, SessionRequest
 
 Session = dict[str, Any]
 
-# Events are from so long ago on, so that none is from the future.
-LONGEST_SECONDS = 24 * 3600
-
 
 class StripeModel:
     """Implements what the shop asks of Stripe: opening, reading, listing and ending sessions."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._began = int(time.time()) - LONGEST_SECONDS
         self.sessions: dict[str, Session] = {}
         self.charges: dict[str, dict[str, Any]] = {}  # by PaymentIntent
         self.refunds: dict[str, dict[str, Any]] = {}
         self.disputes: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
         self.refuses_to_open = False
-        # Between what happened first and now; many things happen in the same second.
-        self.seconds_passed = 0
 
     # --- What the shop asks ------------------------------------------------------------------------------------------
 
@@ -230,5 +224,5 @@ class StripeModel:
 
     def _emit(self, event_type: str, body: dict[str, Any]) -> None:
         told = copy.deepcopy(body)
-        detail = stripe_event(event_type, told, created=self._began + self.seconds_passed)
+        detail = stripe_event(event_type, told, created=int(time.time()))
         self.events.append(envelope(event_type, told, detail=detail))

@@ -156,10 +156,6 @@ class Shop(RuleBasedStateMachine):
         elif happens in {"won", "lost"} and self._disputes_open():
             self.stripe.close_dispute(_pick(self._disputes_open(), which), won=happens == "won")
 
-    @rule(seconds=st.integers(1, 90))
-    def a_moment_passes(self, seconds: int) -> None:
-        self.stripe.seconds_passed += seconds
-
     @precondition(lambda self: self._disputes("warning_needs_response", "lost"))
     @rule(which=RECENT, dropped=st.booleans())
     def bank_thinks_again(self, which: int, dropped: bool) -> None:
