@@ -12,8 +12,8 @@ import pytest
 
 from local.database.mariadb import MariaDB
 from tests.schedules import explore
-from tests.schedules.__main__ import run_all
 from tests.schedules.laboratory import Laboratory, Scenario
+from tests.schedules.processes import run_all
 from tests.schedules.scenarios import CHOSEN, CHOSEN_KILLS, killed
 
 
