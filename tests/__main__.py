@@ -1,4 +1,4 @@
-"""`python -m tests`: all tests in their chosen form, three pytest processes at a time. `--all`: in their full size.
+"""`python -m tests`: all tests in their chosen form, four pytest processes at a time. `--all`: in their full size.
 
 `--lint`: `make lint`, beside the first parts; where it finds something, all ends.
 
@@ -27,7 +27,7 @@ from tests.reference.tools import ToolsMissing
 from tests.sizes import VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
-# More than the two processors of a small machine: each waits a third of its time for its servers.
+# More than the two processors of a small machine: each waits much of its time for its servers.
 AT_ONCE = 4
 Parts = dict[str, tuple[str, ...]]
 # Every folder of tests/ that has tests, once (`check_parts`); a folder without those in it that another part has.
