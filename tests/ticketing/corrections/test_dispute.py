@@ -177,3 +177,12 @@ class Nobody:
 
     def made_for(self, *_: Any, **__: Any) -> Any:
         raise AssertionError
+
+
+@pytest.mark.parametrize("wanted", ["txn_1", "", "0{}", "{}; DROP"])
+def test_what_is_no_orders_number_names_no_order(database: Database, wanted: str) -> None:
+    """As everywhere (`ticketing.orders.numbers`): text was an unforeseen error, "012" was order 12."""
+    order = create_order(database)
+    pay(database, order)
+    said = wanted.format(order)
+    assert answer(database, Stripe(order), Wish(wanted=said)).refused == f"There is no order {said}."

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import msgspec
 
 from ticketing import money
 from ticketing.corrections.dispute import evidence, facts
 from ticketing.corrections.dispute.facts import Facts
+from ticketing.corrections.dispute.find import Disputes, find
 from ticketing.corrections.refusal import CorrectionRefused
 from ticketing.database import Database, Transaction
-from ticketing.operators.inspection import InspectedOrder, find_order
+from ticketing.operators.inspection import InspectedOrder
 from ticketing.orders import corrections
 from ticketing.orders.corrections import Change, Ordered
 from ticketing.orders.lock import lock_order
@@ -37,25 +38,6 @@ _ENTRIES: Final[dict[Action, str]] = {
     "accept": "dispute_accepted",
 }
 _PAGES: Final = "dispute_evidence_page_limit_exceeded"
-
-
-class Disputes(Protocol):
-    """Where disputes are: `ticketing.stripe.disputes.StripeDisputes`."""
-
-    def retrieve(self, dispute_id: str) -> StripeDispute | None:
-        """Give a dispute; None where there is none such."""
-
-    def of_payment(self, payment_intent_id: str) -> list[StripeDispute]:
-        """Give the disputes of a payment."""
-
-    def of_charge(self, charge_id: str) -> list[StripeDispute]:
-        """Give the disputes of a charge."""
-
-    def give(self, dispute: StripeDispute, evidence: dict[str, str], *, submit: bool) -> StripeDispute:
-        """Stage or submit evidence."""
-
-    def accept(self, dispute: StripeDispute) -> StripeDispute:
-        """Accept a dispute."""
 
 
 class Wish(msgspec.Struct, kw_only=True):
@@ -117,7 +99,7 @@ def answer(database: Database, stripe: Disputes, wish: Wish) -> DisputeReport:
         DatabaseUnavailable: the same wish continues where it stopped.
     """
     try:
-        dispute, order = _find(database, stripe, wish.wanted)
+        dispute, order = find(database, stripe, wish.wanted)
     except CorrectionRefused as refusal:
         return DisputeReport(refused=refusal.sentence, advice=refusal.advice)
     with database.transaction() as tx:
@@ -153,56 +135,6 @@ def _answer(database: Database, stripe: Disputes, wish: Wish, report: DisputeRep
         report.moved_on = True
         return
     _act(database, stripe, wish, report, dispute)
-
-
-# --- Finding it ------------------------------------------------------------------------------------------------------
-
-
-def _find(database: Database, stripe: Disputes, wanted: str) -> tuple[StripeDispute, InspectedOrder]:
-    """Find the dispute that is meant, and its order.
-
-    Raises:
-        CorrectionRefused: there is none, there are several, or it is of no order of this shop.
-    """
-    dispute = _the_one(_candidates(database, stripe, wanted), wanted)
-    order = find_order(database, dispute_id=dispute.dispute_id) or (
-        find_order(database, payment_intent_id=dispute.payment_intent_id) if dispute.payment_intent_id else None
-    )
-    if order is None:
-        raise CorrectionRefused(
-            f"No order has the payment of dispute {dispute.dispute_id} ({dispute.payment_intent_id}), so it is not"
-            " known to be this shop's.",
-            advice="If its payment event was lost: cachao reconcile --since DATE, then again. If another application"
-            " took the payment, whoever runs that answers.",
-        )
-    return dispute, order
-
-
-def _candidates(database: Database, stripe: Disputes, wanted: str) -> list[StripeDispute]:
-    if wanted.startswith(("du_", "dp_")):
-        found = stripe.retrieve(wanted)
-        return [] if found is None else [found]
-    if wanted.startswith(("ch_", "py_")):
-        return stripe.of_charge(wanted)
-    if wanted.startswith("pi_"):
-        return stripe.of_payment(wanted)
-    order = find_order(database, order_id=int(wanted))
-    if order is None:
-        raise CorrectionRefused(f"There is no order {wanted}.")
-    payments = [payment["stripe_payment_intent_id"] for payment in order.payments]
-    own = order.order["stripe_payment_intent_id"]
-    return [dispute for payment in dict.fromkeys([own, *payments]) if payment for dispute in stripe.of_payment(payment)]
-
-
-def _the_one(found: list[StripeDispute], wanted: str) -> StripeDispute:
-    if not found:
-        raise CorrectionRefused(f"Stripe has no dispute of {wanted}.", advice="cachao disputes lists the open ones.")
-    is_open = [dispute for dispute in found if phase_of(dispute.status, "") in OPEN_PHASES]
-    chosen = found if len(found) == 1 else is_open
-    if len(chosen) != 1:
-        names = ", ".join(f"{dispute.dispute_id} ({dispute.status})" for dispute in found)
-        raise CorrectionRefused(f"Stripe has several disputes of {wanted}: {names}.", advice="Say which one.")
-    return chosen[0]
 
 
 # --- What it is about ------------------------------------------------------------------------------------------------
