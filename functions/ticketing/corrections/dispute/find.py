@@ -62,7 +62,6 @@ def _candidates(database: Database, stripe: Disputes, wanted: str) -> list[Strip
     if wanted.startswith("pi_"):
         return stripe.of_payment(wanted)
     order_id = order_id_of(wanted)
-    order_id = order_id_of(wanted)
     order = None if order_id is None else find_order(database, order_id=order_id)
     if order is None:
         raise CorrectionRefused(f"There is no order {wanted}.")
